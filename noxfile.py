@@ -1,0 +1,77 @@
+"""Everything that is run on this project, each session in an environment of its own.
+
+``nox --list`` prints the sessions and CONTRIBUTING.md tells when to use which. Nox itself is all that has to be there:
+``python3 -m venv .venv && .venv/bin/pip install nox``. ``-P 3.13`` runs a session with another Python,
+and what follows ``--`` goes to the tool that the session runs.
+"""
+
+from __future__ import annotations
+
+import os
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "typing", "docs", "tests", "coverage"]
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # uv, where it is there, would not rebuild the package in a reused one
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+EVERY_EXTRA = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
+
+
+def group(name: str) -> list[str]:
+    """Return what a dependency group of pyproject.toml installs."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Sign in, end to end, on this machine alone; `-- --yourself` lets you be the person who signs in."""
+    session.install("-q", ".[emulator]")
+    session.run("python", "demo/sign_in.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the package as it would be installed, and run the examples of the documentation."""
+    session.install("-q", *group("test"), EVERY_EXTRA)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto"]))
+    if os.environ.get("DOORCODE_REQUIRE_ALL") and not session.posargs:
+        session.notify("coverage")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Report what the last `tests` covered, and fail below the threshold of pyproject.toml."""
+    session.install("-q", *(requirement for requirement in group("test") if requirement.startswith("coverage")))
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and form; `-- --fix` mends what can be mended."""
+    session.install("-q", *group("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []))
+    session.run("ruff", "format", *([] if fix else ["--check"]))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types with mypy and pyright for every supported Python, and that the public API is typed throughout."""
+    session.install("-q", *group("typing"), EVERY_EXTRA)
+    for python in PYTHONS:
+        session.run("mypy", "--python-version", python)
+        session.run("pyright", "--pythonversion", python)
+    session.run("pyright", "--verifytypes", "doorcode", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/, refusing warnings; `-- serve` shows it while you write."""
+    session.install("-q", *group("docs"))
+    session.run("zensical", *(session.posargs or ["build", "--clean", "--strict"]))

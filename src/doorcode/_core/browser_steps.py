@@ -1,0 +1,85 @@
+"""The steps of a sign-in in a browser, and the values that pass between them."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from doorcode._core.replies import Fault, ServiceError
+from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.steps import Exchange, Failure, Reply, Step, TokenRequest
+from doorcode._core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    """A page of the authority's where a person signs in (RFC 6749 4.1.1), and what its answer is checked with.
+
+    Attributes:
+        url: the address to open.
+        redirect_uri: where the browser goes afterwards.
+        state: what the answer must carry (RFC 6749 10.12).
+        flow: MSAL's own notes: the PKCE verifier, the nonce, the scopes.
+    """
+
+    url: str = field(repr=False)
+    redirect_uri: str
+    state: Secret
+    flow: SecretDict
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The authority's answer, as a browser brought it (RFC 6749 4.1.2); neither code nor error is no answer at all."""
+
+    code: Secret | None = None
+    error: ServiceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listen(Step[str | Failure]):
+    """Make ready for the answer; the answer's place, a redirect URI, comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
+    """Make the address of a sign-in page; discovery, if it is needed, may take ``within`` seconds."""
+
+    request: TokenRequest
+    redirect_uri: str
+    login_hint: str | None
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPage(Exchange[Failure | None]):
+    """Bring the person to the page, who then has ``left`` seconds."""
+
+    page: SignInPage
+    left: float
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitRedirect(Exchange[Redirect | Failure | None]):
+    """Wait until the browser brings the answer; None says that it did not within so many seconds."""
+
+    page: SignInPage
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCode(Exchange[Reply]):
+    """Redeem the authorization code (RFC 6749 4.1.3); the request may take ``within`` seconds."""
+
+    request: TokenRequest
+    page: SignInPage
+    redirect: Redirect
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude(Exchange[None]):
+    """Tell the person, where their browser is now, how it ended; may take ``within`` seconds."""
+
+    failure: Failure | None
+    within: float

@@ -1,0 +1,222 @@
+"""Check the arguments of the public API, before anything is sent."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.scopes import check_one_resource
+from doorcode._core.uris import is_loopback, split_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+_TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
+_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
+_EXPLODED: Final = 3
+_SHOWN: Final = 80
+
+
+def check_scopes(scopes: tuple[object, ...], method: str) -> tuple[str, ...]:
+    """Check the scopes of one request.
+
+    Args:
+        scopes: what the caller passed.
+        method: the public method's name, for messages.
+
+    Returns:
+        The same scopes, byte for byte and in order.
+
+    Raises:
+        TypeError: one is no string.
+        ValueError: there is none, one cannot be a scope-token (RFC 6749 3.3), a string was
+            unpacked, or two name different resources.
+    """
+    if not scopes:
+        raise ValueError(f"'{method}' requires at least one scope")
+    texts = tuple(_text(scope, method) for scope in scopes)
+    if len(texts) >= _EXPLODED and all(len(text) == 1 for text in texts):
+        raise ValueError(
+            f"'{method}' got single characters as scopes, so a string was taken apart: "
+            "pass a scope whole, without a star before it, or in a list where a list is asked for"
+        )
+    for text in texts:
+        _check_scope_token(text, method)
+    check_one_resource(texts, method)
+    return texts
+
+
+def check_tenant(tenant: object, name: str = "tenant_id") -> str:
+    """Check a tenant: an ID or a domain name.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it holds anything but letters, digits, "-" and ".", or neither letter nor digit.
+    """
+    if not isinstance(tenant, str):
+        raise TypeError(f"{name} must be a string, not {_kind(tenant)}")
+    if not _TENANT.fullmatch(tenant):
+        raise ValueError(
+            f"{name} {_shown(tenant)} is not a tenant: only letters, digits, '-' and '.' may stand in it. "
+            "The Azure portal shows the tenant ID under Microsoft Entra ID, Overview; "
+            "https://learn.microsoft.com/entra/fundamentals/how-to-find-tenant tells more"
+        )
+    return tenant
+
+
+def check_client_id(client_id: object) -> str:
+    """Check an application (client) ID (RFC 6749 2.2).
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it is empty, or holds spaces or anything else than printable ASCII.
+    """
+    if not isinstance(client_id, str):
+        raise TypeError(f"client_id must be a string, not {_kind(client_id)}")
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise ValueError(
+            f"client_id {_shown(client_id)} is not an application ID: "
+            "copy 'Application (client) ID' from the app registration's overview"
+        )
+    return client_id
+
+
+def check_timeout(value: object) -> float | None:
+    """Check a timeout in seconds; None is no limit of ours, 0 gives up without waiting.
+
+    Raises:
+        TypeError: it is neither None nor an int or float.
+        ValueError: it is negative, NaN or infinite.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds or None, not {_kind(value)}")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError("timeout must be 0 or more seconds; None waits as long as the code lives")
+    return seconds
+
+
+def check_count(name: str, value: object) -> int:
+    """Check a number of times.
+
+    Raises:
+        TypeError: it is no int.
+        ValueError: it is less than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {_kind(value)}")
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more")
+    return value
+
+
+def check_callback(value: object) -> Callable[..., object] | None:
+    """Check a prompt callback.
+
+    Raises:
+        TypeError: it is neither None nor callable.
+    """
+    if value is None or callable(value):
+        return value
+    raise TypeError(
+        f"prompt_callback must be callable with (verification_uri, user_code, expires_on), not {_kind(value)}"
+    )
+
+
+def check_redirect_uri(value: object) -> str:
+    """Check a redirect URI that this machine can listen on (RFC 8252 7.3, 8.3).
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it has no port, a fragment, another scheme, or is http elsewhere than on loopback.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"redirect_uri must be a string, not {_kind(value)}")
+    parts = split_uri(value)
+    if parts is None or not parts.port or "#" in value:
+        raise ValueError(f"redirect_uri {_shown(value)} must be a URL with a port, as http://localhost:8400")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ValueError(f"redirect_uri {_shown(value)} must be http on localhost, or https")
+    return value
+
+
+def check_loopback_uri(value: object) -> str:
+    """Check a redirect URI that this machine itself answers: http on loopback (RFC 8252 7.3).
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it has no port or a query, or is not http on this machine: elsewhere nobody can listen.
+    """
+    uri = check_redirect_uri(value)
+    parts = split_uri(uri)
+    if parts is None or parts.scheme != "http" or parts.query:
+        raise ValueError(
+            f"redirect_uri {_shown(uri)} cannot be listened on: it must be http on localhost without a query, "
+            "as http://localhost:8400"
+        )
+    return uri
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str | None:
+    """Check an option that is one of a few words, or None.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if value is None or value in choices:
+        return value if isinstance(value, str) else None
+    raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r:.{_SHOWN}}")
+
+
+def check_login_hint(value: object) -> str | None:
+    """Check a sign-in name that the page is to be filled in with; None is none.
+
+    Raises:
+        TypeError: it is no string.
+    """
+    if value is None or isinstance(value, str):
+        return value or None
+    raise TypeError(f"login_hint must be a string, not {_kind(value)}")
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Check an option that is on or off; None is off.
+
+    Raises:
+        TypeError: it is anything else, as the text "false", which would count as true.
+    """
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, not {_kind(value)}")
+
+
+def _text(scope: object, method: str) -> str:
+    if isinstance(scope, str):
+        return scope
+    if isinstance(scope, (list, tuple, set, frozenset)):
+        raise TypeError(f"'{method}' takes each scope as an argument of its own: write {method}(*scopes)")
+    raise TypeError(f"'{method}' takes scopes as strings, not {_kind(scope)}")
+
+
+def _check_scope_token(scope: str, method: str) -> None:
+    if _SCOPE_TOKEN.fullmatch(scope):
+        return
+    if not scope.strip():
+        raise ValueError(f"'{method}' got an empty scope")
+    hint = ": pass each scope as an argument of its own" if " " in scope else ""
+    raise ValueError(f"'{method}' got {_shown(scope)}, which cannot be a scope (RFC 6749 3.3){hint}")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

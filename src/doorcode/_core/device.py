@@ -1,0 +1,186 @@
+"""The device authorization grant (RFC 8628): when to ask the authority, how long to wait, when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from doorcode._core.failures import code_lapsed, refused, timed_out, unreachable
+from doorcode._core.replies import DeviceCode, Fault, FaultKind, ServiceError
+from doorcode._core.steps import Begin, Failure, Flow, Poll, Reason, Reply, Show, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.values import dataclass
+
+SLOWER: Final = 5.0
+"""Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""
+MARGIN: Final = 1.2
+"""How much longer to wait once a slow_down showed that this clock runs faster than the authority's."""
+LONGEST_BACK_OFF: Final = 30.0
+"""Seconds between polls at most while the network fails: a person is waiting for the answer."""
+LONGEST_REQUEST: Final = 10.0
+"""Seconds that one poll may take."""
+LONGEST_BEGINNING: Final = 60.0
+"""Seconds that the request for a code may take, its repetitions included."""
+GRACE: Final = 1.5
+"""Seconds past the deadline that the reply of the last poll is waited for: it may hold the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast to poll, as the replies so far demand it.
+
+    Attributes:
+        interval: seconds between polls, as the authority wants it.
+        margin: by how much this clock is distrusted.
+        failures: polls in a row without a usable reply.
+        trouble: the last of these.
+        retry_after: seconds that the last reply asked for, or None.
+    """
+
+    interval: float
+    margin: float = 1.0
+    failures: int = 0
+    trouble: Fault | None = None
+    retry_after: float | None = None
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds from the end of the last reply to the next poll."""
+        wait = self.interval * self.margin
+        if self.failures:
+            wait = max(wait, min(wait * 2**self.failures, LONGEST_BACK_OFF))
+        return max(wait, self.retry_after or 0.0)
+
+    def after(self, reply: ServiceError | Fault) -> Pace:
+        """Return the pace that a reply leads to."""
+        if isinstance(reply, Fault):
+            # RFC 8628 3.5: on a connection timeout, clients MUST reduce their polling frequency.
+            return replace(self, failures=min(self.failures + 1, 16), trouble=reply, retry_after=reply.retry_after)
+        calm = replace(self, failures=0, retry_after=reply.retry_after)
+        if reply.error != "slow_down":
+            return calm
+        return replace(calm, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a wait ends (monotonic seconds), and what to say then."""
+
+    at: float
+    end: Callable[[Fault | None], Failure]
+
+
+def sign_in(
+    request: TokenRequest, *, started: float, timeout: float | None, max_codes: int = 1
+) -> Flow[Tokens | Failure]:
+    """Show a code to a person and wait until they have signed in with it.
+
+    Args:
+        request: what the token is for.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from then to the last poll; None waits as long as the code lives, 0 asks nobody.
+        max_codes: how many codes to show, one after the other, when nobody comes.
+
+    Returns:
+        the tokens, or why there are none.
+    """
+    sent = started
+    outcome = yield from _with_one_code(request, sent, started, timeout)
+    for _ in range(max_codes - 1):
+        if isinstance(outcome, Tokens) or outcome.reason is not Reason.EXPIRED:
+            break
+        sent, _answer = yield from ask(Sleep(0.0))
+        outcome = yield from _with_one_code(request, sent, started, timeout)
+    return outcome
+
+
+def begin(
+    request: TokenRequest, *, sent: float, started: float, timeout: float | None
+) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
+    """Ask for a device code (RFC 8628 3.1).
+
+    Args:
+        request: what the token is for.
+        sent: the time now, in monotonic seconds; the code's life is counted from here.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from ``started`` to the last poll, or None.
+
+    Returns:
+        the code and when to stop polling for it, or why there is none.
+    """
+    left = LONGEST_BEGINNING if timeout is None else started + timeout - sent
+    if left <= 0:
+        return timed_out(timeout or 0.0, None)
+    at, reply = yield from ask(Begin(request, min(left + GRACE, LONGEST_BEGINNING)))
+    if timeout is not None and at >= started + timeout:
+        return timed_out(timeout, reply if isinstance(reply, Fault) else None)
+    if isinstance(reply, ServiceError):
+        return refused(reply, "Couldn't begin authentication")
+    if isinstance(reply, Fault):
+        return unreachable(reply, "Couldn't begin authentication")
+    return reply, _until(reply, sent, started, timeout)
+
+
+def wait(request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float) -> Flow[Tokens | Failure]:
+    """Poll until the person is done, the authority says no, or the deadline has come.
+
+    Args:
+        request: what the token is for.
+        code: the code that was shown.
+        deadline: when to stop.
+        at: when the authority's last reply was there, in monotonic seconds.
+    """
+    pace = Pace(code.interval)
+    while True:
+        due = _due(pace, at, deadline)
+        woke, _ = yield from ask(Sleep(max(0.0, min(due, deadline.at) - at)))
+        if due > deadline.at:
+            return deadline.end(pace.trouble)
+        within = min(LONGEST_REQUEST, max(0.0, deadline.at - woke) + GRACE)
+        at, reply = yield from ask(Poll(request, code, within))
+        end = _end(reply, pace.trouble)
+        if end is not None:
+            return end
+        assert not isinstance(reply, Tokens)
+        pace = pace.after(reply)
+
+
+def _with_one_code(request: TokenRequest, sent: float, started: float, timeout: float | None) -> Flow[Tokens | Failure]:
+    begun = yield from begin(request, sent=sent, started=started, timeout=timeout)
+    if isinstance(begun, Failure):
+        return begun
+    code, deadline = begun
+    at, _ = yield from ask(Show(code))
+    return (yield from wait(request, code, deadline, at))
+
+
+def until_lapse(code: DeviceCode, sent: float) -> Deadline:
+    """Return the deadline at which a code that was asked for at ``sent`` (monotonic seconds) runs out."""
+    return Deadline(sent + code.expires_in, lambda fault: code_lapsed(code.expires_in, fault))
+
+
+def _until(code: DeviceCode, sent: float, started: float, timeout: float | None) -> Deadline:
+    lapses = sent + code.expires_in
+    if timeout is not None and started + timeout < lapses:
+        seconds = timeout
+        return Deadline(started + timeout, lambda fault: timed_out(seconds, fault))
+    return until_lapse(code, sent)
+
+
+def _due(pace: Pace, at: float, deadline: Deadline) -> float:
+    due = at + pace.pause
+    if pace.retry_after is not None and at + pace.interval * pace.margin <= deadline.at < due:
+        # A Retry-After that reaches past the deadline leaves one last look at it (RFC 8628 3.5 wants the wait).
+        return deadline.at
+    return due
+
+
+def _end(reply: Reply, trouble: Fault | None) -> Tokens | Failure | None:
+    if isinstance(reply, Tokens):
+        return reply
+    if isinstance(reply, Fault):
+        return unreachable(reply) if reply.kind is FaultKind.CERTIFICATE else None
+    if reply.error in ("authorization_pending", "slow_down"):
+        return None
+    # A reply with the token may have been lost or unreadable, and the code is spent now.
+    return refused(reply, trouble=trouble)

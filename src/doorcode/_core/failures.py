@@ -1,0 +1,114 @@
+"""Say why a flow ended without a token: one place for the words."""
+
+from __future__ import annotations
+
+from doorcode._core.advice import advice
+from doorcode._core.lookup import Account
+from doorcode._core.replies import Fault, ServiceError
+from doorcode._core.steps import Failure, Reason
+
+ENDS: dict[str, tuple[Reason, str]] = {
+    "authorization_declined": (Reason.DECLINED, "The person declined to sign in"),
+    "access_denied": (Reason.DECLINED, "The sign-in was denied"),
+    "expired_token": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
+    "code_expired": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
+    "bad_verification_code": (Reason.REFUSED, "The authority does not know this device code"),
+}
+"""RFC 8628 3.5 and Entra's own names: error code -> reason and the words that lead its message."""
+
+
+def refused(error: ServiceError, lead: str = "Authentication failed", *, trouble: Fault | None = None) -> Failure:
+    """Return the end that an error of the authority stands for, with its words and one next step.
+
+    Args:
+        error: what the authority said.
+        lead: the words before its own.
+        trouble: the last reply before it that could not be used, where there was one.
+    """
+    reason, words = ENDS.get(error.error, (Reason.REFUSED, lead))
+    said = _with_trouble(f"{words}: {error.description or error.error}", trouble)
+    return Failure(reason, _sentences(said, advice(error)), error=error, fault=trouble)
+
+
+def unreachable(fault: Fault, lead: str = "Authentication failed") -> Failure:
+    """Return the end for a request that got no usable reply."""
+    return Failure(Reason.UNREACHABLE, f"{lead}: {fault.message}", fault=fault)
+
+
+def timed_out(seconds: float, fault: Fault | None) -> Failure:
+    """Return the end for a ``timeout`` of so many seconds that ran out."""
+    words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
+    return Failure(Reason.TIMED_OUT, _with_trouble(words, fault), fault=fault)
+
+
+def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
+    """Return the end for a device code whose so many seconds of validity ran out."""
+    words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
+    return Failure(Reason.EXPIRED, _with_trouble(words, fault), fault=fault)
+
+
+def required(error: ServiceError | None = None, candidates: tuple[Account, ...] = ()) -> Failure:
+    """Return the end for a request that needs a person who may not be asked."""
+    words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
+    if len(candidates) > 1:
+        names = ", ".join(account.username or account.home_account_id for account in candidates)
+        words += f" Several accounts are signed in ({names}): choose one with authentication_record."
+    if error is not None:
+        words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error))
+    return Failure(Reason.REQUIRED, words, error=error, candidates=candidates)
+
+
+def other_account(expected: str, username: str) -> Failure:
+    """Return the end for a sign-in by somebody other than the record or ``username`` names."""
+    words = (
+        f"Authentication failed: {username or 'another account'} signed in, but this credential is for {expected}. "
+        "Nothing was stored. Sign in with that account, or call authenticate() to change the account."
+    )
+    return Failure(Reason.OTHER_ACCOUNT, words)
+
+
+def no_account() -> Failure:
+    """Return the end of an ``authenticate`` whose reply holds a token but names nobody."""
+    words = (
+        "Authentication failed: the authority issued a token but named no account (neither client_info nor a usable "
+        "ID token), so there is no AuthenticationRecord to return. get_token returns the token."
+    )
+    return Failure(Reason.REFUSED, words)
+
+
+def waits_for_itself() -> Failure:
+    """Return the end for a request inside the prompt of the very sign-in that it would wait for."""
+    words = (
+        "Authentication failed: the credential was asked for a token inside its own prompt_callback, where it would "
+        "wait for itself. Ask after the prompt has returned"
+    )
+    return Failure(Reason.REFUSED, words)
+
+
+def prompt_failed(why: str) -> Failure:
+    """Return the end of a sign-in whose prompt did not reach the person."""
+    return Failure(Reason.REFUSED, f"Authentication failed: {why}")
+
+
+def without_answer() -> Failure:
+    """Return the end of a sign-in whose browser came back with neither a code nor an error."""
+    words = "Authentication failed: the browser came back from the authority with neither a code nor an error"
+    return Failure(Reason.REFUSED, words)
+
+
+def unavailable(why: str, advice: str) -> Failure:
+    """Return the end of a sign-in that cannot even begin in this way here."""
+    return Failure(Reason.UNAVAILABLE, _sentences(why, advice))
+
+
+def cancelled() -> Failure:
+    """Return the end for a sign-in that the program gave up."""
+    return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
+
+
+def _with_trouble(words: str, fault: Fault | None) -> str:
+    return words if fault is None else f"{words}. The last request failed: {fault.message}"
+
+
+def _sentences(words: str, more: str | None) -> str:
+    return words if more is None else f"{words}\n{more}"

@@ -1,0 +1,156 @@
+"""Name what can go wrong in one exchange with an authority, without a word that is secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from doorcode._core.values import dataclass
+from doorcode._core.wire import masked, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUCCESS: Final = range(200, 300)
+REDIRECT: Final = range(300, 400)
+SERVER_ERROR: Final = range(500, 1000)
+"""Ranges of HTTP statuses (RFC 9110 15); a few gateways go beyond 599."""
+
+_EXCERPT: Final = 120
+_LOOKED_AT: Final = 4000
+_LONGEST_WORD: Final = 24
+_TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{1,400})", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^>]{0,400}>?")
+_MAY_BE_SECRET: Final = re.compile(r"token|code|secret|^\W*[{\[\"]", re.IGNORECASE)
+
+
+class Endpoint(Enum):
+    """What was asked; the value is its name in messages."""
+
+    INSTANCE = "instance discovery endpoint"
+    DISCOVERY = "OpenID configuration"
+    DEVICE = "device authorization endpoint"
+    TOKEN = "token endpoint"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """One reply as it was read, whatever it holds.
+
+    Attributes:
+        endpoint: what was asked.
+        host: who was asked, for messages.
+        status: the HTTP status.
+        headers: by names in lower case.
+        body: what was read of it.
+        wall_now: when it came, in Unix seconds.
+        truncated: whether there was more than was read.
+    """
+
+    endpoint: Endpoint
+    host: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    wall_now: float
+    truncated: bool = False
+
+
+class FaultKind(Enum):
+    """How an exchange failed to bring an answer of the authority's."""
+
+    UNREACHABLE = "no connection"
+    TIMEOUT = "no reply in time"
+    CERTIFICATE = "a certificate that is not trusted"
+    PROXY = "a proxy that asks for credentials"
+    STATUS = "a service that is busy or broken"
+    NOT_PROTOCOL = "a reply that is not the protocol's"
+
+    @property
+    def permanent(self) -> bool:
+        """Whether trying again is of no use until somebody changes something."""
+        return self in {FaultKind.CERTIFICATE, FaultKind.PROXY}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An exchange that brought no answer of the authority's.
+
+    Attributes:
+        kind: what kind of trouble.
+        endpoint: what was asked.
+        message: one sentence for a person, without a full stop, safe to print.
+        status: the HTTP status, where there was a reply.
+        retry_after: how long the service asked to be left alone, in seconds.
+    """
+
+    kind: FaultKind
+    endpoint: Endpoint
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+def not_protocol(raw: RawReply, why: str, *, excerpt: bool = False) -> Fault:
+    """Make the fault of a reply that is not the protocol's.
+
+    Args:
+        raw: the reply.
+        why: what is wrong with it.
+        excerpt: whether a little of its text may be shown.
+    """
+    message = f"{_answered(raw)}: {why}{_excerpt(raw) if excerpt else ''}"
+    return Fault(FaultKind.NOT_PROTOCOL, raw.endpoint, message, raw.status)
+
+
+def unavailable(raw: RawReply, words: str, retry_after: float | None) -> Fault:
+    """Make the fault of a service that is busy or broken; ``words`` is what it said, safe to print."""
+    message = f"{_answered(raw)}{f': {words}' if words else _excerpt(raw)}"
+    return Fault(FaultKind.STATUS, raw.endpoint, message, raw.status, retry_after)
+
+
+def proxy_refused(raw: RawReply) -> Fault:
+    """Make the fault of a proxy that asks for credentials (RFC 9110 15.5.8)."""
+    message = f"{_answered(raw)}: a proxy on the way asks for credentials"
+    return Fault(FaultKind.PROXY, raw.endpoint, message, raw.status)
+
+
+def redirected(raw: RawReply) -> Fault:
+    """Make the fault of a redirect, which no endpoint of the protocol answers with."""
+    try:
+        host = one_line(urlsplit(raw.headers.get("location", "")).hostname or "", _EXCERPT)
+    except ValueError:
+        host = ""
+    where = f" to {host}" if host else ""
+    return not_protocol(raw, f"a redirect{where}, which looks like a proxy or login page")
+
+
+def is_html(raw: RawReply) -> bool:
+    """Tell whether a reply is a page for a browser, by its type or its first character."""
+    return "html" in raw.headers.get("content-type", "").lower() or raw.body.lstrip()[:1] == b"<"
+
+
+def _answered(raw: RawReply) -> str:
+    kind = one_line(raw.headers.get("content-type", "").partition(";")[0], 60)
+    return f"the {raw.endpoint.value} of {raw.host} answered {raw.status}{f' with {kind}' if kind else ''}"
+
+
+def _excerpt(raw: RawReply) -> str:
+    page = is_html(raw)
+    text = one_line(_text(raw, page=page), _LOOKED_AT)
+    # A success holds tokens, whatever form it has; only a page's words are shown of one.
+    hidden = bool(_MAY_BE_SECRET.search(text)) or (not page and raw.status in SUCCESS)
+    shown = "" if hidden else one_line(masked(text, _LONGEST_WORD), _EXCERPT)
+    looks = ", which looks like a proxy or login page" if page else ""
+    return f"{f' ({shown})' if shown else ''}{looks}"
+
+
+def _text(raw: RawReply, *, page: bool) -> str:
+    text = raw.body[:_LOOKED_AT].decode("utf-8", "ignore")
+    title = _TITLE.search(text) if page else None
+    if title is not None:
+        return title[1]
+    return _TAG.sub(" ", text) if page else text

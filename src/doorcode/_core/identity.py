@@ -1,0 +1,82 @@
+"""Read from a sign-in's reply who signed in: the fields of an AuthenticationRecord."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
+from urllib.parse import urlsplit
+
+from doorcode._core.values import dataclass
+from doorcode._core.wire import as_object, decode_part, one_line, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ADFS: Final = "adfs"
+_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_USERNAME_CLAIMS: Final = ("preferred_username", "upn", "email", "unique_name")
+_LONGEST_USERNAME: Final = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed in.
+
+    Attributes:
+        home_account_id: what the account is found by: ``uid.utid``, or ``sub`` without them.
+        tenant_id: the tenant that issued the token.
+        username: for display only; "" when the reply names none (OpenID Connect Core 5.7).
+    """
+
+    home_account_id: str
+    tenant_id: str
+    username: str
+
+
+def identify(result: Mapping[str, object], asked_tenant: str) -> Identity | None:
+    """Tell who a successful reply is for.
+
+    Args:
+        result: MSAL's result, with ``id_token_claims`` and ``client_info`` where the reply had them.
+        asked_tenant: the tenant of the request.
+
+    Returns:
+        The identity; None when the reply names no account. Wrong types in it count as missing.
+    """
+    claims = as_object(result.get("id_token_claims")) or {}
+    home_account_id = account_of(result.get("client_info")) or word(claims.get("sub"))
+    if home_account_id is None:
+        return None
+    return Identity(home_account_id, _tenant(claims, asked_tenant), _username(claims))
+
+
+def account_of(client_info: object) -> str | None:
+    """Return the ``uid.utid`` in a ``client_info``; None when it does not decode to both."""
+    info = decode_part(client_info) or {}
+    uid, utid = word(info.get("uid")), word(info.get("utid"))
+    return f"{uid}.{utid}" if uid and utid else None
+
+
+def _tenant(claims: Mapping[str, object], asked: str) -> str:
+    if asked.lower() == _ADFS:
+        return _ADFS
+    tid = claims.get("tid")
+    return (tid if _is_tenant(tid) else None) or _tenant_of_issuer(claims.get("iss")) or asked
+
+
+def _tenant_of_issuer(iss: object) -> str | None:
+    try:
+        path = urlsplit(iss).path if isinstance(iss, str) else ""
+    except ValueError:
+        return None
+    segments = [segment for segment in path.split("/") if segment and segment.lower() != "dstsv2"]
+    return segments[0] if segments and _is_tenant(segments[0]) else None
+
+
+def _is_tenant(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(_TENANT.fullmatch(value))
+
+
+def _username(claims: Mapping[str, object]) -> str:
+    names = (one_line(claims.get(name), _LONGEST_USERNAME) for name in _USERNAME_CLAIMS)
+    return next((name for name in names if name), "")

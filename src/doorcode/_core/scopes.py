@@ -1,0 +1,83 @@
+"""Compare scopes: which are reserved, which resource they name, which grant answers them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+RESERVED: Final = frozenset({"openid", "profile", "offline_access"})
+"""Scopes that MSAL adds to every request itself (OpenID Connect Core 3.1.2.1 and 11)."""
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def wanted(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes that say what a token is for: without reserved ones and repetitions, in order."""
+    return tuple(dict.fromkeys(scope for scope in scopes if scope.lower() not in RESERVED))
+
+
+def check_one_resource(scopes: tuple[str, ...], method: str) -> None:
+    """Check that scopes belong together: Entra issues a token for one resource (AADSTS28000).
+
+    Raises:
+        ValueError: two scopes name different resources.
+    """
+    named: dict[str, str] = {}
+    for scope in scopes:
+        resource = resource_of(scope)
+        if resource is not None:
+            named[resource] = scope
+    if len(named) > 1:
+        first, second = list(named.values())[:2]
+        raise ValueError(
+            f"'{method}' got scopes of two resources, {first!r} and {second!r}: "
+            "a token is for one resource, so ask for one token each"
+        )
+
+
+def resource_of(scope: str) -> str | None:
+    """Return the resource that a scope names, to compare: ``scheme://...`` or a GUID before its last slash.
+
+    Returns:
+        It in lower case, without slashes at its end; None for a scope like ``User.Read``.
+    """
+    head, separator, tail = scope.lower().partition("://")
+    if not separator:
+        name = head.partition("/")[0]
+        return name if name != head and _GUID.fullmatch(name) else None
+    name = (tail.rpartition("/")[0] or tail).rstrip("/")
+    # api://GUID and GUID are two spellings of one application.
+    return name if head == "api" else f"{head}://{name}"
+
+
+def answers(target: str, scopes: tuple[str, ...]) -> bool:
+    """Tell whether a cached token's target has every scope, whatever their case (RFC 6749 3.3)."""
+    held = frozenset(target.lower().split())
+    return all(scope.lower() in held for scope in scopes)
+
+
+def covers(asked: tuple[str, ...], granted: str | None) -> bool:
+    """Tell whether the grant of a reply gave what its request asked for, however spelt (RFC 6749 5.1).
+
+    Entra may answer ``api://app/user_impersonation`` with ``user_impersonation``, ``user.read`` with
+    ``User.Read``, and ``/.default`` with whatever was consented to.
+
+    Args:
+        asked: the scopes of the request.
+        granted: ``scope`` of its reply, space-separated; None when it had none: the same as asked.
+    """
+    if granted is None:
+        return True
+    held = frozenset(granted.lower().split())
+    short = frozenset(scope.rpartition("/")[2] for scope in held)
+    return all(_given(scope.lower(), held, short) for scope in wanted(asked))
+
+
+def _given(scope: str, held: frozenset[str], short: frozenset[str]) -> bool:
+    if scope in held:
+        return True
+    name = scope.rpartition("/")[2]
+    if name == ".default":
+        return bool(held)
+    # A short name stands for a long one, never one long name for another resource's.
+    return name in held or (name == scope and name in short)

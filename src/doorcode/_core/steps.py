@@ -1,0 +1,279 @@
+"""The frozen values that a flow yields to its driver, and those it receives for them.
+
+A flow is a generator. It yields a :class:`Step`, and its driver performs it and sends back
+``(at, answer)``: the monotonic time at which the answer was there, in seconds, and the answer.
+Flows never touch a socket, a clock, a file or a thread, so a test or a simulation can drive them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import field
+from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from doorcode._core.identity import Identity
+from doorcode._core.lookup import Account, State, StoredToken
+from doorcode._core.replies import DeviceCode, Fault, ServiceError
+from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.values import dataclass
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One validated request for a token.
+
+    Attributes:
+        scopes: as the caller wrote them, in their order.
+        tenant_id: the tenant that the request goes to, already resolved.
+        claims: a JSON object as the caller wrote it, or None.
+        enable_cae: whether the client handles claims challenges.
+        options: what get_token was given beyond its own arguments, for ``_request_token``.
+    """
+
+    scopes: tuple[str, ...]
+    tenant_id: str
+    claims: str | None = None
+    enable_cae: bool = False
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A successful reply of the token endpoint.
+
+    Attributes:
+        token: the access token.
+        identity: who it is for; None when the reply names no account at all.
+        result: MSAL's result, for whoever overrides ``_request_token``.
+        rows: what MSAL's token cache made of the reply; empty without an account.
+    """
+
+    token: StoredToken
+    identity: Identity | None
+    result: SecretDict
+    rows: State = field(repr=False)
+
+
+Reply: TypeAlias = Tokens | ServiceError | Fault
+
+
+class Reason(Enum):
+    """Why a flow ended without a token."""
+
+    REQUIRED = "a person is needed and may not be asked"
+    DECLINED = "the person declined"
+    EXPIRED = "the code ran out"
+    TIMED_OUT = "the timeout ran out"
+    REFUSED = "the authority refused"
+    UNREACHABLE = "the authority could not be reached, or did not speak the protocol"
+    OTHER_ACCOUNT = "somebody else signed in"
+    CANCELLED = "the program cancelled"
+    UNAVAILABLE = "the person cannot be asked in this way here"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A flow's end without a token.
+
+    Attributes:
+        reason: what kind of end.
+        message: one or two sentences for a person, without any secret.
+        error: what the authority said, where it said something.
+        fault: the last network or protocol trouble, where there was one.
+        candidates: the accounts that one would have to choose from.
+    """
+
+    reason: Reason
+    message: str
+    error: ServiceError | None = None
+    fault: Fault | None = None
+    candidates: tuple[Account, ...] = ()
+
+
+class Step(Generic[A]):
+    """Something that a flow asks its driver to do; ``A`` is the answer's type."""
+
+    __slots__ = ()
+
+
+Flow: TypeAlias = Generator[Step[Any], tuple[float, Any], R]
+
+
+def ask(step: Step[A]) -> Flow[tuple[float, A]]:
+    """Yield a step and return its time and answer, typed."""
+    answer: tuple[float, A] = yield step
+    return answer
+
+
+class Exchange(Step[A]):
+    """A step that waits for somebody else, the authority or a person, for a bounded time; done in a thread."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Begin(Exchange[DeviceCode | ServiceError | Fault]):
+    """Ask the authority for a device code (RFC 8628 3.1); the request may take ``within`` seconds."""
+
+    request: TokenRequest
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Step[None]):
+    """Show a code to the person, before the first poll."""
+
+    code: DeviceCode
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep(Step[None]):
+    """Wait for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Poll(Exchange[Reply]):
+    """Ask once whether the person is done (RFC 8628 3.4); the request may take ``within`` seconds."""
+
+    request: TokenRequest
+    code: DeviceCode
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Step[StoredToken | None]):
+    """Look for a fresh token in this process's memory."""
+
+    request: TokenRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose tokens a credential may use.
+
+    Attributes:
+        client_id: the application.
+        environments: the authority's host and its aliases, without ports.
+        home_account_id: the account, where a record or a sign-in has named it.
+        username: the sign-in name, where only that was given.
+        adopts: whether the only account that is signed in may be used, where neither names one.
+    """
+
+    client_id: str
+    environments: frozenset[str]
+    home_account_id: str | None = None
+    username: str | None = None
+    adopts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a cache held when it was looked at, for whom, and the wall clock then, in Unix seconds."""
+
+    state: State = field(repr=False)
+    who: Who
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Step[View]):
+    """Read one of the two token caches."""
+
+    cae: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Step[None]):
+    """Remember a token in this process's memory until ``fresh_until``, in Unix seconds."""
+
+    request: TokenRequest
+    token: StoredToken
+    fresh_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warn(Step[None]):
+    """Tell the program's log of something that did not stop the request."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Step[None]):
+    """Tell the person something, where a prompt would stand."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a flight that somebody else led: None is success."""
+
+    request: TokenRequest
+    failure: Failure | None = None
+
+
+class Role(Enum):
+    """One's part in a flight."""
+
+    LEAD = "does the work; whoever joins meanwhile waits"
+    BUSY = "somebody else does it, and one did not want to wait"
+    LEFT = "the leader went away without an end: try again"
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Step[Role | Ended]):
+    """Lead the flight of that name in this process, or wait for whoever leads it."""
+
+    name: tuple[str, ...]
+    request: TokenRequest
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class End(Step[None]):
+    """End a flight that one leads; whoever waits receives ``failure``, None for success."""
+
+    name: tuple[str, ...]
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeLease(Step[bool]):
+    """Try to take a cross-process lease of the store; never waits for it."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DropLease(Step[None]):
+    """Give a lease back."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem(Exchange[Reply]):
+    """Redeem a refresh token (RFC 6749 6) and store what comes back.
+
+    With ``hurry`` the request is not repeated: a valid token is at hand.
+    """
+
+    request: TokenRequest
+    refresh_token: Secret
+    home_account_id: str
+    hurry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskPerson(Step[Tokens | Failure]):
+    """Have the person sign in, and store what comes back."""
+
+    request: TokenRequest

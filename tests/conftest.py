@@ -1,0 +1,81 @@
+"""What every test gets: a home of its own, nothing of the machine's, and skips that fail where all must run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from doorcode.emulator import Emulator
+from support import azurite as azurite_program
+
+pytest_plugins = ["doorcode.testing"]
+
+# A deadline for each example is a timed test: a busy machine fails it.
+settings.register_profile("doorcode", deadline=None)
+settings.load_profile("doorcode")
+
+REQUIRE_ALL = "DOORCODE_REQUIRE_ALL"
+NOT_OURS = {
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a test's skip into a failure where everything has to run."""
+    report = yield
+    if report.skipped and os.environ.get(REQUIRE_ALL) and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} must not be skipped ({REQUIRE_ALL} is set): {reason(report)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a whole module's skip into a failure where everything has to run."""
+    report = yield
+    if report.skipped and os.environ.get(REQUIRE_ALL):
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} must not be skipped ({REQUIRE_ALL} is set): {reason(report)}"
+    return report
+
+
+def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return why pytest skipped."""
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give each test a home of its own, and keep the machine's clouds, proxies, certificates and keyrings away."""
+    for name in list(os.environ):
+        if name.startswith("AZURE_") or name.upper() in NOT_OURS:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(home))
+
+
+@pytest.fixture
+def azurite(doorcode_emulator: Emulator, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of an account of Azurite's, empty, with a certificate of the emulator's authority."""
+    program = azurite_program.find()
+    if program is None:
+        pytest.skip("Azurite is not here: npm install azurite, and set DOORCODE_AZURITE to its azurite-blob")
+    cert_file, key_file = doorcode_emulator.issue_server_certificate("127.0.0.1")
+    with azurite_program.running(program, tmp_path, cert_file, key_file) as url:
+        yield url

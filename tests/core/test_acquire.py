@@ -1,0 +1,472 @@
+"""The order of memory, cache, refresh and person, step by step, without any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from doorcode._core import acquire, lookup
+from doorcode._core.failures import refused, required, unreachable
+from doorcode._core.lookup import StoredToken
+from doorcode._core.replies import Fault, ServiceError
+from doorcode._core.secret import Secret
+from doorcode._core.steps import (
+    AskPerson,
+    DropLease,
+    End,
+    Ended,
+    Failure,
+    Flow,
+    Join,
+    Keep,
+    Look,
+    Reason,
+    Recall,
+    Redeem,
+    Role,
+    Sleep,
+    Step,
+    TakeLease,
+    Tell,
+    TokenRequest,
+    Tokens,
+    View,
+    Warn,
+    Who,
+)
+from support import rows
+from support.virtual import PENDING, REFUSED, WALL, token, tokens
+
+SCOPE = "https://r/.default"
+REQUEST = TokenRequest((SCOPE,), rows.TENANT)
+WHO = Who(rows.CLIENT, frozenset({rows.HOST}), rows.ACCOUNT)
+GRANT = ServiceError("invalid_grant", "AADSTS70008: too old")
+
+
+@dataclass
+class World:
+    """Answer the steps of one acquire flow, and write down which were taken.
+
+    Attributes:
+        now: the wall clock, in Unix seconds; Sleep moves it.
+        states: what the caches without and with CAE hold.
+        redeemed: answers to Redeem, in order; a function is called with the step.
+        person: answers to AskPerson, in order.
+        roles: answers to Join, in order; LEAD when there are none left.
+        leases: answers to TakeLease, in order; True when there are none left.
+    """
+
+    now: float = WALL
+    who: Who = WHO
+    states: dict[bool, Any] = field(default_factory=lambda: {False: {}, True: {}})
+    memory: dict[TokenRequest, tuple[StoredToken, float]] = field(default_factory=dict)
+    redeemed: list[Any] = field(default_factory=list)
+    person: list[Tokens | Failure] = field(default_factory=list)
+    roles: list[Any] = field(default_factory=list)
+    leases: list[bool] = field(default_factory=list)
+    taken: list[Step[Any]] = field(default_factory=list)
+    on_look: Callable[[Look], None] = lambda _step: None
+
+    def drive(self, flow: Flow[StoredToken | Failure]) -> StoredToken | Failure:
+        """Perform every step until the flow returns."""
+        try:
+            step = next(flow)
+            while True:
+                self.taken.append(step)
+                step = flow.send((self.now, self._answer(step)))
+        except StopIteration as stop:
+            result: StoredToken | Failure = stop.value
+            return result
+
+    def acquire(self, request: TokenRequest = REQUEST, *, may_ask: bool = False) -> StoredToken | Failure:
+        """Drive one ``acquire``."""
+        return self.drive(acquire.acquire(request, may_ask=may_ask))
+
+    def count(self, kind: type[Step[Any]]) -> int:
+        """Return how many steps of that kind were taken."""
+        return sum(isinstance(step, kind) for step in self.taken)
+
+    def steps(self, kind: type[Any]) -> list[Any]:
+        """Return the steps of that kind."""
+        return [step for step in self.taken if isinstance(step, kind)]
+
+    def _answer(self, step: Step[Any]) -> object:  # noqa: PLR0911 - one branch a step
+        match step:
+            case Recall(request):
+                kept, until = self.memory.get(replace(request, claims=None), (None, 0.0))
+                return kept if kept is not None and self.now < until else None
+            case Look(cae):
+                self.on_look(step)
+                return View(self.states[cae], self.who, self.now)
+            case Keep(request, kept, until):
+                self.memory[replace(request, claims=None)] = (kept, until)
+            case Join():
+                role = self.roles.pop(0) if self.roles else Role.LEAD
+                return role() if callable(role) else role
+            case TakeLease():
+                return self.leases.pop(0) if self.leases else True
+            case Redeem():
+                answer = self.redeemed.pop(0)
+                return answer(step) if callable(answer) else answer
+            case AskPerson():
+                return self.person.pop(0)
+            case Sleep(seconds):
+                self.now += seconds
+            case _:
+                assert isinstance(step, (End, DropLease, Warn, Tell))
+        return None
+
+
+def cached(age: float = 0, **fields: Any) -> World:
+    """Return a world whose cache got a token ``age`` seconds ago, valid for an hour."""
+    return World(states={False: rows.rows(WALL - age, **fields), True: {}})
+
+
+def secret(outcome: StoredToken | Failure) -> str:
+    """Return the token of an outcome that must be one."""
+    assert isinstance(outcome, StoredToken), outcome
+    return outcome.secret.reveal()
+
+
+def reason(outcome: StoredToken | Failure) -> Reason:
+    """Return the reason of an outcome that must be a failure."""
+    assert isinstance(outcome, Failure), outcome
+    return outcome.reason
+
+
+def test_memory_comes_first() -> None:
+    """A fresh token of this process is returned and nothing else is looked at."""
+    world = World(memory={REQUEST: (token("kept"), WALL + 10)})
+    assert secret(world.acquire()) == "kept"
+    assert world.taken == [Recall(REQUEST)]
+
+
+def test_a_stored_token_needs_no_request() -> None:
+    """A fresh token in the cache is returned, and remembered until five minutes before its end."""
+    world = cached()
+    assert secret(world.acquire()) == "AT"
+    assert world.count(Redeem) == world.count(Join) == 0
+    assert world.steps(Keep)[0].fresh_until == WALL + 3600 - 300
+
+
+def test_a_token_before_refresh_on_is_fresh_and_after_it_is_refreshed() -> None:
+    """The authority says when a token should be renewed."""
+    assert secret(cached(refresh_in=1800, age=1799).acquire()) == "AT"
+    world = cached(refresh_in=1800, age=1800)
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire()) == "new"
+
+
+def test_an_expired_token_is_refreshed_under_the_lease() -> None:
+    """One refresh token is redeemed, with the cross-process lease held and given back."""
+    world = cached(age=4000)
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire()) == "new"
+    kinds = [type(step) for step in world.taken if not isinstance(step, (Look, Recall))]
+    assert kinds == [Join, TakeLease, Redeem, DropLease, Keep, End]
+    redeem = world.steps(Redeem)[0]
+    assert (redeem.refresh_token, redeem.hurry) == (Secret("RT"), False)
+
+
+def test_another_process_may_have_refreshed_meanwhile() -> None:
+    """The second look under the lease finds its token, and nothing is redeemed."""
+    world = cached(age=4000)
+
+    def lead() -> Role:
+        world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
+        return Role.LEAD
+
+    world.roles = [lead]
+    assert secret(world.acquire()) == "theirs"
+    assert world.count(Redeem) == 0
+    assert world.count(DropLease) == 1
+
+
+def test_a_busy_lease_is_waited_for_and_then_done_without() -> None:
+    """A process that hangs in its refresh delays the others for a bounded time."""
+    world = cached(age=4000)
+    world.leases = [False] * 10_000
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire()) == "new"
+    waited = sum(step.seconds for step in world.steps(Sleep))
+    assert waited == pytest.approx(acquire.LONGEST_WAIT, abs=2 * acquire.LOOK_AGAIN)
+
+
+def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
+    """While somebody else refreshes, in this process or another, the valid token goes on."""
+    busy = cached(refresh_in=1800, age=2000)
+    busy.roles = [Role.BUSY]
+    assert secret(busy.acquire()) == "AT"
+    leased = cached(refresh_in=1800, age=2000)
+    leased.leases = [False]
+    assert secret(leased.acquire()) == "AT"
+    assert busy.count(Redeem) == leased.count(Redeem) == leased.count(Sleep) == 0
+
+
+@pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
+def test_a_valid_token_outlives_a_refresh_that_fails(reply: Fault | ServiceError) -> None:
+    """It is returned with a warning, and not retried for 30 seconds."""
+    world = cached(refresh_in=1800, age=2000)
+    world.redeemed = [reply]
+    assert secret(world.acquire()) == "AT"
+    assert "still valid" in world.steps(Warn)[0].message
+    assert world.steps(Keep)[0].fresh_until == WALL + 30
+    assert world.steps(Redeem)[0].hurry
+    assert secret(world.acquire()) == "AT"
+    assert world.count(Redeem) == 1
+
+
+def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
+    """Five seconds before its end, the calm of 30 seconds is cut."""
+    world = cached(age=3595)
+    world.redeemed = [REFUSED]
+    assert secret(world.acquire()) == "AT"
+    assert world.steps(Keep)[0].fresh_until == WALL + 5
+
+
+def test_an_outage_is_no_reason_to_ask_a_person() -> None:
+    """With the token expired and the authority down, the failure says so, prompting allowed or not."""
+    world = cached(age=4000)
+    world.redeemed = [REFUSED]
+    assert reason(world.acquire(may_ask=True)) is Reason.UNREACHABLE
+    assert world.count(AskPerson) == 0
+
+
+def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
+    """The authority's words come along."""
+    world = cached(age=4000)
+    world.redeemed = [GRANT]
+    outcome = world.acquire()
+    assert reason(outcome) is Reason.REQUIRED
+    assert isinstance(outcome, Failure)
+    assert (outcome.error, "AADSTS70008" in outcome.message) == (GRANT, True)
+    world.redeemed, world.person = [GRANT], [tokens("signed in")]
+    assert secret(world.acquire(may_ask=True)) == "signed in"
+
+
+def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
+    """A step-up challenge of the authority is answered by the sign-in that follows it."""
+    world = cached(age=4000)
+    world.redeemed = [ServiceError("interaction_required", claims='{"access_token":{}}')]
+    world.person = [tokens("stepped up")]
+    world.acquire(may_ask=True)
+    assert world.steps(AskPerson)[0].request.claims == '{"access_token":{}}'
+
+
+def test_a_spent_refresh_token_is_looked_up_again() -> None:
+    """Somebody without our lease rotated it: the newer one is redeemed, and nobody is asked."""
+    world = cached(age=4000)
+
+    def spent(step: Redeem) -> ServiceError:
+        assert step.refresh_token == Secret("RT")
+        world.states[False] = rows.rows(WALL - 4000, refresh_token="RT2")
+        return GRANT
+
+    world.redeemed = [spent, tokens("new")]
+    assert secret(world.acquire(may_ask=True)) == "new"
+    assert world.steps(Redeem)[1].refresh_token == Secret("RT2")
+
+
+def test_claims_skip_what_is_cached_but_try_the_refresh_token_first() -> None:
+    """A claims challenge says that the cached token is not good enough; the grant still may be."""
+    world = cached()
+    world.redeemed = [tokens("with claims")]
+    request = replace(REQUEST, claims='{"access_token":{}}')
+    assert secret(world.acquire(request)) == "with claims"
+    assert world.count(Recall) == 0
+
+
+def test_cae_uses_the_refresh_token_of_the_other_cache_and_never_its_access_token() -> None:
+    """One sign-in serves both."""
+    world = cached()
+    world.redeemed = [tokens("CAE")]
+    assert secret(world.acquire(replace(REQUEST, enable_cae=True))) == "CAE"
+    assert secret(world.acquire(REQUEST)) == "AT"
+
+
+def test_nothing_cached_and_nobody_to_ask_makes_no_request() -> None:
+    """disable_automatic_authentication with an empty cache ends before anything is sent."""
+    world = World()
+    assert reason(world.acquire()) is Reason.REQUIRED
+    assert {type(step) for step in world.taken} == {Recall, Look}
+
+
+def test_the_only_account_is_used_and_several_are_listed() -> None:
+    """Without a record one signed-in account is enough; of two, nobody guesses."""
+    world = cached()
+    world.who = replace(WHO, home_account_id=None)
+    assert secret(world.acquire()) == "AT"
+    second = rows.rows(WALL, account="other.utid", username="grace@contoso.example")
+    world = World(who=world.who, states={False: lookup.merge(world.states[False], second), True: {}})
+    outcome = world.acquire()
+    assert isinstance(outcome, Failure)
+    assert [account.username for account in outcome.candidates] == ["ada@contoso.example", "grace@contoso.example"]
+    assert "grace@contoso.example" in outcome.message
+
+
+def test_an_access_token_without_a_refresh_token_is_used_to_its_end() -> None:
+    """Past its freshness there is nothing better; past its end a person is needed."""
+    assert secret(cached(age=3400, refresh_token=None).acquire()) == "AT"
+    assert reason(cached(age=3600, refresh_token=None).acquire()) is Reason.REQUIRED
+
+
+def followed(request: TokenRequest, failure: Failure | None, then: Callable[[], None]) -> Callable[[], Ended]:
+    """Return an answer to Join: somebody else's flight ended so, and this is what it left behind."""
+
+    def end() -> Ended:
+        then()
+        return Ended(request, failure)
+
+    return end
+
+
+def test_who_waits_for_a_refresh_gets_its_token() -> None:
+    """The follower of the same request finds the leader's token, also with claims."""
+    for request in (REQUEST, replace(REQUEST, claims='{"access_token":{}}')):
+        world = cached(age=4000)
+
+        def landed(world: World = world) -> None:
+            world.memory[REQUEST] = (token("leader's"), WALL + 10)
+
+        world.roles = [followed(request, None, landed)]
+        assert secret(world.acquire(request)) == "leader's"
+        assert world.count(Redeem) == 0
+
+
+def test_who_waits_for_another_request_refreshes_for_itself() -> None:
+    """Other scopes are not answered by the leader's token."""
+    world = cached(age=4000)
+    world.roles = [Ended(replace(REQUEST, scopes=("https://other/.default",))), Role.LEFT]
+    world.redeemed = [tokens("own")]
+    assert secret(world.acquire()) == "own"
+
+
+def test_an_outage_is_everybodys_and_a_refusal_its_own() -> None:
+    """Thirty-two threads do not each wait for a network that is down; a refusal may concern one scope only."""
+    other = replace(REQUEST, scopes=("https://other/.default",))
+    world = cached(age=4000)
+    world.roles = [Ended(other, unreachable(REFUSED))]
+    assert reason(world.acquire()) is Reason.UNREACHABLE
+    world = cached(age=4000)
+    world.roles, world.redeemed = [Ended(other, required(GRANT))], [tokens("own")]
+    assert secret(world.acquire()) == "own"
+    world = cached(age=4000)
+    world.roles = [Ended(REQUEST, required(GRANT))]
+    assert reason(world.acquire()) is Reason.REQUIRED
+    assert world.count(Redeem) == 0
+
+
+def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
+    """After somebody else's sign-in, the refresh token serves one's own scopes."""
+    world = World()
+
+    def signed_in() -> None:
+        world.states[False] = rows.rows(WALL - 4000)
+
+    world.roles = [followed(replace(REQUEST, scopes=("x",)), None, signed_in)]
+    world.redeemed = [tokens("silent")]
+    assert secret(world.acquire(may_ask=True)) == "silent"
+    assert world.count(AskPerson) == 0
+
+
+def test_a_failed_sign_in_reaches_everybody_once() -> None:
+    """Whoever waited fails with it, and nobody asks the person again."""
+    world = World(roles=[Ended(REQUEST, refused(ServiceError("authorization_declined")))])
+    assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
+    assert world.count(AskPerson) == 0
+
+
+def test_a_leader_who_left_is_followed_by_one_who_waited() -> None:
+    """One of those who waited asks instead."""
+    world = World(roles=[Role.LEFT, Role.LEAD], person=[tokens("second try")])
+    assert secret(world.acquire(may_ask=True)) == "second try"
+
+
+def test_a_sign_in_that_just_ended_is_noticed_before_asking() -> None:
+    """Between one's own silent look and one's turn to ask, somebody else may have signed in."""
+    world = World()
+
+    def lead() -> Role:
+        world.states[False] = rows.rows(WALL)
+        return Role.LEAD
+
+    world.roles = [lead]
+    assert secret(world.acquire(may_ask=True)) == "AT"
+    assert world.count(AskPerson) == 0
+    assert world.count(End) == 1
+
+
+def test_a_sign_in_without_asking_first_what_is_cached() -> None:
+    """``sign_in`` asks whatever is there, and counts a sign-in that is under way already."""
+    world = cached()
+    world.person = [tokens("asked")]
+    assert secret(world.drive(acquire.sign_in(REQUEST))) == "asked"
+    world = cached()
+    world.roles = [Role.LEFT, Ended(replace(REQUEST, scopes=("x",)))]
+    assert secret(world.drive(acquire.sign_in(REQUEST))) == "AT"
+    world = World(roles=[Ended(REQUEST, refused(PENDING))])
+    assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
+    world = World(person=[refused(PENDING)])
+    assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
+    assert world.steps(End)[0].failure is not None
+
+
+def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_up() -> None:
+    """Where its own prompt would stand, it says that another process asks; no second code is shown."""
+    world = World(leases=[False, False, False])
+    looks = 0
+
+    def signed_in_at_the_fourth_look(step: Look) -> None:
+        nonlocal looks
+        looks += not step.cae
+        if looks == 4:
+            world.states[False] = rows.rows(WALL)
+
+    world.on_look = signed_in_at_the_fourth_look
+    assert secret(world.acquire(may_ask=True)) == "AT"
+    assert [step.message for step in world.steps(Tell)] == [acquire.ANOTHER_PROCESS_ASKS]
+    assert world.count(AskPerson) == 0
+
+
+def test_a_process_whose_sign_in_dies_is_followed_by_the_one_that_waited() -> None:
+    """Its lease ends with it, and the person is asked by the next."""
+    world = World(leases=[False, False, True], person=[tokens("asked")])
+    assert secret(world.acquire(may_ask=True)) == "asked"
+    lease = world.steps(TakeLease)[-1]
+    assert world.steps(DropLease) == [DropLease(lease.name)]
+
+
+def test_what_was_signed_in_while_the_lease_changed_hands_is_noticed() -> None:
+    """The last look is under the lease, which is then given back."""
+    world = World(leases=[False, True])
+
+    def late(step: Look) -> None:
+        if world.count(TakeLease) == 2:
+            world.states[False] = rows.rows(WALL)
+
+    world.on_look = late
+    assert secret(world.acquire(may_ask=True)) == "AT"
+    assert world.count(AskPerson) == 0
+    assert world.count(DropLease) == 1
+
+
+def test_waiting_for_another_process_ends_with_ones_own_timeout() -> None:
+    """``timeout`` bounds the wait for whoever asks."""
+    world = World(leases=[False] * 100)
+    outcome = world.drive(acquire.acquire(REQUEST, may_ask=True, patience=1.2))
+    assert reason(outcome) is Reason.TIMED_OUT
+    assert world.now == pytest.approx(WALL + 1.2)
+
+
+def test_other_people_are_asked_meanwhile() -> None:
+    """Leases of sign-ins are per application and tenant."""
+    names = set()
+    for request in (REQUEST, replace(REQUEST, tenant_id="other")):
+        for who in (WHO, replace(WHO, home_account_id=None), replace(WHO, client_id="other")):
+            world = World(who=who, person=[tokens()])
+            world.acquire(request, may_ask=True)
+            names |= {step.name for step in world.steps(TakeLease)}
+    assert len(names) == 4

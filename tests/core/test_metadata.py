@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from doorcode._core.metadata import discovery_reply, instance_reply
+
+GOOD: dict[str, object] = {
+    "authorization_endpoint": "https://h/t/authorize",
+    "token_endpoint": "https://h/t/token",
+    "device_authorization_endpoint": "https://h/t/device",
+    "issuer": "https://h/t/v2.0",
+}
+
+
+def without(*names: str, **changed: object) -> dict[str, object]:
+    """Return the full one without some fields, and with others changed."""
+    return {**{name: value for name, value in GOOD.items() if name not in names}, **changed}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(GOOD, GOOD, id="good"),
+        pytest.param(without("issuer"), without("issuer"), id="no issuer"),
+        pytest.param(without(issuer=3), without("issuer"), id="issuer a number"),
+        pytest.param(without(issuer="x\n"), without("issuer"), id="issuer with a control character"),
+        pytest.param(
+            without("device_authorization_endpoint"), without("device_authorization_endpoint"), id="no device flow"
+        ),
+        pytest.param(
+            without(device_authorization_endpoint=None), without("device_authorization_endpoint"), id="device flow null"
+        ),
+        pytest.param({**GOOD, "x": "y", "z": [1], "w": None}, {**GOOD, "x": "y"}, id="more values"),
+        pytest.param(
+            without(token_endpoint="https://other.example/t/token"),
+            without(token_endpoint="https://other.example/t/token"),
+            id="host",
+        ),
+    ],
+)
+def test_discovery(body: dict[str, object], expected: dict[str, object]) -> None:
+    """A configuration is kept where its endpoints are https URLs."""
+    assert discovery_reply(body) == expected
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "device_authorization_endpoint"])
+@pytest.mark.parametrize(
+    "value", ["http://h/t/x", "/t/x", "https://", "https://h:x/", "x\n", 3, ["https://h/t"]], ids=repr
+)
+def test_wrong_endpoints(name: str, value: object) -> None:
+    """An endpoint that is no https URL is named."""
+    with pytest.raises(ValueError, match=f"a {name} that is not an https URL"):
+        discovery_reply(without(**{name: value}))
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
+@pytest.mark.parametrize("value", [None, ""], ids=repr)
+def test_missing_endpoints(name: str, value: object) -> None:
+    """An endpoint that is missing is named."""
+    with pytest.raises(ValueError, match=f"no {name} in it"):
+        discovery_reply(without(**{name: value}))
+
+
+@pytest.mark.parametrize("value", ["https://h", "https://h/", "https://h//"])
+def test_a_token_endpoint_needs_a_path(value: str) -> None:
+    """MSAL takes the tenant from the token endpoint's path."""
+    with pytest.raises(ValueError, match="without a path"):
+        discovery_reply(without(token_endpoint=value))
+
+
+def test_instance() -> None:
+    """Instance discovery says where the configuration is."""
+    body = {"tenant_discovery_endpoint": "https://h/t/.well-known", "api-version": "1.1", "metadata": [{}]}
+    assert instance_reply(body) == {"tenant_discovery_endpoint": "https://h/t/.well-known", "api-version": "1.1"}
+
+
+@pytest.mark.parametrize("value", [None, "http://h/", 3, ""], ids=repr)
+def test_wrong_instance(value: object) -> None:
+    """Without a usable place it says nothing."""
+    with pytest.raises(ValueError, match="no tenant_discovery_endpoint"):
+        instance_reply({"tenant_discovery_endpoint": value})

@@ -1,0 +1,92 @@
+"""Run the examples of a page as they stand, with the emulator where a reader has the cloud."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+from typing_extensions import override
+
+import doorcode.aio
+from doorcode import (
+    AuthenticationRecord,
+    DeviceCodeCredential,
+    InteractiveBrowserCredential,
+    TokenCachePersistenceOptions,
+    UserCredential,
+)
+from doorcode.emulator import Emulator
+from support.person import Person
+
+ARM = "https://management.core.windows.net//.default"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def examples(page: Path) -> list[Example]:
+    """Return the Python examples of a page; they share a namespace, in their order."""
+    return list(Sybil(parsers=[PythonCodeBlockParser()]).parse(page))
+
+
+def take_the_clouds_place(authority: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let credentials that name no authority sign in here, where every code is approved, and keep caches there."""
+    tenant = authority.add_tenant("contoso.onmicrosoft.com")
+    authority.add_user("you@contoso.onmicrosoft.com", name="You", tenant=tenant.tenant_id)
+
+    class AtTheEmulator(DeviceCodeCredential):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if "authority" not in kwargs:
+                kwargs = {**authority.credential_options, **kwargs}
+                kwargs["prompt_callback"] = partial(prompt, kwargs.get("prompt_callback"))
+            super().__init__(*args, **kwargs)
+
+        @override
+        def authenticate(self, **kwargs: Any) -> AuthenticationRecord:
+            return super().authenticate(**{"scopes": [ARM], **kwargs})  # which the real cloud's authority implies
+
+    def prompt(shown: Any, verification_uri: str, user_code: str, expires_on: datetime) -> None:
+        if shown:
+            shown(verification_uri, user_code, expires_on)
+        authority.approve(user_code)
+
+    _take_it_for_browsers(authority, monkeypatch)
+    monkeypatch.setattr("doorcode.DeviceCodeCredential", AtTheEmulator)
+    monkeypatch.setattr("doorcode.aio.DeviceCodeCredential", _on_a_loop(authority))
+    kept = partial(TokenCachePersistenceOptions, path=folder / "tokens", encryption_key=bytes(32))
+    monkeypatch.setattr("doorcode.TokenCachePersistenceOptions", kept)
+
+
+def _on_a_loop(authority: Emulator) -> type[doorcode.aio.DeviceCodeCredential]:
+    """Return the asyncio credential that signs in there."""
+
+    class AtTheEmulatorOnALoop(doorcode.aio.DeviceCodeCredential):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**authority.credential_options, **kwargs})
+
+        @override
+        async def authenticate(self, **kwargs: Any) -> AuthenticationRecord:
+            return await super().authenticate(**{"scopes": [ARM], **kwargs})
+
+    return AtTheEmulatorOnALoop
+
+
+def _take_it_for_browsers(authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let somebody sign in in whatever browser opens."""
+
+    class InABrowser(InteractiveBrowserCredential):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**{**authority.credential_options, **kwargs})
+
+    class EitherWay(UserCredential):
+        def __init__(self, **kwargs: Any) -> None:
+            prompt = authority.prompt_approver()
+            super().__init__(**{**authority.credential_options, "prompt_callback": prompt, **kwargs})
+
+    authority.approve_all()
+    monkeypatch.setattr("webbrowser.open", Person(authority).open)
+    monkeypatch.setattr("doorcode.InteractiveBrowserCredential", InABrowser)
+    monkeypatch.setattr("doorcode.UserCredential", EitherWay)
