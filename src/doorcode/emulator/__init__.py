@@ -1,0 +1,64 @@
+"""Emulate Microsoft Entra ID on this machine, to test programs that sign people in without the cloud.
+
+`Emulator` is the authority: start it, point a credential at it, play the person. It needs the extra
+``emulator``. Nothing else of doorcode imports this package.
+"""
+
+from doorcode.emulator._approver import PromptApprover, ShownPrompt
+from doorcode.emulator._authority import Authority, ClaimsChallenge
+from doorcode.emulator._directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
+from doorcode.emulator._emulator import CredentialOptions, Emulator
+from doorcode.emulator._faults import Edit, ErrorReply, Fault, Faults, Hang, Latency, LostReply, Pass, Reply, Reset
+from doorcode.emulator._grants import Policy
+from doorcode.emulator._log import RequestRecord
+from doorcode.emulator._replies import (
+    Decline,
+    Expire,
+    Garbage,
+    Html,
+    Pending,
+    Refuse,
+    ServerError,
+    SlowDown,
+    TooManyRequests,
+)
+from doorcode.emulator._settings import AZURE_CLI_CLIENT_ID, Settings
+from doorcode.emulator._wire import Fields
+
+__all__ = [
+    "AZURE_CLI_CLIENT_ID",
+    "CONSUMERS_TENANT_ID",
+    "CONTOSO_TENANT_ID",
+    "Application",
+    "Authority",
+    "ClaimsChallenge",
+    "CredentialOptions",
+    "Decline",
+    "Edit",
+    "Emulator",
+    "ErrorReply",
+    "Expire",
+    "Fault",
+    "Faults",
+    "Fields",
+    "Garbage",
+    "Hang",
+    "Html",
+    "Latency",
+    "LostReply",
+    "Pass",
+    "Pending",
+    "Policy",
+    "PromptApprover",
+    "Refuse",
+    "Reply",
+    "RequestRecord",
+    "Reset",
+    "ServerError",
+    "Settings",
+    "ShownPrompt",
+    "SlowDown",
+    "Tenant",
+    "TooManyRequests",
+    "User",
+]

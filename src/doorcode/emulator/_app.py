@@ -1,0 +1,156 @@
+"""Stand between HTTP and the endpoints: read the request, log it, misbehave if told to, send the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Final, cast, final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response as HttpResponse
+
+from doorcode.emulator._endpoints import endpoint_name
+from doorcode.emulator._errors import error_response
+from doorcode.emulator._faults import (
+    Edit,
+    ErrorReply,
+    Fault,
+    Faults,
+    Hang,
+    Json,
+    Latency,
+    LostReply,
+    Pass,
+    Reply,
+    Reset,
+)
+from doorcode.emulator._wire import Fields, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from doorcode.emulator._log import RequestLog
+
+HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+MAX_BODY: Final = 1 << 20
+"""Bytes of a request that are read; who sends more is cut off."""
+
+
+@final
+class App:
+    """Be the ASGI application of the authority.
+
+    Args:
+        respond: answers a request as Entra would; thread-safe.
+        clock: returns Unix seconds.
+        reset: resets the connection of a client's address.
+    """
+
+    def __init__(
+        self,
+        respond: Callable[[Request], Response],
+        faults: Faults,
+        log: RequestLog,
+        clock: Callable[[], float],
+        reset: Callable[[tuple[str, int]], None],
+    ) -> None:
+        self._respond = respond
+        self._faults = faults
+        self._log = log
+        self._clock = clock
+        self._reset = reset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        http = HttpRequest(scope, receive)
+        request = await _read(http)
+        endpoint = endpoint_name(request)
+        mark = self._log.arrived(endpoint, request)
+        response = await self._answer(self._faults.take(endpoint), request, receive)
+        if response is None:
+            client = cast("tuple[str, int]", scope["client"])
+            self._reset(client)
+            return await _disconnected(receive)
+        self._log.answered(mark, response.status)
+        headers = dict(response.headers)
+        return await HttpResponse(response.body, response.status, headers)(scope, receive, send)
+
+    async def _answer(self, fault: Fault, request: Request, receive: Receive) -> Response | None:
+        """Return what to send, or None to reset the connection."""
+        while isinstance(fault, Latency):
+            if await _gone_within(fault.seconds, receive):
+                return None
+            fault = fault.then
+        if isinstance(fault, Hang):
+            await _disconnected(receive)
+        if isinstance(fault, (Hang, Reset)):
+            return None
+        if isinstance(fault, Reply):
+            return _reply(fault)
+        if isinstance(fault, ErrorReply):
+            return self._error(fault, request)
+        return _after(fault, self._respond(request))
+
+    def _error(self, fault: ErrorReply, request: Request) -> Response:
+        correlation_id = request.headers.get("client-request-id") or str(uuid.uuid4())
+        now = self._clock()
+        response = error_response(fault.error, request.base_url, correlation_id, str(uuid.uuid4()), now)
+        return _edited(response, Edit(lambda content: {**content, **fault.extra}))
+
+
+def _after(fault: Pass | LostReply | Edit, response: Response) -> Response | None:
+    if isinstance(fault, LostReply):
+        return None
+    return _edited(response, fault) if isinstance(fault, Edit) else response
+
+
+def _edited(response: Response, fault: Edit) -> Response:
+    content = cast("Json", json.loads(response.body))
+    changed = fault.change(content)
+    body = json.dumps(content if changed is None else changed).encode()
+    return Response(response.status, body, response.headers)
+
+
+def _reply(fault: Reply) -> Response:
+    content_type = {} if fault.content_type is None else {"Content-Type": fault.content_type}
+    return Response(fault.status, fault.body, {**content_type, **fault.headers})
+
+
+async def _read(http: HttpRequest) -> Request:
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk[: MAX_BODY - len(body)]
+    form = http.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return Request(
+        method=http.method,
+        path=http.url.path,
+        base_url=_base_url(http),
+        query=Fields(parse_qsl(http.url.query, keep_blank_values=True)),
+        form=Fields(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if form else ()),
+        headers=Fields(http.headers.items()),
+    )
+
+
+def _base_url(http: HttpRequest) -> str:
+    """Return the URL that the client knows this server by, as far as it is one."""
+    named = http.headers.get("host", "")
+    address, port = cast("tuple[str, int]", http.scope["server"])
+    return f"https://{named if HOST.fullmatch(named) else f'{address}:{port}'}"
+
+
+async def _disconnected(receive: Receive) -> None:
+    # ASGI: once the body has been read, the next thing to receive is http.disconnect.
+    await receive()
+
+
+async def _gone_within(seconds: float, receive: Receive) -> bool:
+    try:
+        await asyncio.wait_for(_disconnected(receive), seconds)
+    except asyncio.TimeoutError:
+        return False
+    return True

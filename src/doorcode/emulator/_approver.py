@@ -1,0 +1,37 @@
+"""Play the person behind a ``prompt_callback``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPrompt:
+    """Hold what a prompt showed; ``expires_on`` as the credential gave it."""
+
+    verification_uri: str
+    user_code: str = field(repr=False)
+    expires_on: datetime
+
+
+@final
+class PromptApprover:
+    """Approve each code that a credential shows: pass it as ``prompt_callback``.
+
+    Args:
+        approve: called with the user code.
+    """
+
+    def __init__(self, approve: Callable[[str], None]) -> None:
+        self._approve = approve
+        self.prompts: list[ShownPrompt] = []
+
+    def __call__(self, verification_uri: str, user_code: str, expires_on: datetime) -> None:
+        """Note the prompt and approve it."""
+        self.prompts.append(ShownPrompt(verification_uri, user_code, expires_on))
+        self._approve(user_code)

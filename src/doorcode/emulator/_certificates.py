@@ -1,0 +1,48 @@
+"""Make the certificates: a certificate authority in memory, its certificate and what it issues as files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import final
+
+import trustme
+
+
+@final
+class Certificates:
+    """Issue server certificates of one authority, and keep them as files until `close`.
+
+    Args:
+        authority: the CA to issue with; without one, a new CA.
+    """
+
+    def __init__(self, authority: trustme.CA | None = None) -> None:
+        self.authority = authority or trustme.CA(organization_name="doorcode emulator")
+        # Keys lie in it: mkdtemp makes it for this user alone.
+        self._directory = tempfile.mkdtemp(prefix="doorcode-emulator-")
+        self._count = 0
+        self.ca_file = self._path("ca.pem")
+        self.authority.cert_pem.write_to_path(self.ca_file)
+
+    def issue(self, *names: str) -> tuple[str, str]:
+        """Issue a certificate for host names and addresses.
+
+        Returns:
+            The paths of the certificate chain and of the private key, both PEM.
+        """
+        issued = self.authority.issue_cert(*names)
+        self._count += 1
+        cert_file, key_file = self._path(f"server-{self._count}.pem"), self._path(f"server-{self._count}.key")
+        for number, blob in enumerate(issued.cert_chain_pems):
+            blob.write_to_path(cert_file, append=number > 0)
+        issued.private_key_pem.write_to_path(key_file)
+        return cert_file, key_file
+
+    def close(self) -> None:
+        """Delete the files."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _path(self, name: str) -> str:
+        return str(Path(self._directory) / name)

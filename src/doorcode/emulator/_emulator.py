@@ -1,0 +1,240 @@
+"""Run the authority on a port: the one object that tests and people hold."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypedDict, final
+
+from typing_extensions import Self, Unpack
+
+from doorcode.emulator._app import App
+from doorcode.emulator._authority import Authority
+from doorcode.emulator._certificates import Certificates
+from doorcode.emulator._directory import CONTOSO_TENANT_ID
+from doorcode.emulator._faults import Faults
+from doorcode.emulator._log import RequestLog, RequestRecord
+from doorcode.emulator._server import HOST, Server
+from doorcode.emulator._settings import Settings, SettingsOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import TracebackType
+
+    import trustme
+
+NAMES = (HOST, "localhost", "::1")
+
+
+class CredentialOptions(TypedDict):
+    """Name the arguments with which a credential signs in at an emulator."""
+
+    authority: str
+    tenant_id: str
+    disable_instance_discovery: bool
+    connection_verify: str
+
+
+@final
+class Emulator(Authority):
+    """Emulate Microsoft Entra ID on this machine, over HTTPS on a loopback port.
+
+    ::
+
+        with Emulator(interval=1) as authority:
+            credential = DeviceCodeCredential(
+                **authority.credential_options, prompt_callback=authority.prompt_approver()
+            )
+            credential.get_token("https://storage.azure.com/.default")
+
+    It runs in a daemon thread from `start` to `stop` (the ``with`` block), never longer than the program.
+
+    Args:
+        port: to listen on; 0 takes a free one.
+        names: host names and addresses that the server certificate is for.
+        ca: a certificate authority to issue it with; without one, a new CA.
+        clock: returns Unix seconds, for everything but the request log.
+        settings: any field of `Settings`, as a keyword argument.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        names: tuple[str, ...] = NAMES,
+        ca: trustme.CA | None = None,
+        clock: Callable[[], float] = time.time,
+        **settings: Unpack[SettingsOptions],
+    ) -> None:
+        super().__init__(replace(Settings(), **settings), clock)
+        self.faults = Faults()
+        self._port = port
+        self._names = names
+        self._ca = ca
+        self._log = RequestLog()
+        self._running: tuple[Server, Certificates] | None = None
+        self._process_id = 0
+
+    def start(self) -> Self:
+        """Start to listen; return when connections are accepted.
+
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: it was started already.
+        """
+        if self._running is not None:
+            message = "this emulator is running already"
+            raise RuntimeError(message)
+        certificates = Certificates(self._ca)
+        server = Server(*certificates.issue(*self._names), self._port)
+        try:
+            server.start(self._app(server))
+        except OSError:
+            certificates.close()
+            raise
+        self._running = server, certificates
+        self._process_id = os.getpid()
+        self.url = f"https://{HOST}:{server.port}"
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """Stop to listen, drop every connection, delete the certificates; a second call does nothing.
+
+        Nor does a call in a forked child: server and files are its parent's.
+        """
+        if self._running is not None and self._process_id == os.getpid():
+            server, certificates = self._running
+            self._running = None
+            server.stop()
+            certificates.close()
+            atexit.unregister(self.stop)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def reset(self) -> None:
+        """Become as new, but for port, certificates and signing key: users, tokens, settings, faults, counters."""
+        super().reset()
+        self.faults.clear()
+        self._log.clear()
+        if self._running is not None:
+            self.go_online()
+
+    # Where it is.
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on."""
+        return self._server.port
+
+    @property
+    def host(self) -> str:
+        """Return address and port, as ``authority=`` of a credential takes them."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def ca_file(self) -> str:
+        """Return the path of the CA certificate (PEM), there while the emulator runs."""
+        return self._certificates.ca_file
+
+    @property
+    def ca(self) -> trustme.CA:
+        """Return the certificate authority, for a second server that the same clients shall trust."""
+        return self._certificates.authority
+
+    @property
+    def credential_options(self) -> CredentialOptions:
+        """Return the arguments with which a credential signs in here."""
+        return {
+            "authority": self.url,
+            "tenant_id": CONTOSO_TENANT_ID,
+            "disable_instance_discovery": True,
+            "connection_verify": self.ca_file,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables with which a whole program signs in here, and trusts this CA alone."""
+        ca_file = self.ca_file
+        return {"AZURE_AUTHORITY_HOST": self.url, "REQUESTS_CA_BUNDLE": ca_file, "SSL_CERT_FILE": ca_file}
+
+    def issue_server_certificate(self, *names: str) -> tuple[str, str]:
+        """Issue a certificate of the same CA for another local server.
+
+        Returns:
+            The paths of the certificate chain and of the private key (PEM), there while the emulator runs.
+        """
+        return self._certificates.issue(*names)
+
+    # What came in.
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """Return every request since the last `reset_counters`, oldest first."""
+        return self._log.records()
+
+    def requests_to(self, endpoint: str) -> list[RequestRecord]:
+        """Return the requests to one endpoint, such as ``token:refresh_token``; ``token`` includes every grant."""
+        return self._log.records(endpoint)
+
+    def count(self, endpoint: str = "*") -> int:
+        """Return how many requests an endpoint got."""
+        return len(self._log.records(endpoint))
+
+    def reset_counters(self) -> None:
+        """Forget the requests that came so far."""
+        self._log.clear()
+
+    def wait_for(self, endpoint: str, count: int = 1, timeout: float = 10.0) -> list[RequestRecord]:
+        """Block until an endpoint got so many requests, and return them.
+
+        Raises:
+            TimeoutError: it did not within ``timeout`` seconds.
+        """
+        return self._log.wait_for(endpoint, count, timeout)
+
+    # Whether anybody listens.
+
+    def go_offline(self) -> None:
+        """Refuse connections, and drop those that are open."""
+        self._server.stop()
+
+    def go_online(self) -> None:
+        """Accept connections again, on the same port."""
+        self._server.start(self._app(self._server))
+
+    @contextmanager
+    def offline(self) -> Generator[None]:
+        """Refuse connections inside a ``with`` block."""
+        self.go_offline()
+        try:
+            yield
+        finally:
+            self.go_online()
+
+    def _app(self, server: Server) -> App:
+        return App(self.respond, self.faults, self._log, self._clock, server.reset)
+
+    @property
+    def _server(self) -> Server:
+        return self._parts[0]
+
+    @property
+    def _certificates(self) -> Certificates:
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[Server, Certificates]:
+        if self._running is None:
+            message = "this emulator is not running: use it in a with statement, or call start()"
+            raise RuntimeError(message)
+        return self._running

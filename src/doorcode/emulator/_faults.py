@@ -1,0 +1,128 @@
+"""Misbehave on request: replies to be replaced, delayed, broken or edited, queued per endpoint."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from doorcode.emulator._endpoints import ENDPOINT_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from doorcode.emulator._errors import EntraError
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Let one request through, for sequences such as ``Reset(), Pass(), Reset()``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer with exactly this, whatever was asked; the request changes nothing at the authority."""
+
+    status: int = 200
+    body: bytes = field(default=b"", repr=False)
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """Answer with an error of the authority; the request changes nothing there."""
+
+    error: EntraError
+    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Wait so many seconds, then go on with ``then``."""
+
+    seconds: float
+    then: Fault = field(default_factory=Pass)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the TCP connection (RST) instead of answering; the request changes nothing at the authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostReply:
+    """Do what was asked, then reset the connection: the client never learns of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Never answer; the connection stays open until the client or the authority goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Answer as usual, with the JSON object changed by ``change``: in place, or by the object it returns."""
+
+    change: Callable[[Json], Json | None]
+
+
+Fault = Pass | Reply | ErrorReply | Latency | Reset | LostReply | Hang | Edit
+
+
+@final
+class Faults:
+    """Hold the queue of faults of each endpoint; thread-safe.
+
+    A queue is used up one request at a time, then the endpoint answers as usual. The most exact name wins:
+    ``token:device_code`` before ``token`` before ``*``; a queue before what `always` set.
+    """
+
+    def __init__(self) -> None:
+        self._queues: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._always: dict[str, Fault] = {}
+        self._lock = threading.Lock()
+
+    def queue(self, endpoint: str, *faults: Fault) -> None:
+        """Append faults for the next requests to an endpoint."""
+        _check(endpoint)
+        with self._lock:
+            self._queues[endpoint].extend(faults)
+
+    def always(self, endpoint: str, fault: Fault) -> None:
+        """Answer every request to an endpoint with this fault, until `clear`."""
+        _check(endpoint)
+        with self._lock:
+            self._always[endpoint] = fault
+
+    def clear(self, endpoint: str | None = None) -> None:
+        """Forget the faults of one endpoint, or of all."""
+        with self._lock:
+            for faults in (self._queues, self._always):
+                if endpoint is None:
+                    faults.clear()
+                else:
+                    faults.pop(endpoint, None)
+
+    def left(self, endpoint: str) -> int:
+        """Return how many queued faults of an endpoint have not been used."""
+        with self._lock:
+            return len(self._queues[endpoint])
+
+    def take(self, endpoint: str) -> Fault:
+        """Return the fault for a request to an endpoint, and use it up; the server calls this."""
+        names = (endpoint, endpoint.partition(":")[0], "*")
+        with self._lock:
+            for name in names:
+                if self._queues.get(name):
+                    return self._queues[name].popleft()
+            return next((self._always[name] for name in names if name in self._always), Pass())
+
+
+def _check(endpoint: str) -> None:
+    if endpoint not in ENDPOINT_NAMES:
+        message = f"no endpoint {endpoint!r}; there are {', '.join(sorted(ENDPOINT_NAMES))}"
+        raise ValueError(message)

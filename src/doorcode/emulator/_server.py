@@ -1,0 +1,123 @@
+"""Serve an application over HTTPS from a thread of its own, on loopback only."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Final, cast, final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from starlette.types import ASGIApp
+
+HOST: Final = "127.0.0.1"
+STOP_SECONDS: Final = 10.0
+"""How long `Server.stop` waits for the thread."""
+
+
+class _LoopbackServer(uvicorn.Server):
+    """Tell when it accepts connections, and drop them when it stops instead of waiting for clients to leave."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+    def reset(self, client: tuple[str, int]) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, H11Protocol) and connection.client == client:
+                _reset(connection.transport)
+
+
+@final
+class Server:
+    """Hold the one server thread; it can be stopped and started again on the same port.
+
+    Args:
+        cert_file: the certificate chain, PEM.
+        key_file: its private key, PEM.
+        port: to listen on; 0 for any free one.
+    """
+
+    def __init__(self, cert_file: str, key_file: str, port: int) -> None:
+        self.port = port
+        self._certificate = cert_file, key_file
+        self._running: tuple[_LoopbackServer, threading.Thread] | None = None
+
+    def start(self, app: ASGIApp) -> None:
+        """Start to listen, unless it does; return when connections are accepted.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        if self._running is not None:
+            return
+        listener = _listen(self.port)
+        self.port = cast("int", listener.getsockname()[1])
+        server = _LoopbackServer(_config(app, *self._certificate))
+        # A daemon: a program that forgets to stop the emulator ends all the same.
+        thread = threading.Thread(target=server.run, args=([listener],), name="doorcode-emulator", daemon=True)
+        thread.start()
+        self._running = server, thread
+        server.ready.wait(STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop to listen and drop every connection; return when the port refuses connections."""
+        if self._running is not None:
+            server, thread = self._running
+            self._running = None
+            server.should_exit = True
+            thread.join(STOP_SECONDS)
+
+    def reset(self, client: tuple[str, int]) -> None:
+        """Reset the connection of a client's address (RST); only the application may call it, on the loop."""
+        if self._running is not None:
+            self._running[0].reset(client)
+
+
+def _listen(port: int) -> socket.socket:
+    # Without the protocol named, asyncio does not turn Nagle's algorithm off, and every answer takes 40 ms longer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _config(app: ASGIApp, cert_file: str, key_file: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=cert_file,
+        ssl_keyfile=key_file,
+    )
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    connection = cast("socket.socket", transport.get_extra_info("socket"))
+    # Closing with a linger time of zero sends RST instead of FIN.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

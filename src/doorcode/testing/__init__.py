@@ -1,0 +1,40 @@
+"""Test programs that sign people in, without the cloud.
+
+In a ``conftest.py``::
+
+    pytest_plugins = ["doorcode.testing"]
+
+gives every test the fixture ``doorcode_emulator``, a local authority (extra ``emulator``). Nothing is imported before
+it is used, so pytest and the extra are needed by those names only that need them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from doorcode.emulator import Emulator as Emulator
+    from doorcode.testing._clock import FakeClock as FakeClock
+    from doorcode.testing._emulator_fixture import doorcode_emulator as doorcode_emulator
+
+_HOMES: Final = {
+    "Emulator": "doorcode.emulator",
+    "FakeClock": "doorcode.testing._clock",
+    "doorcode_emulator": "doorcode.testing._emulator_fixture",
+}
+"""Public name -> the module that it comes from (PEP 562)."""
+
+__all__ = ["Emulator", "FakeClock", "doorcode_emulator"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    # pytest finds the fixtures of a plugin through dir().
+    return sorted({*globals(), *_HOMES})

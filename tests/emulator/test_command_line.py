@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from doorcode.emulator import CONTOSO_TENANT_ID
+from doorcode.emulator.__main__ import run
+
+
+def stopped() -> threading.Event:
+    """Return an event that ends the program as soon as it has said what it has to say."""
+    stop = threading.Event()
+    stop.set()
+    return stop
+
+
+def test_it_says_where_it_is_and_how_to_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Address, CA, users and a program to paste are printed; the CA is written where it was asked for."""
+    ca_file = tmp_path / "ca.pem"
+    assert run(["--ca-file", str(ca_file)], stopped()) == 0
+    printed = capsys.readouterr()
+    for part in (
+        f"  CA file      {ca_file}\n",
+        f"  tenant       {CONTOSO_TENANT_ID}\n",
+        "  users        ada@contoso.example, grace@contoso.example\n",
+        "  codes        approved by you, on the page below\n",
+        "/devicelogin\n",
+        f'        connection_verify="{ca_file}",\n',
+        "Press Ctrl-C to stop.\n",
+    ):
+        assert part in printed.out
+    assert printed.err == "The emulator has stopped.\n"
+    assert ca_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "who"),
+    [(["--approve"], "the first user, at once"), (["--approve", "grace@contoso.example"], "grace@contoso.example")],
+)
+def test_it_says_who_approves(arguments: list[str], who: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The approver is named."""
+    run(arguments, stopped())
+    assert f"  codes        approved by {who}\n" in capsys.readouterr().out
+
+
+def test_it_prints_variables_for_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --print-env nothing else is on stdout, and what a shell would split is quoted."""
+    ca_file = tmp_path / "my ca.pem"
+    run(["--print-env", "--ca-file", str(ca_file)], stopped())
+    authority, bundle, ssl = capsys.readouterr().out.splitlines()
+    assert authority.startswith("export AZURE_AUTHORITY_HOST=https://127.0.0.1:")
+    assert (bundle, ssl) == (f"export REQUESTS_CA_BUNDLE='{ca_file}'", f"export SSL_CERT_FILE='{ca_file}'")
+
+
+def test_what_keeps_it_from_starting_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A taken port and an unknown approver are one line on stderr, and exit status 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["--port", str(port)], stopped()) == 1
+    assert capsys.readouterr().err == f"The emulator cannot listen on port {port}: Address already in use.\n"
+    assert run(["--approve", "nobody"], stopped()) == 1
+    assert "no user 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
+    """Ctrl-C and a supervisor's signal end it with status 0, without a traceback or files left behind."""
+    command = [sys.executable, "-X", "dev", "-m", "doorcode.emulator", "--print-env"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        lines = [program.stdout.readline() for _ in range(3)]
+        program.send_signal(number)
+        _, errors = program.communicate(timeout=30)
+    assert program.returncode == 0
+    assert errors.strip() == "The emulator has stopped."
+    assert not Path(lines[1].strip().partition("=")[2]).exists()
+
+
+def test_it_can_be_run_beside_the_main_thread() -> None:
+    """No signal handler is set there, since Python allows that in the main thread only."""
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(run([], stopped())))
+    thread.start()
+    thread.join(30)
+    assert results == [0]

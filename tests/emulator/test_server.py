@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import requests
+import trustme
+
+from doorcode.emulator import Emulator, Settings
+from doorcode.emulator._settings import SettingsOptions
+
+
+def test_it_runs_inside_a_with_block() -> None:
+    """Inside it answers over HTTPS; after it, port, certificates and thread are gone."""
+    threads = threading.active_count()
+    with Emulator() as authority:
+        assert threading.active_count() == threads + 1
+        url, ca_file, port = authority.url, authority.ca_file, authority.port
+        assert url == f"https://{authority.host}" == f"https://127.0.0.1:{port}"
+        assert requests.get(f"{url}/devicelogin", verify=ca_file, timeout=10).status_code == 200
+    assert not Path(ca_file).exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    assert threading.active_count() == threads
+
+
+def test_it_can_run_again() -> None:
+    """An emulator that stopped can be started; one that runs cannot; stopping twice does nothing."""
+    authority = Emulator()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = authority.port
+    authority.reset()
+    with authority, pytest.raises(RuntimeError, match="running already"):
+        authority.start()
+    with authority:
+        authority.stop()
+        authority.stop()
+
+
+def test_settings_are_keyword_arguments() -> None:
+    """The names that the constructor takes are the fields of Settings."""
+    assert [field.name for field in fields(Settings)] == list(SettingsOptions.__annotations__)
+    assert Emulator(interval=2, rotation="reject").settings == Settings(interval=2, rotation="reject")
+
+
+def test_a_port_can_be_chosen_and_may_be_taken() -> None:
+    """A taken port is OSError, and leaves nothing behind."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            Emulator(port=port).start()
+    with Emulator(port=port) as authority:
+        assert authority.port == port
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "::1"])
+def test_the_certificate_is_for_every_loopback_name(authority: Emulator, name: str) -> None:
+    """A client may call it by address or by name."""
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    with (
+        socket.create_connection(("127.0.0.1", authority.port), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        assert secured.version() is not None
+
+
+def test_the_certificate_may_be_for_somebody_else() -> None:
+    """``names`` makes a certificate that does not fit, to see what a client says."""
+    with Emulator(names=("other.example",)) as authority, pytest.raises(requests.exceptions.SSLError):
+        requests.get(authority.url, verify=authority.ca_file, timeout=10)
+
+
+def test_other_servers_can_have_certificates_of_the_same_ca(authority: Emulator) -> None:
+    """One CA file serves the clients of both."""
+    cert_file, key_file = authority.issue_server_certificate("127.0.0.1", "localhost")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(cert_file, key_file)
+    client = ssl.create_default_context(cafile=authority.ca_file)
+    here, there = socket.socketpair()
+    with here, there:
+        thread = threading.Thread(target=lambda: server.wrap_socket(there, server_side=True).close())
+        thread.start()
+        with client.wrap_socket(here, server_hostname="localhost"):
+            thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_given_ca_issues_the_certificate() -> None:
+    """The caller's CA can be used, so that several emulators share one."""
+    ca = trustme.CA()
+    with Emulator(ca=ca) as authority:
+        assert authority.ca is ca
+        assert Path(authority.ca_file).read_bytes() == ca.cert_pem.bytes()
+        assert requests.get(f"{authority.url}/devicelogin", verify=authority.ca_file, timeout=10).ok
+
+
+def test_a_program_that_forgets_to_stop_it_ends_cleanly() -> None:
+    """At exit the emulator stops by itself and says nothing."""
+    program = "from doorcode.emulator import Emulator; e = Emulator().start(); print(e.ca_file)"
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stderr == ""
+    assert not Path(ended.stdout.strip()).exists()
+
+
+def test_a_forked_child_leaves_it_alone() -> None:
+    """A child that ends, or stops the emulator, takes nothing from its parent."""
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom doorcode.emulator import Emulator\n"
+        "with Emulator() as e:\n"
+        "    if (child := os.fork()) == 0:\n        e.stop()\n        sys.exit()\n"
+        "    os.waitpid(child, 0)\n    print(Path(e.ca_file).exists())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.splitlines()[-1] == "True"
+
+
+def test_the_environment_points_a_program_here(authority: Emulator) -> None:
+    """The variables name the authority and its CA."""
+    assert authority.environment == {
+        "AZURE_AUTHORITY_HOST": authority.url,
+        "REQUESTS_CA_BUNDLE": authority.ca_file,
+        "SSL_CERT_FILE": authority.ca_file,
+    }
+
+
+def test_importing_doorcode_loads_nothing_of_it() -> None:
+    """Programs that do not test pay nothing."""
+    program = (
+        "import sys, doorcode; print([m for m in sys.modules if m.startswith(('doorcode.emulator', 'starlette'))])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == "[]"
