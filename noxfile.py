@@ -71,6 +71,29 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure against azure-identity, and write docs/performance.md's figures and plots; `-- --quick` only tries it."""
+    session.install("-q", *group("benchmarks"), ".[emulator]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """Interleave many processes and faults, ten thousand times; what follows `--` goes to pytest."""
+    session.install("-q", *group("test"), EVERY_EXTRA)
+    seeds = os.environ.get("DOORCODE_SIMULATION_SEEDS", "10000")
+    session.run("pytest", "-n", "auto", "tests/simulation", *session.posargs, env={"DOORCODE_SIMULATION_SEEDS": seeds})
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the core in small ways, and list the changes that no test notices; `-- NAME` looks at one part."""
+    session.install("-q", *group("test"), *group("mutation"), EVERY_EXTRA)
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/, refusing warnings; `-- serve` shows it while you write."""
     session.install("-q", *group("docs"))

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 NOW = 1_700_000_000.0
 JSON = "application/json; charset=utf-8"
-OK = {"token_type": "Bearer", "scope": "r", "expires_in": 3600, "access_token": "SECRET-AT"}
+OK = {"token_type": "Bearer", "scope": "r", "expires_in": 3600, "access_token": "HIDDEN-AT"}
 DEVICE = {
-    "device_code": "SECRET-DC",
+    "device_code": "HIDDEN-DC",
     "user_code": "ABCD-EFGH",
     "verification_uri": "https://microsoft.com/devicelogin",
     "expires_in": 900,
@@ -98,6 +98,13 @@ def test_good_replies(endpoint: Endpoint) -> None:
         pytest.param(
             200, b" <!DOCTYPE html>", "", "a page, which looks like a proxy or login page", id="HTML, no type"
         ),
+        pytest.param(
+            200,
+            b"<html><TITLE lang=en>Wi-Fi</TITLE><p>Hello",
+            "text/html",
+            "a page (Wi-Fi), which",
+            id="200 title and text",
+        ),
         pytest.param(404, b"<p>No such page", "text/html", "a page (No such page), which looks", id="404 HTML"),
         pytest.param(200, b"", JSON, "nothing in it", id="200 empty"),
         pytest.param(204, b"", "", "answered 204: nothing in it", id="204"),
@@ -131,12 +138,39 @@ def test_what_is_not_the_protocols(endpoint: Endpoint, status: int, body: bytes,
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "content_type", "tail"),
+    [
+        pytest.param(
+            200,
+            b"Sign in",
+            "text/html",
+            " with text/html: a page (Sign in), which looks like a proxy or login page",
+            id="HTML by type",
+        ),
+        pytest.param(403, b"a <b> c", "text/plain", " with text/plain: not JSON (a <b> c)", id="text with a tag in it"),
+        pytest.param(
+            403, b"<title> </title>x", "", ": a page, which looks like a proxy or login page", id="blank title"
+        ),
+        pytest.param(200, b"Hello there", "text/plain", " with text/plain: not JSON", id="a success may hold a token"),
+        pytest.param(403, b"x " * 100, "", ": not JSON (" + "x " * 59 + "x…)", id="long"),
+        pytest.param(
+            403, b"[1]", "Text/\x1bX; charset=x", " with Text/X: JSON, but a list instead of an object", id="odd type"
+        ),
+    ],
+)
+def test_what_is_shown_of_a_reply(status: int, body: bytes, content_type: str, tail: str) -> None:
+    """A little of a page or of a text is shown, on one line."""
+    found = fault(read(raw(body, status, content_type=content_type)))
+    assert found.message == f"the token endpoint of h:8443 answered {status}{tail}"
+
+
+@pytest.mark.parametrize(
     ("location", "words"),
     [
-        ("http://Portal.example/x?device_code=SECRET", "a redirect to portal.example, which"),
-        ("https://joe:SECRET@h/", "a redirect to h, which"),
-        ("/login?SECRET", "a redirect, which"),
-        ("http://[SECRET", "a redirect, which"),
+        ("http://Portal.example/x?device_code=HIDDEN", "a redirect to portal.example, which"),
+        ("https://joe:HIDDEN@h/", "a redirect to h, which"),
+        ("/login?HIDDEN", "a redirect, which"),
+        ("http://[HIDDEN", "a redirect, which"),
         ("http://a\x1bb/", "a redirect to ab, which"),
     ],
 )
@@ -144,7 +178,7 @@ def test_redirects_are_not_followed(location: str, words: str) -> None:
     """A redirect is a fault that names the host it points to, and nothing else of it."""
     found = fault(read(raw(b"", 307, headers={"location": location})))
     assert words in found.message
-    assert "SECRET" not in found.message
+    assert "HIDDEN" not in found.message
 
 
 def test_a_cut_body_is_a_fault() -> None:
@@ -211,16 +245,17 @@ def test_errors_of_the_authority(endpoint: Endpoint, status: int) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"access_token=SECRET-AT&token_type=bearer", id="form"),
-        pytest.param(b'"SECRET-AT"', id="a JSON string"),
-        pytest.param(b'[{"access_token": "SECRET-AT"}]', id="a JSON list"),
-        pytest.param(b'\xef\xbb\xbf{"access_token": "SECRET-AT"', id="cut JSON"),
-        pytest.param(b')]}\',{"x": "SECRET-AT", "access_token": 1}', id="guarded JSON"),
-        pytest.param(b"<title>SECRET-AT is your code</title>", id="a title"),
-        pytest.param(b"<p onclick='SECRET-AT'>Hello", id="an attribute"),
-        pytest.param(b"<p>" + b"SECRET-AT" * 4, id="a long word of a page"),
-        pytest.param(b"<p>SECRET-AT\xe2\x80\x8bSECRET-AT\xe2\x80\x8bSECRET-AT", id="a word with invisible characters"),
-        pytest.param(b"<p>" + b"x " * 2000 + b"SECRET-AT", id="further down"),
+        pytest.param(b"access_token=HIDDEN-AT&token_type=bearer", id="form"),
+        pytest.param(b'"HIDDEN-AT"', id="a JSON string"),
+        pytest.param(b'[{"access_token": "HIDDEN-AT"}]', id="a JSON list"),
+        pytest.param(b'\xef\xbb\xbf{"access_token": "HIDDEN-AT"', id="cut JSON"),
+        pytest.param(b')]}\',{"x": "HIDDEN-AT", "access_token": 1}', id="guarded JSON"),
+        pytest.param(b"<title>HIDDEN-AT is your code</title>", id="a title"),
+        pytest.param(b"your Secret is HIDDEN-AT", id="text that says so"),
+        pytest.param(b"<p onclick='HIDDEN-AT'>Hello", id="an attribute"),
+        pytest.param(b"<p>" + b"HIDDEN-AT" * 4, id="a long word of a page"),
+        pytest.param(b"<p>HIDDEN-AT\xe2\x80\x8bHIDDEN-AT\xe2\x80\x8bHIDDEN-AT", id="a word with invisible characters"),
+        pytest.param(b"<p>" + b"x " * 2000 + b"HIDDEN-AT", id="further down"),
     ],
 )
 @pytest.mark.parametrize("status", [200, 403, 503])
@@ -228,14 +263,14 @@ def test_errors_of_the_authority(endpoint: Endpoint, status: int) -> None:
 def test_no_secret_is_shown(body: bytes, status: int, content_type: str) -> None:
     """What may be a secret in a reply that could not be read is not in the message."""
     reply = raw(body, status, content_type=content_type)
-    assert "SECRET" not in fault(read(reply)).message
-    assert "SECRET" not in repr(reply)
+    assert "HIDDEN" not in fault(read(reply)).message
+    assert "HIDDEN" not in repr(reply)
 
 
 def test_replies_show_no_secret() -> None:
     """What was read shows no value of its own."""
-    assert "SECRET" not in repr(read(raw(OK)))
-    assert "SECRET" not in repr(read(raw(DEVICE, endpoint=Endpoint.DEVICE)))
+    assert "HIDDEN" not in repr(read(raw(OK)))
+    assert "HIDDEN" not in repr(read(raw(DEVICE, endpoint=Endpoint.DEVICE)))
 
 
 JUNK = st.recursive(
@@ -294,11 +329,17 @@ def test_any_device_reply_becomes_a_code_or_a_fault(body: dict[str, object]) -> 
         assert NOW < found.expires_on <= NOW + 1e9
 
 
+def test_the_complete_uri_is_handed_on() -> None:
+    """Where the authority has a URI with the code in it, it reaches the prompt (RFC 8628 3.3.1)."""
+    body = {**DEVICE, "verification_uri_complete": "https://microsoft.com/devicelogin?c=ABCD-EFGH"}
+    assert read(raw(body, endpoint=Endpoint.DEVICE)) == body
+
+
 def test_device_code_of_a_flow() -> None:
     """A reply that went through MSAL is read as the one that came."""
     flow = {**DEVICE, "expires_at": NOW + 900, "_correlation_id": "c"}
     assert device_code(flow, NOW, host="h") == DeviceCode(
-        device_code=Secret("SECRET-DC"),
+        device_code=Secret("HIDDEN-DC"),
         user_code="ABCD-EFGH",
         verification_uri="https://microsoft.com/devicelogin",
         verification_uri_complete=None,

@@ -49,9 +49,11 @@ def running(place: Path) -> Generator[SessionBus, None, None]:
     keyring.stdin.write(b"password")
     keyring.stdin.close()
     keyring.stdout.readline()  # it answers once it has said where its control socket is
-    yield SessionBus(address, keyring.pid)
-    for process in (keyring, daemon):
-        process.terminate()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    try:
+        yield SessionBus(address, keyring.pid)
+    finally:
+        for process in (keyring, daemon):
+            process.terminate()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()

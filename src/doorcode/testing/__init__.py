@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from doorcode.emulator import Emulator as Emulator
     from doorcode.testing._clock import FakeClock as FakeClock
     from doorcode.testing._emulator_fixture import doorcode_emulator as doorcode_emulator
+    from doorcode.testing._store_contract import OpenStore as OpenStore
+    from doorcode.testing._store_contract import StoreContract as StoreContract
 
 _HOMES: Final = {
     "Emulator": "doorcode.emulator",
     "FakeClock": "doorcode.testing._clock",
+    "OpenStore": "doorcode.testing._store_contract",
+    "StoreContract": "doorcode.testing._store_contract",
     "doorcode_emulator": "doorcode.testing._emulator_fixture",
 }
 """Public name -> the module that it comes from (PEP 562)."""
 
-__all__ = ["Emulator", "FakeClock", "doorcode_emulator"]
+__all__ = ["Emulator", "FakeClock", "OpenStore", "StoreContract", "doorcode_emulator"]
 
 
 def __getattr__(name: str) -> object:
