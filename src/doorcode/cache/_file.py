@@ -1,0 +1,226 @@
+"""A store in one file under a lock: plain or sealed."""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH112, PTH120
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.values import dataclass
+from doorcode.cache import _disk
+from doorcode.cache._errors import StoreError, StoreUnreadable
+from doorcode.cache._lease import FileLease, FileLeases, check_lease_name
+from doorcode.cache._lock import CacheLock, cache_lock
+from doorcode.cache._owner import ensure_directory
+from doorcode.cache._protocol import Conflict, Loaded, Stamp
+from doorcode.cache._seal import KeyGone, NoSeal, Seal, SealBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FileStore", "Place", "is_json_object"]
+
+_LOOKS: Final = 5
+_PAUSE: Final = 0.02
+_NO_LOCK: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where content stands and how it is sealed."""
+
+    path: str
+    seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Content that cannot be used, perhaps because somebody is writing it in place just now."""
+
+    stamp: Stamp
+    reason: str
+
+
+def is_json_object(data: bytes) -> bool:
+    """Tell whether bytes are one whole JSON object in UTF-8."""
+    try:
+        return isinstance(json.loads(data), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class FileStore:
+    """Keep one token cache in one file.
+
+    Args:
+        path: of the file; locks and what is set aside stand beside it. Absolute.
+        seal: what protects the content; None leaves it plain.
+        where: chooses another place than ``path`` and ``seal`` each time, under the same lock.
+        private: whether the directory is ours alone and may be made 0700.
+        is_whole: tells whether bytes are a cache and not a torn or foreign file.
+        lock: excludes other processes; by default ``<path>.lockfile``.
+        now: nanoseconds since 1970.
+        sleep: waits for seconds.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        seal: Seal | None = None,
+        *,
+        where: Callable[[], Place] | None = None,
+        private: bool = False,
+        is_whole: Callable[[bytes], bool] = is_json_object,
+        lock: CacheLock | None = None,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        fixed = Place(path, seal or NoSeal(path))
+        self._path = path
+        self._where = where or (lambda: fixed)
+        self._private = private
+        self._is_whole = is_whole
+        self._lock = lock or cache_lock(path)
+        self._now = now
+        self._leases = FileLeases()
+        self._sleep = sleep
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether the content is encrypted at rest."""
+        return self._where().seal.encrypted
+
+    def describe(self) -> str:
+        """Return, for people, where the content stands and how it is protected."""
+        place = self._where()
+        return f"the file {place.path}, {place.seal.describe()}"
+
+    def stamp(self) -> Stamp:
+        """Return the stamp of the file, without opening it."""
+        return _disk.file_stamp(self._where().path)
+
+    def load(self) -> Loaded:
+        """Return the content; takes the lock only where it looks damaged, which may be somebody writing in place."""
+        found = self._look(self._where())
+        if isinstance(found, Loaded):
+            return found
+        try:
+            with self._lock.hold():
+                return self._look_again(found)
+        except StoreUnreadable:
+            raise
+        except StoreError as error:
+            if error.errno not in _NO_LOCK:
+                raise
+        return self._look_without_lock()
+
+    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
+        """Replace the content if it is still what the caller loaded; blocks for the lock and the disk."""
+        if not data:
+            raise ValueError("nothing to save: use delete()")
+        self._prepare()
+        with self._lock.hold():
+            place = self._where()
+            if _disk.file_stamp(place.path) != expected:
+                found = self._look_locked(place)
+                return Conflict(found.data, found.stamp)
+            return self._write(place, data)
+
+    def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
+        """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the disk."""
+        self._prepare()
+        with self._lock.hold():
+            place = self._where()
+            found = self._look_locked(place)
+            data = change(found.data)
+            return found if data is None else Loaded(data, self._write(place, data))
+
+    def delete(self) -> None:
+        """Remove the file."""
+        if not os.path.isdir(os.path.dirname(self._path)):
+            return
+        with self._lock.hold():
+            _disk.remove(self._where().path)
+
+    def lease(self, name: str, seconds: float) -> FileLease | None:  # noqa: ARG002 - the kernel ends it
+        """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process."""
+        check_lease_name(name)
+        self._prepare()
+        return self._leases.take(f"{self._path}.{name}.lock")
+
+    def _prepare(self) -> None:
+        ensure_directory(os.path.dirname(self._path), private=self._private)
+
+    def _write(self, place: Place, data: bytes) -> Stamp:
+        self._keep_what_is_lost(place)
+        return _disk.replace(place.path, place.seal.close(data), self._now())
+
+    def _look_locked(self, place: Place) -> Loaded:
+        found = self._look(place)
+        return found if isinstance(found, Loaded) else self._look_again(found)
+
+    def _look(self, place: Place) -> Loaded | _Bad:
+        raw = _disk.read(place.path)
+        if raw is None:
+            return Loaded(None, None)
+        if not raw.data:
+            return _Bad(raw.stamp, "it is empty" if raw.data is not None else "it is not a regular file")
+        try:
+            data = place.seal.open(raw.data)
+        except KeyGone:
+            return Loaded(None, raw.stamp)
+        except SealBroken as broken:
+            return _Bad(raw.stamp, str(broken))
+        whole = self._is_whole(data)
+        return Loaded(data, raw.stamp) if whole else _Bad(raw.stamp, "it is damaged, or no token cache")
+
+    def _look_again(self, first: _Bad) -> Loaded:
+        """Decide under the lock what to do with content that could not be used without it."""
+        place = self._where()
+        for _ in range(_LOOKS):
+            found = self._look(place)
+            if isinstance(found, Loaded):
+                return found
+            if found.stamp == first.stamp:
+                return self._set_aside(place, found)
+            first = found
+            self._sleep(_PAUSE)
+        raise StoreError(f"{place.path} is being rewritten all the time; try again", where=place.path)
+
+    def _look_without_lock(self) -> Loaded:
+        """Look once more at a file beside which nothing can be written."""
+        place = self._where()
+        found = self._look(place)
+        if isinstance(found, Loaded):
+            return found
+        if found.stamp is None:
+            return Loaded(None, None)
+        raise StoreUnreadable(f"cannot use the token cache {place.path}: {found.reason}", where=place.path)
+
+    def _set_aside(self, place: Place, bad: _Bad) -> Loaded:
+        if bad.stamp is None:  # an empty file is nobody's loss, and may be another store's signal
+            return Loaded(None, None)
+        aside = _disk.move_aside(place.path, "damaged", self._now() / 1e9)
+        raise StoreUnreadable(
+            f"cannot use the token cache {place.path}: {bad.reason}; it was set aside as {aside}",
+            where=place.path,
+            aside=aside,
+        )
+
+    def _keep_what_is_lost(self, place: Place) -> None:
+        """Set a file aside that nobody can open any more, once something takes its place."""
+        if not place.seal.encrypted:
+            return
+        raw = _disk.read(place.path)
+        if raw is None or not raw.data:
+            return
+        try:
+            place.seal.open(raw.data)
+        except (KeyGone, SealBroken):
+            # One name only: every reboot loses the key, and files would gather.
+            _disk.move_aside(place.path, "lost-key", None)

@@ -1,0 +1,237 @@
+"""The lock around one read, merge and write of a cache, kept out of msal-extensions' way in both of its modes.
+
+With portalocker, msal-extensions creates ``<cache>.lockfile`` exclusively (trying for 5 s), locks it with ``flock`` and
+removes it afterwards; without, the file's existence is the whole lock. So ours creates it exclusively *and* locks
+it: existence keeps the second kind out, and the kernel tells everybody who can ask when its owner is gone.
+"""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH108, PTH123
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.values import dataclass
+from doorcode.cache._errors import StoreError, StoreLocked
+from doorcode.cache._flock import BASE_FLAGS, Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._line import Line
+from doorcode.cache._lock_file import MARK, LockFileMaker, content_of, process_in, sign
+from doorcode.cache._owner import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["CacheLock", "cache_lock", "process_lives"]
+
+STALE_AFTER: Final = 10.0
+"""Seconds after which a lock file that nobody has locked counts as left behind, whatever process it names."""
+
+GRACE: Final = 0.2
+"""Seconds that a lock file which may be another library's is watched before it is taken: its process may live in
+another container, or on another machine, where its number means nothing to us."""
+
+PATIENCE: Final = 15.0
+"""Seconds to wait for the lock; more than STALE_AFTER, so that a file left behind never ends a wait."""
+
+FIRST_PAUSE: Final = 0.01
+LAST_PAUSE: Final = 0.002
+"""Seconds between tries: shorter the longer somebody waits, which is what makes the wait fair."""
+
+
+LOOK_EVERY: Final = 0.025
+"""Seconds between looks at whose the file is; in between it is enough to see whether it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """One state of a lock file, and since when (seconds of the monotonic clock) it has been like that."""
+
+    state: tuple[int, int, int]
+    since: float
+
+
+def process_lives(pid: int) -> bool:
+    """Tell whether a process of this machine has that number; true where that cannot be known."""
+    if on_windows():  # os.kill would end it there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+class CacheLock:
+    """Exclude every other process and thread from a cache while it is read, merged and written.
+
+    Args:
+        path: of the lock file; its directory must exist when the lock is taken.
+        patience: seconds to wait before giving up.
+        clock: seconds, monotonic.
+        now: seconds since 1970, to compare with a file's time.
+        sleep: waits for seconds.
+        lives: tells whether a process number is in use.
+        line: where ours queue up before they try; None leaves it to luck.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        lives: Callable[[int], bool] = process_lives,
+        line: Line | None = None,
+    ) -> None:
+        self.path = path
+        self._patience = patience
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._lives = lives
+        self._line = line
+        self._released = float("-inf")
+
+    @contextlib.contextmanager
+    def hold(self) -> Generator[None]:
+        """Hold the lock for a block; waits up to ``patience`` seconds. Not reentrant.
+
+        Raises:
+            StoreLocked: another process held it all the time.
+            StoreError: the lock file cannot be made.
+        """
+        start = self._clock()
+        self._let_others(start)
+        turn = self._enter(start)
+        try:
+            with contextlib.closing(LockFileMaker(self.path)) as maker:
+                held = self._acquire(maker, start)
+            try:
+                yield
+            finally:
+                self._release(held)
+        finally:
+            if turn is not None:
+                turn.close()
+
+    def _enter(self, start: float) -> HeldFile | None:
+        try:
+            return self._line.enter(self._patience) if self._line else None
+        except TimeoutError:
+            raise self._too_long(self._clock() - start) from None
+
+    def _acquire(self, maker: LockFileMaker, start: float) -> HeldFile:
+        next_look = self._clock()
+        watched: _Watched | None = None
+        while True:
+            held = self._create(maker)
+            if held is None and self._clock() >= next_look:
+                held, watched = self._take_over(watched)
+                next_look = self._clock() + LOOK_EVERY
+            if held is not None:
+                return held
+            waited = self._clock() - start
+            if waited >= self._patience:
+                raise self._too_long(waited)
+            self._sleep(max(LAST_PAUSE, FIRST_PAUSE / (1 + 50 * waited)))
+
+    def _let_others(self, start: float) -> None:
+        """Give whoever waits a turn before this process takes the lock again."""
+        if start - self._released < FIRST_PAUSE:
+            self._sleep(FIRST_PAUSE)
+
+    def _create(self, maker: LockFileMaker) -> HeldFile | None:
+        try:
+            return maker.create()
+        except OSError as error:
+            if on_windows() and isinstance(error, PermissionError):  # it is being removed
+                return None
+            raise self._failed(error) from error
+
+    def _take_over(self, watched: _Watched | None) -> tuple[HeldFile | None, _Watched | None]:
+        """Take a lock file that was left behind; return what was seen of one that was not."""
+        try:
+            descriptor = os.open(self.path, BASE_FLAGS)
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            if on_windows() and isinstance(error, PermissionError):
+                return None, watched
+            raise self._failed(error) from error
+        # Nobody is kept from locking a file that is new: it is only looked at, until it can be one left behind.
+        try:
+            status = os.fstat(descriptor)
+            content = content_of(descriptor)
+        except OSError:  # Windows lets nobody read what another process has locked
+            os.close(descriptor)
+            return None, None
+        state = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if watched is None or watched.state != state:
+            watched = _Watched(state, self._clock())
+        if not content.endswith(MARK) and not self._abandoned(content, watched, status.st_mtime):
+            os.close(descriptor)
+            return None, watched
+        return self._claim(HeldFile(descriptor, try_lock(descriptor))), watched
+
+    def _claim(self, held: HeldFile) -> HeldFile | None:
+        """Keep a file that is locked and still in its place, and let any other go."""
+        if held.grip is Grip.TAKEN or not held.same_file(self.path):
+            held.close()
+            return None
+        with contextlib.suppress(OSError):
+            make_private(held.descriptor)
+        sign(held)
+        return held
+
+    def _abandoned(self, content: bytes, watched: _Watched, modified: float) -> bool:
+        """Tell whether the owner of a lock file that may be without the kernel's lock is gone."""
+        age = self._clock() - watched.since
+        if age < GRACE:
+            return False
+        pid = process_in(content)
+        # The clock of the wall may have been set back since: then what was seen with the other clock decides.
+        return (pid is not None and not self._lives(pid)) or max(age, self._now() - modified) > STALE_AFTER
+
+    def _release(self, held: HeldFile) -> None:
+        if not held.open:  # a forked child: the lock is its parent's
+            return
+        ours = held.same_file(self.path)
+        if on_windows():  # an open file cannot be removed there
+            held.close()
+        if ours:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+        held.close()
+        self._released = self._clock()
+
+    def _failed(self, error: OSError) -> StoreError:
+        advice = f"cannot lock the token cache: {self.path}: {error.strerror}"
+        if error.errno == errno.ELOOP:
+            advice = f"{self.path} is a symbolic link, which is not followed; remove it"
+        return StoreError(advice, where=self.path, errno=error.errno)
+
+    def _too_long(self, waited: float) -> StoreLocked:
+        try:
+            with open(self.path, "rb") as file:
+                pid = process_in(file.read(64))
+        except OSError:
+            pid = None
+        who = "another process" if pid is None else f"process {pid}"
+        return StoreLocked(
+            f"{who} has held {self.path} for {waited:.0f} s; if it is stuck, end it, and remove the file",
+            where=self.path,
+        )
+
+
+def cache_lock(path: str) -> CacheLock:
+    """Return the lock of the cache at a path: ``<path>.lockfile``, behind the line at ``<path>.write.lock``."""
+    return CacheLock(f"{path}.lockfile", line=Line(f"{path}.write.lock"))

@@ -1,0 +1,165 @@
+"""What every store of tokens does: the Protocol that authors of stores implement, and its values."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from doorcode._core.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Conflict", "Lease", "Loaded", "ReadOnlyStore", "Stamp", "TokenStore", "UpdatingStore"]
+
+Stamp: TypeAlias = "str | None"
+"""Opaque; differs whenever the stored content differs. None: nothing is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a store holds.
+
+    Attributes:
+        data: MSAL's unified cache JSON, in UTF-8; None when there is nothing to read (which may come with a stamp:
+            a file whose key is gone, for example).
+        stamp: of exactly this content.
+    """
+
+    data: bytes | None = field(repr=False)
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What is stored now, instead of what the caller expected; read under the lock.
+
+    Attributes:
+        data: as in Loaded.
+        stamp: what the next ``save`` must expect.
+    """
+
+    data: bytes | None = field(repr=False)
+    stamp: Stamp
+
+
+class Lease(Protocol):
+    """Something in progress that only one holder does at a time."""
+
+    def release(self) -> None:
+        """Let the next one have it; does nothing when released already, or in a forked child."""
+
+
+class ReadOnlyStore(Protocol):
+    """Content that may be read and is never written: somebody else's cache."""
+
+    def load(self) -> Loaded:
+        """Return the content, or no data when there is none; blocks for a local read.
+
+        Raises:
+            StoreError: it is there and cannot be read.
+        """
+        ...
+
+    def stamp(self) -> Stamp:
+        """Return the stamp alone, cheaply."""
+        ...
+
+
+@runtime_checkable
+class TokenStore(Protocol):
+    """One token cache, shared by every process that opens the same place.
+
+    Methods block, never prompt, and may be called from any thread and by a forked child. Whatever fails is a
+    StoreError; a store that reports one has changed nothing.
+    """
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether the content is encrypted at rest."""
+        ...
+
+    def load(self) -> Loaded:
+        """Return the content and its stamp.
+
+        Raises:
+            StoreUnreadable: the content was damaged and has been set aside; the next load finds nothing.
+            StoreError: the content is there and cannot be read now: permission, a wrong key, no connection.
+        """
+        ...
+
+    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
+        """Replace the content as a whole if it is still what the caller loaded.
+
+        Args:
+            data: what to store; never empty.
+            expected: the stamp of what ``data`` was made from; None when nothing was stored.
+
+        Returns:
+            The new stamp, or a Conflict, with nothing changed, when the stored stamp is another.
+
+        Raises:
+            StoreUnreadable: what is stored now was damaged and has been set aside; load and try again.
+            StoreError: nothing was stored, and what was stored before still is.
+        """
+        ...
+
+    def delete(self) -> None:
+        """Remove the content; does nothing when there is none.
+
+        Raises:
+            StoreError: it is still there.
+        """
+        ...
+
+    def stamp(self) -> Stamp:
+        """Return the stamp alone: no decryption, no parsing, no lock.
+
+        Raises:
+            StoreError: the place cannot be looked at.
+        """
+        ...
+
+    def lease(self, name: str, seconds: float) -> Lease | None:
+        """Try once to become the only one, in all processes, who does what ``name`` says.
+
+        Args:
+            name: letters, digits, ``-``, ``_`` and ``.``; at most 64.
+            seconds: how long it can take at most; a store that cannot see its holder die ends the lease then.
+
+        Returns:
+            The lease, which ends by itself when the process dies; None while somebody else, in this process or
+            another, holds it. Never waits.
+
+        Raises:
+            StoreError: the place cannot be written.
+            ValueError: the name has other characters.
+        """
+        ...
+
+    def describe(self) -> str:
+        """Return, for people, which store this is, where, and how it is protected."""
+        ...
+
+
+@runtime_checkable
+class UpdatingStore(TokenStore, Protocol):
+    """A store that can read, change and write under one lock: nobody has to try again, however many write at once.
+
+    For stores that have a lock anyway; one of the compare-and-set kind leaves it out.
+    """
+
+    def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
+        """Replace the content by what ``change`` makes of it; blocks as ``save`` does.
+
+        Args:
+            change: gets the content now, or None; returns the new content, or None to leave it. Called once, under the
+                lock: it must be quick and must not use this store.
+
+        Returns:
+            What is stored when it is done.
+
+        Raises:
+            StoreError: as for ``save``; also whatever ``change`` raises, and then nothing was stored.
+        """
+        ...

@@ -1,0 +1,238 @@
+"""Which store a program gets, and why not the others: the only test of the system in this package."""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH100, PTH110, PTH111, PTH117, PTH118, PTH119
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from doorcode._core.values import dataclass
+from doorcode.cache._errors import StoreError, StoreUnavailable
+from doorcode.cache._file import FileStore, Place, is_json_object
+from doorcode.cache._lock import cache_lock
+from doorcode.cache._neighbour import PlainNeighbour
+from doorcode.cache._owner import user_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from doorcode.cache._options import TokenCachePersistenceOptions
+    from doorcode.cache._protocol import ReadOnlyStore, TokenStore
+    from doorcode.cache._seal import Seal
+
+__all__ = ["Choice", "Rejected", "choose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A kind of store that was not chosen.
+
+    Attributes:
+        store: its name, for people.
+        reason: one line.
+    """
+
+    store: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.store}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        store: to read and write.
+        also: to read, in this order, for accounts that the store lacks.
+        rejected: what was tried before, and why it was not taken.
+        caution: what to warn a person of, once; None when there is nothing.
+    """
+
+    store: TokenStore
+    also: tuple[ReadOnlyStore, ...]
+    rejected: tuple[Rejected, ...]
+    caution: str | None = None
+
+
+def choose(
+    options: TokenCachePersistenceOptions,
+    *,
+    cae: bool = False,
+    is_whole: Callable[[bytes], bool] = is_json_object,
+    environ: Mapping[str, str] | None = None,
+    platform: str | None = None,
+) -> Choice:
+    """Choose the store for a cache; blocks for the system's answers, two seconds at most, and never prompts.
+
+    Args:
+        options: what the program asked for.
+        cae: for the cache of tokens whose clients handle claims challenges.
+        is_whole: tells whether bytes are a cache.
+        environ: the environment; by default this process's.
+        platform: as ``sys.platform``, which is the default.
+
+    Raises:
+        ValueError: nothing encrypted can be used and plain storage is not allowed, or no directory is known.
+    """
+    system = sys.platform if platform is None else platform
+    surroundings = os.environ if environ is None else environ
+    base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
+    chooser = _Chooser(options, base, is_whole, surroundings)
+    if options.has_key:
+        return chooser.keyed()
+    if system == "win32":
+        return chooser.first((("Windows data protection", chooser.dpapi),))
+    if system == "darwin":
+        return chooser.first((("Keychain", chooser.keychain),))
+    if system.startswith("linux"):
+        return chooser.first((("Secret Service", chooser.secret_service), ("kernel keyring", chooser.kernel)))
+    return chooser.first(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Chooser:
+    options: TokenCachePersistenceOptions
+    base: str
+    is_whole: Callable[[bytes], bool]
+    environ: Mapping[str, str]
+
+    @property
+    def cache(self) -> str:
+        """The cache's name: what it is called in a keyring."""
+        # With a path, caches in two directories must not share a key whose lock they do not share.
+        return os.path.basename(self.base) if self.options.path is None else self.base
+
+    def first(self, candidates: tuple[tuple[str, Callable[[], TokenStore]], ...]) -> Choice:
+        """Return the first candidate that works, else the plain file if that is allowed."""
+        rejected: list[Rejected] = []
+        for name, build in candidates:
+            store = _built(build)
+            if not isinstance(store, StoreUnavailable):
+                return Choice(store, self._also(store), tuple(rejected))
+            rejected.append(Rejected(name, str(store)))
+        if not self.options.allow_unencrypted_storage:
+            rejected.append(Rejected("plain file", "allow_unencrypted_storage is not set"))
+            raise ValueError(_nothing_encrypts(rejected))
+        store = self._file(self.base)
+        caution = f"sign-ins are kept without encryption in {self.base}: " + "; ".join(map(str, rejected))
+        return Choice(store, (), tuple(rejected), caution)
+
+    def keyed(self) -> Choice:
+        """Return the file that the program's own key seals."""
+        from doorcode.cache._keyed import KeyedSeal
+
+        path = self.base if self.options.path is not None else f"{self.base}.keyed"
+        return Choice(self._file(path, KeyedSeal(path, self.options.reveal_key)), (), ())
+
+    def dpapi(self) -> TokenStore:
+        """Return the file that Windows protects."""
+        from doorcode.cache._dpapi import DpapiSeal
+
+        seal = DpapiSeal()
+        seal.probe()
+        return self._file(self.base, seal)
+
+    def keychain(self) -> TokenStore:
+        """Return the item of the Keychain."""
+        self._refuse_path()
+        from doorcode.cache._keychain import KeychainVault, account_of
+        from doorcode.cache._signalled import SignalledStore
+
+        vault = KeychainVault(self.base, account_of(self.cache))
+        vault.probe()
+        return SignalledStore(self.base, vault, is_whole=self.is_whole)
+
+    def secret_service(self) -> TokenStore:
+        """Return the item of the desktop's keyring."""
+        self._refuse_path()
+        from doorcode.cache._secret_service import SecretServiceVault, bus_address
+
+        address = bus_address(self.environ)
+        if address is None:
+            raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
+        from doorcode.cache._signalled import SignalledStore
+
+        vault = SecretServiceVault(address, self.cache)
+        vault.probe()
+        return SignalledStore(self.base, vault, is_whole=self.is_whole)
+
+    def kernel(self) -> TokenStore:
+        """Return the file that a kernel key seals: ours, or Go's where only that exists."""
+        from doorcode.cache._kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
+        from doorcode.cache._keyctl import key_calls
+
+        sealed = f"{self.base}.sealed"
+        go_has_one = is_sealed_file(self.base)
+        if self.options.allow_unencrypted_storage and not os.path.exists(sealed) and not go_has_one and self._plain():
+            raise StoreUnavailable(f"the plain file {self.base} exists and may be used")
+        keys = KernelKeys(key_calls())
+        keys.probe()
+        ours = Place(sealed, KernelSeal(f"{self.cache}.sealed", keys))
+        gos = Place(self.base, KernelSeal(self.cache, keys))
+
+        def where() -> Place:
+            return gos if not os.path.exists(sealed) and is_sealed_file(self.base) else ours
+
+        return self._file(self.base, where=where)
+
+    def _file(self, path: str, seal: Seal | None = None, where: Callable[[], Place] | None = None) -> FileStore:
+        private = self.options.path is None
+        lock = cache_lock(path)
+        return FileStore(path, seal, where=where, private=private, is_whole=self.is_whole, lock=lock)
+
+    def _also(self, store: TokenStore) -> tuple[ReadOnlyStore, ...]:
+        allowed = self.options.allow_unencrypted_storage and store.encrypted
+        return (PlainNeighbour(self.base, is_whole=self.is_whole),) if allowed else ()
+
+    def _plain(self) -> bool:
+        """Tell whether a plain cache exists, and not merely another store's empty signal file."""
+        try:
+            return PlainNeighbour(self.base, is_whole=self.is_whole).load().data is not None
+        except StoreError:
+            return True  # it is there; using it will say what is wrong with it
+
+    def _refuse_path(self) -> None:
+        if self.options.path is not None:
+            raise StoreUnavailable("it has no path, and path= was given")
+
+
+def _built(build: Callable[[], TokenStore]) -> TokenStore | StoreUnavailable:
+    try:
+        return build()
+    except StoreUnavailable as reason:
+        return reason
+
+
+def _base_of(options: TokenCachePersistenceOptions, suffix: str, environ: Mapping[str, str], platform: str) -> str:
+    if options.path is not None:
+        return os.path.abspath(os.path.expanduser(options.path)) + suffix
+    directory = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("HOME") or _home_of_user()
+    if not directory or not os.path.isabs(directory):
+        variable = "LOCALAPPDATA" if platform == "win32" else "HOME"
+        raise ValueError(
+            f"no directory is known for the token cache, because {variable} is not set; set it, or give "
+            "TokenCachePersistenceOptions(path=...)"
+        )
+    return os.path.join(directory, ".IdentityService", options.name + suffix)
+
+
+def _home_of_user() -> str | None:
+    try:
+        return str(importlib.import_module("pwd").getpwuid(user_id()).pw_dir)
+    except (ImportError, KeyError):
+        return None
+
+
+def _nothing_encrypts(rejected: list[Rejected]) -> str:
+    reasons = "\n".join(f"  - {reason}" for reason in rejected)
+    return (
+        f"the token cache cannot be encrypted here:\n{reasons}\n"
+        "Give TokenCachePersistenceOptions an encryption_key of your own, or allow_unencrypted_storage=True to keep "
+        "sign-ins in a plain file that only this user may read"
+    )

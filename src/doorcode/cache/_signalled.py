@@ -1,0 +1,158 @@
+"""A store whose content is an item of the system's own, with a file beside it whose time says that it changed."""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH120
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from doorcode.cache import _disk
+from doorcode.cache._errors import StoreUnreadable
+from doorcode.cache._file import is_json_object
+from doorcode.cache._lease import FileLease, FileLeases, check_lease_name
+from doorcode.cache._lock import CacheLock, cache_lock
+from doorcode.cache._owner import ensure_directory
+from doorcode.cache._protocol import Conflict, Loaded, Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SignalledStore", "Vault"]
+
+
+class Vault(Protocol):
+    """Keep one secret of the system's: an item of a keyring or a keychain. Each call may block for seconds."""
+
+    def read(self) -> bytes | None:
+        """Return the secret, or None; raises StoreError."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Replace the secret; raises StoreError."""
+        ...
+
+    def remove(self) -> None:
+        """Remove the secret; raises StoreError."""
+        ...
+
+    def keep(self, data: bytes) -> str:
+        """Keep damaged content under another name and return that name; raises StoreError."""
+        ...
+
+    def describe(self) -> str:
+        """Return, for people, where the secret is."""
+        ...
+
+
+class SignalledStore:
+    """Keep one token cache in a vault, under the lock and with the signal file of msal-extensions.
+
+    Args:
+        signal: path of the file whose time is set after each change; its content is nobody's business here.
+        vault: keeps the content.
+        is_whole: tells whether bytes are a cache.
+        lock: excludes other processes; by default ``<signal>.lockfile``.
+        now: nanoseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        signal: str,
+        vault: Vault,
+        *,
+        is_whole: Callable[[bytes], bool] = is_json_object,
+        lock: CacheLock | None = None,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._signal = signal
+        self._vault = vault
+        self._is_whole = is_whole
+        self._lock = lock or cache_lock(signal)
+        self._now = now
+        self._leases = FileLeases()
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell that the system encrypts the content."""
+        return True
+
+    def describe(self) -> str:
+        """Return, for people, where the content is."""
+        return self._vault.describe()
+
+    def stamp(self) -> Stamp:
+        """Return the stamp of the signal file; a secret that nobody signalled counts as none."""
+        return _disk.signal_stamp(self._signal)
+
+    def load(self) -> Loaded:
+        """Return the content; blocks for the system's answer, and for the lock where the content looks damaged."""
+        # Before the content: who writes changes the signal last, so at worst this is loaded once more.
+        stamp = self.stamp()
+        data = self._vault.read()
+        if data is not None and (stamp is None or not self._is_whole(data)):
+            self._prepare()
+            with self._lock.hold():
+                return self._look_again()
+        return Loaded(data, stamp)
+
+    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
+        """Replace the content if it is still what the caller loaded; blocks for the lock and the system."""
+        if not data:
+            raise ValueError("nothing to save: use delete()")
+        self._prepare()
+        with self._lock.hold():
+            if self.stamp() != expected:
+                found = self._look_again()
+                return Conflict(found.data, found.stamp)
+            self._vault.write(data)
+            return self._sign()
+
+    def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
+        """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the system."""
+        self._prepare()
+        with self._lock.hold():
+            found = self._look_again()
+            data = change(found.data)
+            if data is None:
+                return found
+            self._vault.write(data)
+            return Loaded(data, self._sign())
+
+    def delete(self) -> None:
+        """Remove the content, and signal that."""
+        self._prepare()
+        with self._lock.hold():
+            self._vault.remove()
+            self._sign()
+
+    def lease(self, name: str, seconds: float) -> FileLease | None:  # noqa: ARG002 - the kernel ends it
+        """Try once for ``<signal>.<name>.lock``; the kernel ends the lease with the process."""
+        check_lease_name(name)
+        self._prepare()
+        return self._leases.take(f"{self._signal}.{name}.lock")
+
+    def _prepare(self) -> None:
+        ensure_directory(os.path.dirname(self._signal), private=True)
+
+    def _sign(self) -> Stamp:
+        _disk.touch(self._signal, self._now())
+        return self.stamp()
+
+    def _look_again(self) -> Loaded:
+        """Look under the lock, giving content that lacks its signal one, and setting damaged content aside."""
+        data = self._vault.read()
+        if data is not None and not self._is_whole(data):
+            aside = self._vault.keep(data)
+            self._vault.remove()
+            self._sign()
+            raise StoreUnreadable(
+                f"cannot use the token cache in {self._vault.describe()}: it is damaged, or no token cache; "
+                f"it was set aside as {aside}",
+                where=self._vault.describe(),
+                aside=aside,
+            )
+        stamp = self.stamp()
+        return Loaded(data, self._sign() if data is not None and stamp is None else stamp)

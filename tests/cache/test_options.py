@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import azure.identity
+import pytest
+
+from doorcode.cache import TokenCachePersistenceOptions
+from doorcode.cache._options import resolve_options
+
+KEY = bytes(range(32))
+
+
+def read_key() -> bytes:
+    """Return the key, as a program's function does."""
+    return KEY
+
+
+def test_has_azure_identitys_defaults() -> None:
+    """Without arguments both libraries mean the same cache."""
+    ours, theirs = TokenCachePersistenceOptions(), azure.identity.TokenCachePersistenceOptions()
+    assert (ours.name, ours.allow_unencrypted_storage) == (theirs.name, theirs.allow_unencrypted_storage)
+    assert (ours.path, ours.has_key) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ("allow_unencrypted_cache", "allow_unencrypted_storage"),
+        ("allow_unencrypted", "allow_unencrypted_storage"),
+        ("encryption_keys", "encryption_key"),
+        ("names", "name"),
+        ("paths", "path"),
+    ],
+)
+def test_names_the_option_that_a_misspelt_one_meant(given: str, right: str) -> None:
+    """A near miss of an option is an error, not a cache that is silently another."""
+    with pytest.raises(TypeError, match=f"'{given}'; did you mean '{right}'"):
+        TokenCachePersistenceOptions(**{given: "x"})  # type: ignore[arg-type]
+
+
+def test_warns_of_options_that_nobody_knows() -> None:
+    """Others are accepted, as azure-identity accepts them, with a warning that shows where."""
+    with pytest.warns(UserWarning, match="unknown option 'colour'") as caught:
+        TokenCachePersistenceOptions(colour="blue")
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", ["/tmp/x", "../x", "a/b", "a\\b", "..", "a\0b", "", None, 3, b"x"])  # noqa: S108
+def test_refuses_a_name_that_leads_elsewhere(name: object) -> None:
+    """A name that could leave the cache's directory is an error that says what a name is."""
+    with pytest.raises(ValueError, match="the cache's name must be"):
+        TokenCachePersistenceOptions(name=name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("", ValueError),
+        ("dir/", ValueError),
+        ("..", ValueError),
+        ("a\0", ValueError),
+        (3, TypeError),
+        (b"x", TypeError),
+    ],
+)
+def test_refuses_a_path_that_is_none(path: object, error: type[Exception]) -> None:
+    """A path must lead to a file."""
+    with pytest.raises(error, match="path must"):
+        TokenCachePersistenceOptions(path=path)  # type: ignore[arg-type]
+
+
+def test_refuses_a_path_made_of_bytes() -> None:
+    """Not every path object is text."""
+
+    class BytesPath:
+        def __fspath__(self) -> bytes:
+            return b"x"
+
+    with pytest.raises(TypeError, match="path must be text"):
+        TokenCachePersistenceOptions(path=BytesPath())  # type: ignore[arg-type]
+
+
+def test_takes_a_path_of_any_kind() -> None:
+    """Text and pathlib's paths are the same to it."""
+    assert TokenCachePersistenceOptions(path=Path("/x/y")).path == TokenCachePersistenceOptions(path="/x/y").path
+
+
+@pytest.mark.parametrize("key", [b"", b"short", bytes(33)])
+def test_refuses_a_key_of_another_length(key: bytes) -> None:
+    """The error has the lengths and never the key."""
+    with pytest.raises(ValueError, match=f"must be 32 bytes, not {len(key)}"):
+        TokenCachePersistenceOptions(encryption_key=key)
+
+
+def test_refuses_a_key_of_another_type() -> None:
+    """Text is not bytes, however long; what a function returns is checked when it is called."""
+    with pytest.raises(TypeError, match="not str"):
+        TokenCachePersistenceOptions(encryption_key="k" * 32)  # type: ignore[arg-type]
+    options = TokenCachePersistenceOptions(encryption_key=lambda: b"short")
+    with pytest.raises(ValueError, match="32 bytes, not 5"):
+        options.reveal_key()
+
+
+def test_reveals_the_key_to_whoever_seals() -> None:
+    """Bytes and functions are the same to it; without a key there is an error."""
+    assert TokenCachePersistenceOptions(encryption_key=KEY).reveal_key() == KEY
+    assert TokenCachePersistenceOptions(encryption_key=read_key).reveal_key() == KEY
+    assert TokenCachePersistenceOptions(encryption_key=bytearray(KEY)).reveal_key() == KEY  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no encryption_key"):
+        TokenCachePersistenceOptions().reveal_key()
+
+
+def test_shows_no_key() -> None:
+    """The repr tells that there is a key and not which."""
+    shown = repr(TokenCachePersistenceOptions(encryption_key=b"k" * 32, name="n"))
+    assert "encryption_key='[secret]'" in shown
+    assert "kkk" not in shown
+    assert "encryption_key=None" in repr(TokenCachePersistenceOptions())
+
+
+def test_travels_in_a_pickle_without_a_key() -> None:
+    """A function travels by its name; bytes are refused with the way out."""
+    options = TokenCachePersistenceOptions(encryption_key=read_key, name="n", path="/x", allow_unencrypted_storage=True)
+    copied = pickle.loads(pickle.dumps(options))  # noqa: S301 - made here
+    assert (copied.name, copied.path, copied.allow_unencrypted_storage) == ("n", "/x", True)
+    assert copied.reveal_key() == KEY
+    with pytest.raises(TypeError, match="module-level function"):
+        pickle.dumps(TokenCachePersistenceOptions(encryption_key=KEY))
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        copy.copy(TokenCachePersistenceOptions(encryption_key=KEY))
+
+
+def test_accepts_azure_identitys_own() -> None:
+    """Its object, and anything with its two attributes, is converted; ours is taken as it is."""
+    theirs = azure.identity.TokenCachePersistenceOptions(name="n", allow_unencrypted_storage=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = resolve_options(theirs)
+    assert (ours.name, ours.allow_unencrypted_storage) == ("n", True)
+    assert resolve_options(ours) is ours
+    with pytest.raises(ValueError, match="name"):
+        resolve_options(SimpleNamespace(name="../x", allow_unencrypted_storage=False))
+
+
+@pytest.mark.parametrize("wrong", [True, "msal.cache", {"name": "x"}, None])
+def test_refuses_anything_else(wrong: object) -> None:
+    """The error names both classes that are accepted."""
+    with pytest.raises(TypeError, match=r"of doorcode or of azure\.identity"):
+        resolve_options(wrong)

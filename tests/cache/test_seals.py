@@ -1,0 +1,189 @@
+"""The sealed forms: Go's, and the one under the program's own key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.harness import names
+from doorcode.cache import Conflict, StoreKeyError, StoreUnreadable, _jwe
+from doorcode.cache._file import FileStore
+from doorcode.cache._keyed import KeyedSeal
+from doorcode.cache._seal import SealBroken
+
+KEY = bytes(range(32))
+OTHER_KEY = bytes(32)
+DATA = b'{"a": 1}'
+
+
+def part(data: bytes) -> bytes:
+    """Return a part of compact JWE."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def sealed_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
+    """Seal as the contract describes it, written down apart from the code under test."""
+    padder = padding.PKCS7(128).padder()
+    encryptor = Cipher(algorithms.AES128(key[16:]), modes.CBC(iv)).encryptor()
+    text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
+    tag = hmac.digest(key[:16], b"" + iv + text + (0).to_bytes(8, "big"), hashlib.sha256)[:16]
+    header = b'{"alg":"dir","enc":"A128CBC-HS256","kid":"42"}'
+    return b".".join([part(header), b"", part(iv), part(text), part(tag)])
+
+
+@given(data=st.binary(max_size=100))
+def test_reads_what_go_wrote(data: bytes) -> None:
+    """Content of any length that was sealed in Go's form is opened."""
+    assert _jwe.decrypt(sealed_as_go_does(data, KEY, b"i" * 16), KEY) == data
+
+
+@given(data=st.binary(max_size=100))
+def test_writes_what_go_reads(data: bytes) -> None:
+    """The form is Go's to the byte, for the random value that was drawn."""
+    sealed = _jwe.encrypt(data, KEY, 42)
+    iv, _, _ = _jwe.parse(sealed)
+    assert sealed == sealed_as_go_does(data, KEY, iv)
+
+
+def test_never_repeats_the_random_value() -> None:
+    """The same content sealed twice looks different."""
+    assert _jwe.encrypt(DATA, KEY, 1) != _jwe.encrypt(DATA, KEY, 1)
+
+
+@given(where=st.integers(min_value=0, max_value=10_000), bit=st.integers(min_value=0, max_value=7))
+def test_notices_every_changed_bit(where: int, bit: int) -> None:
+    """A changed bit in the random value, the text or the tag is noticed; the header is not protected, as in Go."""
+    raw = list(map(bytearray, (b"i" * 16, *_jwe.parse(sealed_as_go_does(DATA, KEY, b"i" * 16))[1:])))
+    position = where % sum(map(len, raw))
+    index = 0
+    while position >= len(raw[index]):
+        position -= len(raw[index])
+        index += 1
+    raw[index][position] ^= 1 << bit
+    header = part(b'{"alg":"dir","enc":"A128CBC-HS256"}')
+    with pytest.raises(SealBroken):
+        _jwe.decrypt(b".".join([header, b"", *map(part, map(bytes, raw))]), KEY)
+
+
+def variants() -> dict[str, bytes]:
+    """Return forms that are nearly Go's."""
+    header, _, iv, text, tag = sealed_as_go_does(DATA, KEY, b"i" * 16).split(b".")
+
+    def with_header(value: object) -> bytes:
+        return b".".join([part(json.dumps(value).encode()), b"", iv, text, tag])
+
+    return {
+        "nothing": b"",
+        "four parts": b".".join([header, b"", iv, text]),
+        "a wrapped key": b".".join([header, iv, iv, text, tag]),
+        "no base64": b".".join([header, b"", b"!!!!", text, tag]),
+        "short iv": b".".join([header, b"", part(b"i" * 12), text, tag]),
+        "long tag": b".".join([header, b"", iv, text, part(b"t" * 32)]),
+        "no text": b".".join([header, b"", iv, b"", tag]),
+        "odd text": b".".join([header, b"", iv, part(b"x" * 17), tag]),
+        "header is no JSON": b".".join([part(b"{"), b"", iv, text, tag]),
+        "header is a list": with_header([]),
+        "deep header": b".".join([part(b"[" * 100_000), b"", iv, text, tag]),
+        "another algorithm": with_header({"alg": "dir", "enc": "A256GCM"}),
+        "another key management": with_header({"alg": "A128KW", "enc": "A128CBC-HS256"}),
+    }
+
+
+@pytest.mark.parametrize("sealed", variants().values(), ids=variants())
+def test_refuses_other_forms(sealed: bytes) -> None:
+    """What is not Go's form to the letter is broken, and never a Python error."""
+    with pytest.raises(SealBroken):
+        _jwe.decrypt(sealed, KEY)
+
+
+def test_refuses_another_key() -> None:
+    """Content under another key cannot be told from damage, and is not opened."""
+    with pytest.raises(SealBroken, match="key that has been replaced"):
+        _jwe.decrypt(_jwe.encrypt(DATA, KEY, 1), OTHER_KEY)
+
+
+class TestCallersKey:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "dir" / "cache"
+
+    def store(self, path: Path, key: bytes = KEY) -> FileStore:
+        return FileStore(str(path), KeyedSeal(str(path), lambda: key))
+
+    def test_another_key_is_an_error_and_overwrites_nothing(self, path: Path) -> None:
+        """Neither reading, nor writing, nor updating with the wrong key changes the file."""
+        stamp = self.store(path).save(DATA, None)
+        assert not isinstance(stamp, Conflict)
+        before = path.read_bytes()
+        wrong = self.store(path, OTHER_KEY)
+        for attempt in (
+            wrong.load,
+            lambda: wrong.save(DATA, None),
+            lambda: wrong.save(DATA, stamp),
+            lambda: wrong.update(lambda _: DATA),
+        ):
+            with pytest.raises(StoreKeyError, match="another encryption_key") as caught:
+                attempt()
+            assert caught.value.where == str(path)
+        assert path.read_bytes() == before
+        assert names(path.parent) == ["cache"]
+
+    @pytest.mark.parametrize("cut", [-1, 40, 27])
+    def test_damage_under_the_right_key_is_set_aside(self, path: Path, cut: int) -> None:
+        """A torn file says which key it is under, so that the right key knows damage when it sees it."""
+        self.store(path).save(DATA, None)
+        path.write_bytes(path.read_bytes()[:cut])
+        with pytest.raises(StoreUnreadable, match="damaged"):
+            self.store(path).load()
+
+    def test_random_content_is_set_aside(self, path: Path) -> None:
+        """What nobody sealed is damage."""
+        path.parent.mkdir()
+        path.write_bytes(b"\0\1\2")
+        with pytest.raises(StoreUnreadable):
+            self.store(path).load()
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [(DATA, "not encrypted"), (sealed_as_go_does(DATA, KEY, b"i" * 16), "a key of the system")],
+        ids=["plain", "Go's"],
+    )
+    def test_converts_nothing_without_being_asked(self, path: Path, content: bytes, kind: str) -> None:
+        """A plain cache, or one of the kernel keyring's, is reported and left alone."""
+        path.parent.mkdir()
+        path.write_bytes(content)
+        with pytest.raises(StoreKeyError, match=kind):
+            self.store(path).load()
+        assert path.read_bytes() == content
+
+    def test_a_key_that_cannot_be_had_is_an_error(self, path: Path) -> None:
+        """What the program's function raises is the cause, and nothing is written."""
+
+        def no_key() -> bytes:
+            raise OSError("no such secret")
+
+        with pytest.raises(StoreKeyError, match="cannot get the encryption_key: no such secret"):
+            FileStore(str(path), KeyedSeal(str(path), no_key)).save(DATA, None)
+        assert not path.exists()
+
+    def test_the_header_is_protected(self, path: Path) -> None:
+        """Content cannot be passed off as sealed in another version."""
+        self.store(path).save(DATA, None)
+        sealed = path.read_bytes()
+        seal = KeyedSeal(str(path), lambda: KEY)
+        assert seal.open(sealed) == DATA
+        with pytest.raises(SealBroken):
+            seal.open(sealed.replace(b"sealed-1", b"sealed-2"))
+
+    def test_says_how_it_protects(self, path: Path) -> None:
+        """People are told that the key is the program's."""
+        assert self.store(path).describe() == f"the file {path}, encrypted with the program's own key"
