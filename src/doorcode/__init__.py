@@ -1,0 +1,68 @@
+"""Sign people in to Microsoft Entra ID from programs without a browser, and keep them signed in.
+
+The public names are loaded on first use, so that ``import doorcode`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # as typing's, which takes three times as long to load as everything else here
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from doorcode._bearer import get_bearer_token_provider
+    from doorcode._browser import InteractiveBrowserCredential
+    from doorcode._core.clouds import AzureAuthorityHosts, KnownAuthorities
+    from doorcode._credential import InteractiveCredential
+    from doorcode._device_code import DeviceCodeCredential
+    from doorcode._record import AuthenticationRecord
+    from doorcode._two_step import PendingSignIn
+    from doorcode._user import UserCredential
+    from doorcode.cache._options import TokenCachePersistenceOptions
+    from doorcode.errors import AuthenticationRequiredError, CredentialUnavailableError
+
+__all__ = [
+    "AuthenticationRecord",
+    "AuthenticationRequiredError",
+    "AzureAuthorityHosts",
+    "CredentialUnavailableError",
+    "DeviceCodeCredential",
+    "InteractiveBrowserCredential",
+    "InteractiveCredential",
+    "KnownAuthorities",
+    "PendingSignIn",
+    "TokenCachePersistenceOptions",
+    "UserCredential",
+    "get_bearer_token_provider",
+]
+
+_HOME: Final = {
+    "AuthenticationRecord": "doorcode._record",
+    "AuthenticationRequiredError": "doorcode.errors",
+    "AzureAuthorityHosts": "doorcode._core.clouds",
+    "CredentialUnavailableError": "doorcode.errors",
+    "DeviceCodeCredential": "doorcode._device_code",
+    "InteractiveBrowserCredential": "doorcode._browser",
+    "InteractiveCredential": "doorcode._credential",
+    "KnownAuthorities": "doorcode._core.clouds",
+    "PendingSignIn": "doorcode._two_step",
+    "TokenCachePersistenceOptions": "doorcode.cache._options",
+    "UserCredential": "doorcode._user",
+    "get_bearer_token_provider": "doorcode._bearer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,171 @@
+"""What every interactive credential is, however it is driven: its options, its account, its log lines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from types import NoneType
+from typing import Any, Final
+
+from azure.core.credentials import AccessTokenInfo
+from azure.core.exceptions import ClientAuthenticationError
+
+from doorcode._accounts import record_of
+from doorcode._bridge import exception_for
+from doorcode._config import DEVELOPER_CLIENT_ID, resolve
+from doorcode._core import acquire
+from doorcode._core.lookup import StoredToken
+from doorcode._core.steps import Failure, Flow, TokenRequest
+from doorcode._record import AuthenticationRecord
+from doorcode._session import Session
+from doorcode.errors import AuthenticationFailedError, AuthenticationRequiredError
+
+_LOGGER: Final = logging.getLogger(__name__)
+INFO: Final = logging.INFO
+_NOTHING: Final[Mapping[str, Any]] = {}
+_ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
+"""The options of ``get_token_info`` that a token in memory can answer."""
+
+is_logged: Final = _LOGGER.isEnabledFor
+"""Whether a level is logged: asked on the hot path before anything is called that would log."""
+
+
+class BaseCredential:
+    """Hold what a credential was told, and the session in which its flows run."""
+
+    _timeout: float | None = None
+
+    def __init__(
+        self,
+        *,
+        authentication_record: AuthenticationRecord | None = None,
+        disable_automatic_authentication: bool = False,
+        client_id: str = DEVELOPER_CLIENT_ID,
+        **kwargs: Any,
+    ) -> None:
+        config = resolve(
+            type(self).__name__,
+            client_id=client_id,
+            authentication_record=authentication_record,
+            disable_automatic_authentication=disable_automatic_authentication,
+            **kwargs,
+        )
+        self._session = Session(config)
+        self._memory = self._session.memory
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_memory"]
+        _check_travels("prompt_callback", state.get("_prompt_callback"))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._memory = self._session.memory
+
+    def _request(
+        self,
+        method: str,
+        scopes: tuple[object, ...],
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Check a request, in a child that was forked meanwhile too, and log what is wrong with it."""
+        self._session.after_fork()
+        try:
+            return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
+        except (ValueError, TypeError, ClientAuthenticationError) as exception:
+            self._failed(method, exception)
+            raise
+
+    def _request_of(self, method: str, scopes: tuple[object, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """Check a request of ``get_token_info``."""
+        rest = dict(options)
+        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
+        return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
+
+    def _fresh_info(self, scopes: tuple[str, ...], options: Mapping[str, Any] | None) -> AccessTokenInfo | None:
+        """Return what ``get_token_info`` can answer from memory; None where the flow has to look."""
+        asked = options or _NOTHING
+        if asked.get("claims") or not asked.keys() <= _ANSWERED:
+            return None
+        try:
+            entry = self._memory.get((scopes, asked.get("tenant_id"), asked.get("enable_cae", False)))
+        except TypeError:
+            return None  # as in get_token
+        if entry is None or not entry.cached_at <= time.time() < entry.fresh_until:
+            return None
+        if is_logged(INFO):
+            self._succeeded("get_token_info")
+        return entry.info()
+
+    def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
+        return acquire.acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)
+
+    def _authentication(
+        self,
+        scopes: Iterable[str] | None,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        force_prompt: bool,  # noqa: FBT001 - passed on by name
+        options: Mapping[str, object],
+    ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
+        """Return what ``authenticate`` asks for, and the flow that does it."""
+        _check_list(scopes)
+        try:
+            wanted = tuple(scopes or self._session.default_scopes())
+        except ClientAuthenticationError as exception:
+            self._failed("authenticate", exception)
+            raise
+        request = self._request("authenticate", wanted, claims, tenant_id, enable_cae, options)
+        silent = self._session.record is not None and not force_prompt
+        if silent:
+            return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
+        return request, acquire.sign_in(request, patience=self._timeout)
+
+    def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
+        """Return the exception for a flow's end, with the accounts that one would have to choose from."""
+        exception = exception_for(failure, request)
+        if isinstance(exception, AuthenticationRequiredError):
+            config = self._session.config
+            exception.accounts = tuple(
+                record_of(account, config.client_id, config.authority.netloc) for account in failure.candidates
+            )
+        return exception
+
+    @property
+    def _record(self) -> AuthenticationRecord:
+        record = self._session.record
+        assert record is not None, "a sign-in that ended well names an account"
+        return record
+
+    def _tell(self, message: str) -> None:
+        """Tell the person something, where a prompt would stand: in the log, unless a subclass prints its prompts."""
+        _LOGGER.info("%s: %s", type(self).__name__, message)
+
+    def _succeeded(self, method: str) -> None:
+        if is_logged(INFO):
+            _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
+
+    def _failed(self, method: str, exception: BaseException) -> None:
+        _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, exception)
+
+
+def _check_list(scopes: object) -> None:
+    if isinstance(scopes, (str, bytes)) or not isinstance(scopes, (Iterable, NoneType)):
+        message = "authenticate takes scopes as a list: write scopes=[scope]"
+        raise TypeError(message)
+
+
+def _check_travels(name: str, function: object) -> None:
+    import pickle
+
+    try:
+        pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        message = f"a credential cannot be pickled with this {name}, {function!r}: pass a function of a module"
+        raise TypeError(message) from None

@@ -1,0 +1,70 @@
+"""A flow's end without a token -> the exception that is raised for it.
+
+Where ``azure.identity`` is loaded, the exception is an instance of its class of the same name too, so that its
+chains and a program's ``except`` clauses work. It is looked up when raising and never imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import Final, TypeVar, cast
+
+from doorcode import errors
+from doorcode._core.steps import Failure, Reason, TokenRequest
+
+E = TypeVar("E", bound=errors.CredentialUnavailableError)
+
+_CLASSES: Final[dict[Reason, type[errors.AuthenticationFailedError]]] = {
+    Reason.DECLINED: errors.SignInDeclinedError,
+    Reason.EXPIRED: errors.CodeExpiredError,
+    Reason.TIMED_OUT: errors.SignInTimedOutError,
+    Reason.REFUSED: errors.AuthenticationFailedError,
+    Reason.UNREACHABLE: errors.AuthorityUnreachableError,
+    Reason.OTHER_ACCOUNT: errors.OtherAccountError,
+    Reason.CANCELLED: errors.SignInCancelledError,
+}
+
+
+def exception_for(failure: Failure, request: TokenRequest | None = None) -> errors.AuthenticationFailedError:
+    """Return the exception for a failure.
+
+    Args:
+        failure: why there is no token.
+        request: the request that failed; only a prompt's failure does without.
+    """
+    exception = _exception_for(failure, request)
+    exception._failure = failure  # noqa: SLF001 - for whoever waits for the same sign-in
+    return exception
+
+
+def _exception_for(failure: Failure, request: TokenRequest | None) -> errors.AuthenticationFailedError:
+    response = failure.error.reply if failure.error is not None else None
+    if failure.reason is Reason.REQUIRED and request is not None:
+        cls = joined(errors.AuthenticationRequiredError)
+        return cls(
+            request.scopes,
+            message=failure.message,
+            claims=request.claims,
+            response=response,
+            said=failure.error,
+        )
+    if failure.reason is Reason.UNAVAILABLE:
+        return unavailable(failure.message)
+    return _CLASSES[failure.reason](failure.message, response, said=failure.error)
+
+
+def unavailable(message: str) -> errors.CredentialUnavailableError:
+    """Return the exception for a credential that cannot even try."""
+    return joined(errors.CredentialUnavailableError)(message)
+
+
+def joined(cls: type[E]) -> type[E]:
+    """Return the class, joined with azure.identity's of the same name where that is loaded."""
+    theirs = getattr(sys.modules.get("azure.identity"), cls.__name__, None)
+    return cls if theirs is None else cast("type[E]", _joined(cls, theirs))  # type: ignore[arg-type] # classes are hashable
+
+
+@lru_cache(maxsize=8)
+def _joined(ours: type[Exception], theirs: type[Exception]) -> type[Exception]:
+    return type(ours.__name__, (ours, theirs), {"__doc__": ours.__doc__, "__module__": ours.__module__})

@@ -1,0 +1,170 @@
+"""Every option of a credential, resolved once into one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from doorcode._core import checks
+from doorcode._core.authorities import Authority, combine, parse_authority
+from doorcode._core.clouds import AzureAuthorityHosts, aliases, different_clouds
+from doorcode._core.values import dataclass
+from doorcode._options import pipeline_options, warn
+from doorcode._record import AuthenticationRecord, as_record
+from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
+
+if TYPE_CHECKING:
+    import msal
+
+DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+"""The Azure CLI's own application, which azure-identity uses too when a program names none."""
+_KNOWN: Final = (
+    "additionally_allowed_tenants",
+    "authentication_record",
+    "authority",
+    "cache_persistence_options",
+    "client_id",
+    "disable_automatic_authentication",
+    "disable_instance_discovery",
+    "enable_support_logging",
+    "login_hint",
+    "max_codes",
+    "paste",
+    "prefer",
+    "prompt_callback",
+    "redirect_uri",
+    "tenant_id",
+    "timeout",
+    "use_cached_account",
+    "username",
+    "_cache",
+    "_cae_cache",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a credential was told, checked.
+
+    Attributes:
+        class_name: of the credential, for log lines and messages.
+        client_id: the application.
+        authority: where to sign in.
+        tenant_id: the credential's own tenant.
+        allowed_tenants: further tenants that requests may name; ``*`` is any.
+        record: the account that the program named, or None.
+        username: the sign-in name of the account that the program named, or None.
+        adopts: whether the only account in the cache may be used without a record.
+        may_ask: whether get_token may ask a person.
+        persistence: where tokens are kept beyond the process, or None.
+        instance_discovery: whether the authority is checked with Microsoft's list.
+        support_logging: whether MSAL may log personal data.
+        pipeline: options of the azure-core pipeline.
+        caches: token caches of the program's own, for requests without and with CAE.
+    """
+
+    class_name: str
+    client_id: str
+    authority: Authority
+    tenant_id: str
+    allowed_tenants: tuple[str, ...] = ()
+    record: AuthenticationRecord | None = None
+    username: str | None = None
+    adopts: bool = True
+    may_ask: bool = True
+    persistence: TokenCachePersistenceOptions | None = None
+    instance_discovery: bool = True
+    support_logging: bool = False
+    pipeline: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    caches: tuple[msal.TokenCache | None, msal.TokenCache | None] = field(default=(None, None), repr=False)
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """Return the names under which MSAL may have stored tokens of this authority."""
+        return aliases(self.authority.environment)
+
+
+def resolve(  # noqa: PLR0913 - one for each option of a credential
+    class_name: str,
+    *,
+    client_id: object,
+    authority: object = None,
+    tenant_id: object = None,
+    authentication_record: object = None,
+    disable_automatic_authentication: object = False,
+    cache_persistence_options: object = None,
+    disable_instance_discovery: object = None,
+    enable_support_logging: object = None,
+    additionally_allowed_tenants: object = None,
+    username: object = None,
+    use_cached_account: object = True,
+    _cache: msal.TokenCache | None = None,
+    _cae_cache: msal.TokenCache | None = None,
+    **pipeline: object,
+) -> Config:
+    """Check every option of a credential.
+
+    Raises:
+        TypeError: a value of a wrong type, or a name that is nearly an option's.
+        ValueError: a value that cannot be right; the message says what to write instead.
+    """
+    place = parse_authority(os.environ.get("AZURE_AUTHORITY_HOST") or _default() if authority is None else authority)
+    own_tenant = None if tenant_id is None else checks.check_tenant(tenant_id)
+    config = Config(
+        class_name,
+        checks.check_client_id(client_id),
+        place,
+        combine(place, own_tenant),
+        _tenants(additionally_allowed_tenants),
+        username=_username(username),
+        adopts=checks.check_flag("use_cached_account", use_cached_account),
+        may_ask=not checks.check_flag("disable_automatic_authentication", disable_automatic_authentication),
+        persistence=None if cache_persistence_options is None else resolve_options(cache_persistence_options),
+        instance_discovery=not checks.check_flag("disable_instance_discovery", disable_instance_discovery),
+        support_logging=checks.check_flag("enable_support_logging", enable_support_logging),
+        pipeline=pipeline_options(class_name, pipeline, _KNOWN),
+        caches=(_cache, _cae_cache),
+    )
+    if authentication_record is None:
+        return config
+    return _with_record(config, as_record(authentication_record), authority, own_tenant)
+
+
+def _with_record(config: Config, record: AuthenticationRecord, authority: object, own_tenant: str | None) -> Config:
+    """Let the record name what the program did not: its application always, authority and tenant by default."""
+    if config.client_id not in {record.client_id, DEVELOPER_CLIENT_ID}:
+        warn(f"client_id {config.client_id!r} is not used: the record's account signed in to {record.client_id!r}.")
+    recorded = parse_authority(record.authority)
+    if authority is None:
+        config = replace(config, authority=recorded)
+    elif different_clouds(recorded.host, config.authority.host):
+        message = (
+            f"authority {config.authority.netloc!r} and the record's {record.authority!r} are different clouds: "
+            "an account of one cannot sign in to the other. Leave authority out, or sign in anew without the record."
+        )
+        raise ValueError(message)
+    tenant = own_tenant or config.authority.tenant or checks.check_tenant(record.tenant_id)
+    return replace(config, record=record, client_id=checks.check_client_id(record.client_id), tenant_id=tenant)
+
+
+def _username(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    message = f"username must be a sign-in name such as ada@contoso.com, not {value!r}"
+    raise ValueError(message) if isinstance(value, str) else TypeError(message)
+
+
+def _default() -> str:
+    return AzureAuthorityHosts.AZURE_PUBLIC_CLOUD
+
+
+def _tenants(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        message = "additionally_allowed_tenants must be a list of tenant IDs, or ['*']"
+        raise TypeError(message)
+    tenants = cast("Iterable[object]", value)
+    return tuple("*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants)

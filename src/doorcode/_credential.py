@@ -1,0 +1,297 @@
+"""InteractiveCredential: get_token, get_token_info, authenticate and close, driven with threads."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+from typing_extensions import Self
+
+from doorcode._base import INFO, BaseCredential, is_logged
+from doorcode._core.failures import cancelled
+from doorcode._core.lookup import StoredToken
+from doorcode._core.replies import DeviceCode
+from doorcode._core.steps import (
+    AskPerson,
+    Ended,
+    Exchange,
+    Failure,
+    Flow,
+    Join,
+    Role,
+    Show,
+    Sleep,
+    Step,
+    Tell,
+    TokenRequest,
+    Tokens,
+)
+from doorcode._drive import Cancelled, Wait, run
+from doorcode._memory import SafeAccessToken, token_info
+from doorcode._record import AuthenticationRecord
+from doorcode._turn import Turn
+
+R = TypeVar("R")
+
+
+class InteractiveCredential(BaseCredential, ABC):
+    """The base of credentials that sign a person in and keep them signed in. Thread-safe.
+
+    A subclass says how a person is asked: :meth:`_request_token`.
+
+    Args:
+        authentication_record: the account, as an earlier ``authenticate`` returned it; it names the application
+            too, and the tenant and the authority where those are not given.
+        disable_automatic_authentication: whether get_token raises AuthenticationRequiredError rather than ask.
+        client_id: the application that people sign in to.
+        **kwargs: ``authority``, ``tenant_id``, ``cache_persistence_options``, ``disable_instance_discovery``,
+            ``enable_support_logging``, ``additionally_allowed_tenants``, and what an azure-core pipeline takes.
+
+    Raises:
+        TypeError: an option of a wrong type, or a name that is nearly an option's.
+        ValueError: an option that cannot be right.
+    """
+
+    def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AccessToken:
+        """Return an access token, from memory, the cache, a refresh token, or by asking the person.
+
+        Azure SDK clients call this. It blocks for as long as that takes.
+
+        Args:
+            *scopes: what the token is for, at least one.
+            claims: claims that a resource demands, a JSON object as text; tokens at hand do not answer it.
+            tenant_id: another tenant than the credential's.
+            enable_cae: whether the caller handles claims challenges (continuous access evaluation).
+            **kwargs: passed to :meth:`_request_token`.
+
+        Returns:
+            azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
+
+        Raises:
+            ValueError: no scope, or an argument that cannot be right.
+            AuthenticationRequiredError: a person is needed, and ``disable_automatic_authentication`` was set.
+            ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
+        """
+        try:
+            entry = self._memory.get((scopes, tenant_id, enable_cae))
+        except TypeError:
+            entry = None  # a list has no hash; the check of the request says what to write instead
+        if entry is not None and not claims and not kwargs and entry.cached_at <= time.time() < entry.fresh_until:
+            if is_logged(INFO):
+                self._succeeded("get_token")
+            return entry.token
+        request = self._request("get_token", scopes, claims, tenant_id, enable_cae, kwargs)
+        stored = self._logged("get_token", request, self._acquisition(request))
+        return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
+
+    def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """Return an access token with its type and its time to refresh.
+
+        Args:
+            *scopes: what the token is for, at least one.
+            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to :meth:`_request_token`.
+
+        Returns:
+            azure-core's ``AccessTokenInfo``, times in Unix seconds.
+
+        Raises:
+            ValueError: as get_token.
+            ClientAuthenticationError: as get_token.
+        """
+        fresh = self._fresh_info(scopes, options)
+        if fresh is not None:
+            return fresh
+        request = self._request_of("get_token_info", scopes, options or {})
+        return token_info(self._logged("get_token_info", request, self._acquisition(request)))
+
+    def authenticate(
+        self,
+        *,
+        scopes: Iterable[str] | None = None,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        force_prompt: bool = False,
+        **kwargs: Any,
+    ) -> AuthenticationRecord:
+        """Sign a person in, and return the record of their account.
+
+        A credential that has a record already, given or from an earlier sign-in, returns it without asking when a
+        token for the scopes can be had silently.
+
+        Args:
+            scopes: what to ask for; by default the cloud's Resource Manager.
+            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            tenant_id: another tenant than the credential's.
+            enable_cae: whether the token is for a caller that handles claims challenges.
+            force_prompt: ask in any case, for example to change the account.
+            **kwargs: passed to :meth:`_request_token`.
+
+        Returns:
+            the record; keep ``record.serialize()``, it holds no secret.
+
+        Raises:
+            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
+            ClientAuthenticationError: the sign-in failed.
+        """
+        request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
+        self._logged("authenticate", request, flow, anybody=True)
+        return self._record
+
+    def accounts(self) -> tuple[AuthenticationRecord, ...]:
+        """Return the accounts that are signed in here to this application, each as a record.
+
+        Reads the token caches; makes no request. Pass one as ``authentication_record`` to choose it.
+        """
+        self._session.after_fork()
+        return self._session.accounts()
+
+    def sign_out(self, account: AuthenticationRecord | None = None) -> None:
+        """Forget an account: remove its tokens from both caches and from this credential's memory.
+
+        Access tokens that were handed out live on until they expire. Other processes notice when they next look at the
+        cache.
+
+        Args:
+            account: one of :meth:`accounts`; by default this credential's own, or the only one.
+
+        Raises:
+            ValueError: several accounts are signed in, and none was named.
+        """
+        self._session.after_fork()
+        self._session.sign_out(account)
+
+    def close(self) -> None:
+        """Release the HTTP transport, and nothing else: a later call opens a new one."""
+        self._session.close()
+
+    def cancel(self) -> None:
+        """End every sign-in and request of this credential that is under way; safe from any thread.
+
+        Whoever waits gets a SignInCancelledError. No further poll is sent.
+        """
+        for wait in list(self._session.waits):
+            wait.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        """Ask the person, and return a result of MSAL's shape.
+
+        Args:
+            *scopes: what the token is for.
+            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and what get_token was given beyond these.
+
+        Returns:
+            ``access_token``, ``expires_in`` (seconds), ``id_token_claims``, ``client_info`` and so on, or
+            ``error`` and ``error_description``.
+        """
+
+    def _logged(
+        self, method: str, request: TokenRequest, flow: Flow[StoredToken | Failure], *, anybody: bool = False
+    ) -> StoredToken:
+        try:
+            token = self._drive(flow, Turn(self._session, anybody=anybody), request)
+        except Exception as exception:
+            self._failed(method, exception)
+            raise
+        self._succeeded(method)
+        return token
+
+    def _drive(
+        self,
+        flow: Flow[R | Failure],
+        turn: Turn,
+        request: TokenRequest,
+        show: Callable[[DeviceCode], object] | None = None,
+    ) -> R:
+        """Perform a flow in this thread, and raise its failure."""
+        wait = Wait()
+        self._session.waits.add(wait)
+        try:
+            outcome = run(flow, _Performer(self, turn, show), wait)
+        except Cancelled:
+            outcome = cancelled()
+        finally:
+            self._session.waits.discard(wait)
+        if isinstance(outcome, Failure):
+            raise self._error(outcome, request) from None
+        return outcome
+
+
+class _Performer:
+    """Perform the steps of one flow of a credential, with threads."""
+
+    def __init__(
+        self, credential: InteractiveCredential, turn: Turn, show: Callable[[DeviceCode], object] | None
+    ) -> None:
+        self._credential = credential
+        self._turn = turn
+        self._show = show
+
+    def perform(self, step: Step[Any], wait: Wait) -> object:
+        """Perform one step and return its answer."""
+        answer: object = None
+        match step:
+            case Sleep(seconds):
+                wait.sleep(seconds)
+            case Join():
+                answer = self._join(step, wait)
+            case Exchange():
+                answer = self._exchange(step, wait)
+            case Tell(message):
+                self._credential._tell(message)  # noqa: SLF001 - as its prompt
+            case AskPerson(request):
+                answer = self._ask(request)
+            case Show(code) if self._show is not None:
+                self._show(code)
+            case _:
+                answer = self._turn.perform(step)
+        return answer
+
+    def release(self, ended_by: BaseException | None) -> None:
+        """Give back what the flow still holds."""
+        self._turn.release(ended_by)
+
+    def _join(self, step: Join, wait: Wait) -> Role | Ended:
+        landing = self._turn.join(step)
+        if landing is None:
+            return Role.LEAD
+        return wait.landing(landing) if step.wait else Role.BUSY
+
+    def _exchange(self, step: Exchange[Any], wait: Wait) -> object:
+        turn = self._turn
+        answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
+        return turn.silence(step) if answer is None else answer
+
+    def _ask(self, request: TokenRequest) -> Tokens | Failure:
+        with self._turn.asking():
+            result = self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
+                *request.scopes,
+                claims=request.claims,
+                tenant_id=request.tenant_id,
+                enable_cae=request.enable_cae,
+                **request.options,
+            )
+        return self._turn.signed_in(result, request)

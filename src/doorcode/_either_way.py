@@ -1,0 +1,71 @@
+"""How a UserCredential asks: its options, checked, and the flow that they make."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from doorcode._choice import Way, choose_here
+from doorcode._core import browser, device, either
+from doorcode._core.checks import check_choice, check_login_hint, check_timeout
+from doorcode._core.steps import Failure, Flow, TokenRequest, Tokens
+from doorcode._core.values import dataclass
+from doorcode._errand import check_redirect
+
+BROWSER_SECONDS: Final = 300.0
+"""How long the browser is waited for when the program names no ``timeout``."""
+_CHANGE: Final = {
+    Way.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
+    Way.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a person is asked.
+
+    Attributes:
+        prefer: the first way; None chooses it anew for every sign-in.
+        timeout: seconds to wait for the person in each way, or None.
+        redirect_uri: of the browser's way, or None.
+        login_hint: of the browser's way, or None.
+    """
+
+    prefer: Way | None
+    timeout: float | None
+    redirect_uri: str | None
+    login_hint: str | None
+
+    @classmethod
+    def checked(
+        cls, prefer: object, timeout: object, redirect_uri: object, login_hint: object, paste: object
+    ) -> Asking:
+        """Check the options.
+
+        Raises:
+            TypeError: one of a wrong type.
+            ValueError: one that cannot be right.
+        """
+        name = check_choice("prefer", prefer, tuple(way.value for way in Way))
+        return cls(
+            None if name is None else Way(name),
+            check_timeout(timeout),
+            check_redirect(redirect_uri, paste),
+            check_login_hint(login_hint),
+        )
+
+
+def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    """Return the flow: the way that fits here, then the other."""
+    ways = {Way.BROWSER: lambda: _in_browser(request, asking), Way.DEVICE_CODE: lambda: _with_code(request, asking)}
+    first = asking.prefer or choose_here()
+    return either.sign_in(ways[first], ways[first.other], _CHANGE[first])
+
+
+def _in_browser(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    timeout = BROWSER_SECONDS if asking.timeout is None else asking.timeout
+    return browser.sign_in(request, started=time.monotonic(), timeout=timeout, login_hint=asking.login_hint)
+
+
+def _with_code(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    return device.sign_in(request, started=time.monotonic(), timeout=asking.timeout)

@@ -1,0 +1,215 @@
+"""MSAL's ``http_client`` over an azure-core pipeline: every exchange with the authority passes here.
+
+MSAL is handed nothing but successful replies, normalised by ``_core.replies``. Anything else leaves
+through :class:`NoSuccess`, past MSAL's own reading, logging and HTTP cache.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Generator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import field, replace
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from azure.core.rest import HttpRequest
+
+from doorcode import errors
+from doorcode._core.replies import Endpoint, Fault, RawReply, ServiceError, read
+from doorcode._core.values import dataclass
+from doorcode._core.wire import json_object
+from doorcode._job import stop_if_abandoned
+from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, body_of, build_pipeline
+from doorcode._response import ErrorRequest, ErrorResponse
+from doorcode._trouble import fault_of
+
+_LOGGER: Final = logging.getLogger(__name__)
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+LONGEST_WAIT: Final = 10.0
+"""Seconds that connecting, and each read, may take: a person waits."""
+_SAID: Final = (
+    "error",
+    "error_description",
+    "error_codes",
+    "error_uri",
+    "suberror",
+    "claims",
+    "timestamp",
+    "trace_id",
+    "correlation_id",
+    "interval",
+)
+
+
+class NoSuccess(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
+    """Carry an error of the authority, or the lack of a usable reply, past MSAL."""
+
+    def __init__(self, reply: ServiceError | Fault) -> None:
+        super().__init__(type(reply).__name__)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one call may take.
+
+    Attributes:
+        until: when it must be over, in monotonic seconds.
+        repeat: whether the pipeline may repeat a request.
+        headers: to send along.
+    """
+
+    until: float
+    repeat: bool
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A successful reply, in the shape that MSAL reads (``msal.oauth2cli.http.Response``)."""
+
+    text: str = field(repr=False)
+    status_code: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def raise_for_status(self) -> None:
+        """Do nothing: only successes come this far."""
+
+
+class HttpClient:
+    """Talk to the authority on MSAL's behalf.
+
+    The pipeline is built on first need, again after :meth:`close`, and again in a forked child. Thread-safe.
+
+    Args:
+        options: what the program gave for the azure-core pipeline.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._built: BuiltPipeline | None = None
+        self._pid = 0
+
+    @contextmanager
+    def limited(self, seconds: float, *, repeat: bool, headers: Mapping[str, str] = NO_HEADERS) -> Generator[None]:
+        """Bound the requests that this thread makes inside the block, and send headers along."""
+        self._local.limits = Limits(time.monotonic() + seconds, repeat, headers)
+        try:
+            yield
+        finally:
+            del self._local.limits
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: MutableMapping[str, str] | None = None,
+        **_: object,
+    ) -> Success:
+        """Ask for metadata, as MSAL wants it."""
+        endpoint = Endpoint.INSTANCE if "/discovery/instance" in url else Endpoint.DISCOVERY
+        return self._exchange(endpoint, HttpRequest("GET", url, params=params, headers=headers))
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str | None] | None = None,
+        headers: MutableMapping[str, str] | None = None,
+        **_: object,
+    ) -> Success:
+        """Ask for a code or a token, as MSAL wants it."""
+        form = {name: value for name, value in (data or {}).items() if value is not None}
+        endpoint = Endpoint.TOKEN if "grant_type" in form else Endpoint.DEVICE
+        request = HttpRequest("POST", url, params=params, headers=headers, data=form)
+        request.headers.update(self._local.limits.headers)
+        return self._exchange(endpoint, request)
+
+    def close(self) -> None:
+        """Release the transport; a later request opens a new one, but a transport of the program's stays closed."""
+        with self._lock:
+            built, self._built = self._built, None
+        if built is not None and self._pid == os.getpid():
+            built.pipeline.__exit__()
+
+    def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Success:
+        """Make one request.
+
+        Raises:
+            NoSuccess: it brought no success.
+            AuthenticationFailedError: what the program gave for the pipeline failed; its error is the cause.
+        """
+        host = urlsplit(request.url).netloc
+        try:
+            raw = self._send(endpoint, host, request)
+        except Exception as exception:
+            fault = fault_of(exception, endpoint, host)
+            if fault is None:
+                words = f"Authentication failed: {type(exception).__name__}: {exception}"
+                raise errors.AuthenticationFailedError(words) from exception
+        else:
+            return _success(raw, request)
+        raise NoSuccess(fault)
+
+    def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
+        stop_if_abandoned()
+        built = self._opened()
+        response = built.pipeline.run(request, stream=True, **self._run_options(built.repeats))
+        body = body_of(response)
+        answer = response.http_response
+        headers = {name.lower(): value for name, value in dict(answer.headers or {}).items()}
+        _LOGGER.debug("%s answered %s for %s", host, answer.status_code, endpoint.value)
+        return RawReply(
+            endpoint,
+            host,
+            answer.status_code,
+            headers,
+            body[:LARGEST_BODY],
+            truncated=len(body) > LARGEST_BODY,
+            wall_now=time.time(),
+        )
+
+    def _run_options(self, repeats: bool) -> dict[str, Any]:  # noqa: FBT001 - one flag, named at its only call
+        limits: Limits = self._local.limits
+        left = max(0.1, limits.until - time.monotonic())
+        options: dict[str, Any] = {
+            name: min(float(self._options.get(name) or LONGEST_WAIT), LONGEST_WAIT, left)
+            for name in ("connection_timeout", "read_timeout")
+        }
+        if repeats:
+            options["retry_on_methods"] = ["GET", "POST"]
+            options["timeout"] = left
+            if not limits.repeat:
+                options["retry_total"] = 0
+        return options
+
+    def _opened(self) -> BuiltPipeline:
+        with self._lock:
+            if self._built is None or self._pid != os.getpid():
+                # A forked child must not speak on its parent's connections.
+                self._pid = os.getpid()
+                self._built = build_pipeline(self._options)
+            return self._built
+
+
+def _success(raw: RawReply, request: HttpRequest) -> Success:
+    reply = read(raw)
+    if isinstance(reply, Fault):
+        raise NoSuccess(reply)
+    if isinstance(reply, ServiceError):
+        raise NoSuccess(replace(reply, reply=_error_response(raw, request)))
+    return Success(json.dumps(reply))
+
+
+def _error_response(raw: RawReply, request: HttpRequest) -> ErrorResponse:
+    said = json_object(raw.body)
+    body = json.dumps({name: said[name] for name in _SAID if name in said})
+    return ErrorResponse(raw.status, raw.headers, ErrorRequest(request.method, request.url), body)

@@ -1,0 +1,148 @@
+"""The azure-core pipeline that requests to the authority go through, from the program's own options."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Final, cast
+
+from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import (
+    CustomHookPolicy,
+    DistributedTracingPolicy,
+    HeadersPolicy,
+    HttpLoggingPolicy,
+    ProxyPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    SansIOHTTPPolicy,
+    UserAgentPolicy,
+)
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
+
+from doorcode._core.values import dataclass
+from doorcode._job import stop_if_abandoned
+
+_LOGGER: Final = logging.getLogger(__name__)
+LARGEST_BODY: Final = 1024 * 1024
+"""Bytes of a reply that are read at most, after decompression."""
+_BODY: Final = "doorcode_body"
+"""Where the body of a reply stands in its context."""
+
+
+class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Look after each try of a request: send none that nobody waits for, and read what it brings.
+
+    A repetition would reach the authority after a cancelled call, and a reply that nobody read would keep its
+    connection.
+    """
+
+    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
+        """Stop a request that is about to be sent, or sent again."""
+        stop_if_abandoned()
+
+    def on_response(
+        self,
+        request: PipelineRequest[HttpRequest],  # noqa: ARG002 - azure-core's shape
+        response: PipelineResponse[HttpRequest, HttpResponse],
+    ) -> None:
+        """Read the body, as far as it is of interest."""
+        response.context[_BODY] = _read(response)
+
+
+def body_of(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
+    """Return a reply's body: one byte more than ``LARGEST_BODY`` at least, where it is longer than that."""
+    body: bytes | None = response.context.get(_BODY)
+    return _read(response) if body is None else body
+
+
+class TracePolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Log requests and replies at DEBUG when ``logging_enable`` is set, as azure-core's own policy does, but no body.
+
+    Bodies to and from an authority are codes and tokens.
+    """
+
+    def __init__(self, logging_enable: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - azure-core's shape
+        self._enabled = logging_enable
+
+    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
+        """Log what is asked."""
+        if self._enabled:
+            _LOGGER.debug("Request: %s %s", request.http_request.method, request.http_request.url.partition("?")[0])
+
+    def on_response(
+        self, request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, HttpResponse]
+    ) -> None:
+        """Log the status."""
+        if self._enabled:
+            _LOGGER.debug("Response: %s for %s", response.http_response.status_code, request.http_request.method)
+
+
+def user_agent() -> str:
+    """Return what doorcode calls itself towards the authority."""
+    return f"azsdk-python-doorcode/{version('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPipeline:
+    """A pipeline, and whether one of its policies repeats requests and so understands its options."""
+
+    pipeline: Pipeline[HttpRequest, HttpResponse]
+    repeats: bool
+
+
+def build_pipeline(options: Mapping[str, Any]) -> BuiltPipeline:
+    """Build the pipeline that azure-identity's options describe.
+
+    Args:
+        options: ``transport``, ``policies``, ``retry_policy_class`` and what azure-core's policies take.
+    """
+    given = dict(options)
+    transport = given.pop("transport", None)
+    policies: list[Any] | None = given.pop("policies", None)
+    retry_policy_class = given.pop("retry_policy_class", None) or RetryPolicy
+    per_call = given.pop("per_call_policies", None) or []
+    per_retry = given.pop("per_retry_policies", None) or given.pop("_per_retry_policies", None) or []
+    if not policies:
+        policies = [
+            RequestIdPolicy(**given),
+            HeadersPolicy(**given),
+            UserAgentPolicy(base_user_agent=user_agent(), **given),
+            ProxyPolicy(**given),
+            *_listed(per_call),
+            retry_policy_class(**given),
+            *_listed(per_retry),
+            CustomHookPolicy(**given),
+            TracePolicy(**given),
+            DistributedTracingPolicy(**given),
+            HttpLoggingPolicy(**given),
+            EachTryPolicy(),
+        ]
+    repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
+    return BuiltPipeline(Pipeline(transport or RequestsTransport(**given), policies=policies), repeats)
+
+
+def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
+    answer: Any = response.http_response
+    if not isinstance(answer, HttpResponse):
+        # Transports of older programs and of tests answer with azure-core's first generation of responses.
+        text: object = answer.text(encoding="utf-8")
+        return text.encode() if isinstance(text, str) else b""
+    body = bytearray()
+    try:
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                break
+    finally:
+        answer.close()
+    # For hooks of the program's, which read text() and json() of replies as if they had not been streamed.
+    cast("Any", answer)._content = bytes(body)  # noqa: SLF001 - azure-core has no public way
+    return bytes(body)
+
+
+def _listed(policies: Any) -> list[Any]:
+    return list(cast("list[Any]", policies)) if isinstance(policies, (list, tuple)) else [policies]

@@ -1,0 +1,99 @@
+"""How a person is told: the program's own callback, or the service's message on standard output."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Final, TextIO, TypeAlias
+
+from doorcode._bridge import exception_for
+from doorcode._core.checks import check_callback
+from doorcode._core.failures import prompt_failed
+from doorcode._core.replies import DeviceCode
+
+PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
+
+_UNSEEN: Final = prompt_failed(
+    "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
+)
+
+
+def check_plain_callback(value: object) -> Callable[..., object] | None:
+    """Check a prompt callback that is only called: what a coroutine function returns would never be awaited.
+
+    Raises:
+        TypeError: it is not callable, or a coroutine function.
+    """
+    callback = check_callback(value)
+    if any(map(inspect.iscoroutinefunction, (callback, getattr(callback, "__call__", None)))):  # noqa: B004 - its kind
+        message = "prompt_callback is a coroutine function, which only the credentials of doorcode.aio await"
+        raise TypeError(message)
+    return callback
+
+
+def present(code: DeviceCode, callback: PromptCallback | None) -> object:
+    """Show a code to the person.
+
+    Args:
+        code: what to show.
+        callback: the program's own, called with ``verification_uri``, ``user_code`` and ``expires_on``;
+            None prints the service's message.
+
+    Returns:
+        what the callback returned; an awaitable when it is a coroutine function.
+    """
+    if callback is None:
+        complete = code.verification_uri_complete
+        say(code.message if complete is None else f"{code.message}\nThe code is filled in already at {complete}")
+        return None
+    return callback(code.verification_uri, code.user_code, datetime.fromtimestamp(code.expires_on, timezone.utc))
+
+
+@contextmanager
+def prompting(option: str = "prompt_callback") -> Generator[None]:
+    """Turn what a prompt raises into the end of the sign-in, with the program's own error as its cause.
+
+    Args:
+        option: the program's name for the prompt, for the message.
+
+    Raises:
+        AuthenticationFailedError: the prompt failed.
+    """
+    try:
+        yield
+    except Exception as exception:
+        if getattr(exception, "_failure", None) is _UNSEEN:
+            raise
+        words = f"{option} raised {type(exception).__name__}: {exception}"
+        raise exception_for(prompt_failed(words)) from exception
+
+
+def say(message: str) -> None:
+    """Print a message at once; on standard error where standard output cannot be written.
+
+    Raises:
+        AuthenticationFailedError: neither can be.
+    """
+    if not any(_print(message, stream) for stream in (sys.stdout, sys.stderr)):
+        raise exception_for(_UNSEEN)
+
+
+def _print(message: str, stream: TextIO | None) -> bool:
+    if stream is None:
+        return False
+    try:
+        print(_encodable(message, stream), file=stream, flush=True)
+    except (OSError, ValueError, AttributeError):  # a program's own stream may have no more than write
+        return False
+    return True
+
+
+def _encodable(message: str, stream: TextIO) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return message.encode(encoding, "replace").decode(encoding)
+    except LookupError:
+        return message

@@ -1,0 +1,165 @@
+"""AuthenticationRecord: who signed in, in azure-identity's own format, without any secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+VERSION: Final = "1.0"
+_FIELDS: Final = ("authority", "clientId", "homeAccountId", "tenantId", "username")
+
+
+class AuthenticationRecord:
+    """Name an account that has signed in, so that a later process finds its tokens again.
+
+    It holds no secret: keep it in a file, a database, a cookie. ``authenticate`` returns one.
+
+    Args:
+        tenant_id: the tenant that the account signed in to.
+        client_id: the application that it signed in to.
+        authority: host, or host:port, of the authority.
+        home_account_id: the account's own identifier; what it is found by.
+        username: the account's name, for display.
+
+    Raises:
+        TypeError: an argument is not text.
+    """
+
+    __slots__ = ("_authority", "_client_id", "_home_account_id", "_tenant_id", "_username")
+
+    def __init__(self, tenant_id: str, client_id: str, authority: str, home_account_id: str, username: str) -> None:
+        self._tenant_id = _text("tenant_id", tenant_id)
+        self._client_id = _text("client_id", client_id)
+        self._authority = _text("authority", authority)
+        self._home_account_id = _text("home_account_id", home_account_id)
+        self._username = _text("username", username)
+
+    @property
+    def authority(self) -> str:
+        """Return the authority's host, or host:port."""
+        return self._authority
+
+    @property
+    def client_id(self) -> str:
+        """Return the application's client ID."""
+        return self._client_id
+
+    @property
+    def home_account_id(self) -> str:
+        """Return the identifier of the account."""
+        return self._home_account_id
+
+    @property
+    def tenant_id(self) -> str:
+        """Return the tenant that the account signed in to."""
+        return self._tenant_id
+
+    @property
+    def username(self) -> str:
+        """Return the account's name, for display."""
+        return self._username
+
+    @classmethod
+    def deserialize(cls, data: str) -> AuthenticationRecord:
+        """Read a record that ``serialize`` wrote, here or in azure-identity.
+
+        Args:
+            data: the JSON text.
+
+        Raises:
+            ValueError: not JSON, another version, a key missing or of a wrong type; the message says which.
+        """
+        fields = _parse(data)
+        version = fields.get("version")
+        if version != VERSION:
+            message = (
+                f'Unexpected version "{version}" of an AuthenticationRecord: this package reads version {VERSION}.'
+            )
+            raise ValueError(message)
+        values = {name: _field(fields, name) for name in _FIELDS}
+        return cls(
+            tenant_id=values["tenantId"],
+            client_id=values["clientId"],
+            authority=values["authority"],
+            home_account_id=values["homeAccountId"],
+            username=values["username"],
+        )
+
+    def serialize(self) -> str:
+        """Return the record as JSON text, in the format that azure-identity reads too."""
+        return json.dumps(
+            {
+                "authority": self._authority,
+                "clientId": self._client_id,
+                "homeAccountId": self._home_account_id,
+                "tenantId": self._tenant_id,
+                "username": self._username,
+                "version": VERSION,
+            }
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AuthenticationRecord) and self.serialize() == other.serialize()
+
+    def __hash__(self) -> int:
+        return hash(self.serialize())
+
+    def __repr__(self) -> str:
+        return (
+            f"AuthenticationRecord(tenant_id={self._tenant_id!r}, client_id={self._client_id!r}, "
+            f"authority={self._authority!r}, home_account_id={self._home_account_id!r}, username={self._username!r})"
+        )
+
+
+def as_record(value: object) -> AuthenticationRecord:
+    """Return a record given to a credential, azure-identity's own included.
+
+    Raises:
+        TypeError: the value is no record; for text, the message points to ``deserialize``.
+    """
+    if isinstance(value, AuthenticationRecord):
+        return value
+    if isinstance(value, (str, bytes, dict)):
+        message = "authentication_record must be an AuthenticationRecord: read stored text with .deserialize(text)"
+        raise TypeError(message)
+    try:
+        return AuthenticationRecord(
+            tenant_id=value.tenant_id,  # type: ignore[attr-defined]
+            client_id=value.client_id,  # type: ignore[attr-defined]
+            authority=value.authority,  # type: ignore[attr-defined]
+            home_account_id=value.home_account_id,  # type: ignore[attr-defined]
+            username=value.username,  # type: ignore[attr-defined]
+        )
+    except AttributeError:
+        message = f"authentication_record must be an AuthenticationRecord, not {type(value).__name__}"
+        raise TypeError(message) from None
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        message = f"{name} of an AuthenticationRecord must be text, not {type(value).__name__}"
+        raise TypeError(message)
+    return value
+
+
+def _parse(data: str) -> dict[str, object]:
+    try:
+        fields = json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        message = "This is not an AuthenticationRecord: it is not JSON. Pass what serialize() returned."
+        raise ValueError(message) from None
+    if not isinstance(fields, dict):
+        message = "This is not an AuthenticationRecord: it is JSON, but not an object."
+        raise ValueError(message)  # noqa: TRY004 - a ValueError is what the contract promises for bad text
+    return fields
+
+
+def _field(fields: dict[str, object], name: str) -> str:
+    if name not in fields:
+        message = f'This AuthenticationRecord lacks "{name}".'
+        raise ValueError(message)
+    value = fields[name]
+    if not isinstance(value, str):
+        message = f'"{name}" of this AuthenticationRecord is not text.'
+        raise ValueError(message)  # noqa: TRY004 - as above
+    return value

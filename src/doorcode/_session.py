@@ -1,0 +1,342 @@
+"""What one credential knows, and how its flows' steps are performed; the sync and the asyncio shell share it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode import errors
+from doorcode._accounts import records_of
+from doorcode._bridge import unavailable
+from doorcode._config import Config
+from doorcode._core import lookup
+from doorcode._core.cache_changes import fill_in
+from doorcode._core.checks import check_scopes, check_tenant
+from doorcode._core.claims import merge_claims
+from doorcode._core.clouds import default_scope
+from doorcode._core.failures import no_account, other_account
+from doorcode._core.identity import Identity
+from doorcode._core.lookup import State, StoredToken
+from doorcode._core.replies import ServiceError
+from doorcode._core.scopes import check_one_resource
+from doorcode._core.steps import (
+    Failure,
+    TokenRequest,
+    Tokens,
+    Who,
+)
+from doorcode._core.tenants import resolve_tenant, tenant_refused
+from doorcode._memory import Entry, Key
+from doorcode._record import AuthenticationRecord
+from doorcode._sign_in import Flights
+from doorcode.cache._tokens import Content, MemoryCache, MsalCache, StoredCache, TokenCache
+
+if TYPE_CHECKING:
+    from doorcode._drive import Wait
+    from doorcode._msal import Application
+
+_LOGGER: Final = logging.getLogger("doorcode")
+
+
+def _now() -> float:
+    """Return the time, of whichever clock ``time`` has now: tests of programs replace it there."""
+    return time.time()
+
+
+class Session:
+    """Hold a credential's account, tokens and connections. Thread-safe.
+
+    Args:
+        config: what the credential was told.
+        clock: the wall clock, in Unix seconds.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = _now) -> None:
+        self.config = config
+        self.clock = clock
+        self.record = config.record
+        self.memory: dict[Key, Entry] = {}
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self.flights = Flights()
+        self.waits: set[Wait] = set()
+        self._application: Application | None = None
+        self._caches: dict[bool, TokenCache] = {}
+
+    def after_fork(self) -> None:
+        """Let go of what belongs to the parent's threads and connections, in a forked child."""
+        if self._pid != os.getpid():
+            caches = self._caches
+            self._start()
+            # A lock may have been held at the fork; what the caches in memory hold is the child's too.
+            for cae, cache in caches.items():
+                if isinstance(cache, MemoryCache):
+                    state, self._caches[cae] = cache.state(), MemoryCache()
+                    self._caches[cae].commit(lambda _, state=state: state)  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Release the HTTP transport, and nothing else; a later request opens a new one."""
+        if self._application is not None:
+            self._application.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config, "record": self.record}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["config"])  # type: ignore[misc] # pickle made the object without it
+        self.record = state["record"]
+
+    # -- requests
+
+    def token_request(
+        self,
+        scopes: tuple[object, ...],
+        method: str,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Check what a caller asks for.
+
+        Raises:
+            TypeError: a value of a wrong type.
+            ValueError: no scope, or a value that cannot be right.
+            ClientAuthenticationError: a tenant that the credential may not ask.
+        """
+        checked = check_scopes(scopes, method)
+        check_one_resource(checked, method)
+        merge_claims(claims, enable_cae)
+        return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
+
+    def person_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """Return what ``_request_token`` is called for, as a request again."""
+        rest = dict(options)
+        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
+        return self.token_request(scopes, "get_token", claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
+
+    def default_scopes(self) -> tuple[str, ...]:
+        """Return the scope of the cloud's Resource Manager.
+
+        Raises:
+            CredentialUnavailableError: the authority is no cloud that is known here.
+        """
+        scope = default_scope(self.config.authority.host)
+        if scope is None:
+            message = f"authenticate() at {self.config.authority.netloc} requires a value for 'scopes'."
+            raise unavailable(message)
+        return (scope,)
+
+    def _tenant(self, asked: str | None) -> str:
+        config = self.config
+        single = bool(os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"))
+        checked = check_tenant(asked) if asked else None
+        tenant = resolve_tenant(config.tenant_id, checked, config.allowed_tenants, single)
+        if tenant is None:
+            raise errors.AuthenticationFailedError(tenant_refused(str(checked)))
+        return tenant
+
+    # -- what flows see
+
+    @property
+    def who(self) -> Who:
+        """Return whose tokens this credential may use now."""
+        account = self.record.home_account_id if self.record is not None else None
+        username = self.config.username if account is None else None
+        return Who(self.config.client_id, self.config.environments, account, username, self.config.adopts)
+
+    @property
+    def application(self) -> Application:
+        """Return what makes the requests, built when first needed."""
+        with self._lock:
+            if self._application is None:
+                from doorcode._http import HttpClient
+                from doorcode._msal import Application
+
+                self._application = Application(self.config, HttpClient(self.config.pipeline))
+            return self._application
+
+    def cache(self, *, cae: bool) -> TokenCache:
+        """Return the cache for requests with or without CAE, opened when first needed."""
+        with self._lock:
+            if cae not in self._caches:
+                self._caches[cae] = self._open(cae=cae)
+            return self._caches[cae]
+
+    def _open(self, *, cae: bool) -> TokenCache:
+        own = self.config.caches[cae]
+        if own is not None:
+            return MsalCache(own)
+        if self.config.persistence is None:
+            return MemoryCache()
+        from doorcode.cache._select import choose
+
+        content = Content()
+        try:
+            choice = choose(self.config.persistence, cae=cae, is_whole=content.is_whole)
+        except ValueError as error:
+            raise errors.CacheUnavailableError(str(error)) from error
+        if choice.caution is not None and not cae:
+            self.warn(choice.caution)
+        return StoredCache(choice.store, choice.also, self.warn, content)
+
+    def recall(self, request: TokenRequest) -> StoredToken | None:
+        """Return a token of this process that is still fresh."""
+        entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))
+        if entry is None or not entry.cached_at <= self.clock() < entry.fresh_until:
+            return None
+        return entry.stored
+
+    def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float) -> None:
+        """Remember a token, under the tenant's name and, for the credential's own, without."""
+        entry = Entry(token, fresh_until)
+        self.memory[request.scopes, request.tenant_id, request.enable_cae] = entry
+        if request.tenant_id == self.config.tenant_id:
+            self.memory[request.scopes, None, request.enable_cae] = entry
+
+    def warn(self, message: str) -> None:
+        """Tell the program's log of something that stopped nothing."""
+        _LOGGER.warning("%s: %s", self.config.class_name, message)
+
+    # -- what replies change
+
+    def accept(self, tokens: Tokens, request: TokenRequest, *, anybody: bool) -> Tokens | Failure:
+        """Store a sign-in that a person finished, and let the record name its account.
+
+        Args:
+            tokens: what came back.
+            request: what was asked.
+            anybody: whether another account than the record's may sign in.
+
+        Returns:
+            the tokens, or why they are not used: another account, or (with ``anybody``) none at all.
+        """
+        identity = tokens.identity
+        if identity is None:
+            self.keep(request, tokens.token, tokens.token.fresh_until)
+            return no_account() if anybody else tokens
+        if not anybody and not self._is_expected(identity):
+            return other_account(self._expected, identity.username)
+        account = identity.home_account_id
+        self.cache(cae=request.enable_cae).commit(lambda state: self._with_reply(state, tokens, account))
+        self._renew_other(tokens, request, account)
+        self._adopt(
+            AuthenticationRecord(
+                tenant_id=identity.tenant_id,
+                client_id=self.config.client_id,
+                authority=self.config.authority.netloc,
+                home_account_id=identity.home_account_id,
+                username=identity.username,
+            )
+        )
+        return tokens
+
+    def refreshed(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> Tokens | ServiceError:
+        """Store what a refresh brought, unless the account was signed out meanwhile."""
+        who = self.who
+        own = self.cache(cae=request.enable_cae)
+        # Looked at before the commit: a change that waits to be stored is applied under the cache's own lock.
+        elsewhere = (own.borrowed(), self.cache(cae=not request.enable_cae).state())
+        signed_in = True
+
+        def change(state: State) -> State:
+            nonlocal signed_in
+            signed_in = any(
+                lookup.has_account(known, who.client_id, who.environments, home_account_id)
+                for known in (state, *elsewhere)
+            )
+            return self._with_refresh(state, tokens, home_account_id) if signed_in else state
+
+        own.commit(change)
+        if not signed_in:
+            return ServiceError("signed_out", "The account was signed out while its token was being refreshed.")
+        self._renew_other(tokens, request, home_account_id)
+        return tokens
+
+    def _with_reply(self, state: State, tokens: Tokens, home_account_id: str) -> State:
+        return self._renewed(lookup.merge(state, tokens.rows, self.clock()), tokens, home_account_id)
+
+    def _with_refresh(self, state: State, tokens: Tokens, home_account_id: str) -> State:
+        """Put a new refresh token in the place of the one that was spent, not beside it, as MSAL does."""
+        who = self.who
+        rows = tokens.rows
+        if lookup.refresh_token(state, who.client_id, who.environments, home_account_id) is not None:
+            rows = lookup.without_refresh_tokens(rows)
+        return self._renewed(lookup.merge(state, rows, self.clock()), tokens, home_account_id)
+
+    def _renewed(self, state: State, tokens: Tokens, home_account_id: str) -> State:
+        """Put a reply's refresh token in the place of every earlier one: MSAL keeps one row for each set of scopes."""
+        who = self.who
+        new = lookup.refresh_token(tokens.rows, who.client_id, who.environments, home_account_id)
+        if new is None:
+            return state
+        return lookup.replace_refresh_token(
+            state, who.client_id, who.environments, home_account_id, new, int(self.clock())
+        )
+
+    def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> None:
+        """Write a new refresh token to the other cache too, where it holds the one before: both are one grant."""
+        other = self.cache(cae=not request.enable_cae)
+        other.commit(lambda state: self._renewed(state, tokens, home_account_id))
+
+    @property
+    def _expected(self) -> str:
+        """Return the account that the program named, for people; empty when it named none."""
+        record = self.config.record
+        return (record.username or record.home_account_id) if record is not None else self.config.username or ""
+
+    def _is_expected(self, identity: Identity) -> bool:
+        """Return whether this is the account that the program named; names count only where no identifier is known."""
+        if self.config.record is not None:
+            return identity.home_account_id == self.config.record.home_account_id
+        return self.config.username is None or identity.username.casefold() == self.config.username.casefold()
+
+    # -- accounts
+
+    def accounts(self) -> tuple[AuthenticationRecord, ...]:
+        """Return a record for each account that this application can use silently."""
+        who = self.who
+        both = fill_in(self.cache(cae=False).state(), self.cache(cae=True).state())
+        return records_of(both, who.client_id, who.environments, self.config.authority.netloc)
+
+    def sign_out(self, account: AuthenticationRecord | None) -> None:
+        """Remove an account's tokens from both caches and from memory.
+
+        Args:
+            account: whose; None for the credential's own, or the only one.
+
+        Raises:
+            ValueError: several accounts are signed in, and none was named.
+        """
+        home_account_id = account.home_account_id if account is not None else self._own_account()
+        who = self.who
+        for cae in (False, True):
+            self.cache(cae=cae).commit(
+                lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
+            )
+        self.memory.clear()
+        if self.record is not None and self.record.home_account_id == home_account_id:
+            self.record = self.config.record
+
+    def _own_account(self) -> str:
+        if self.record is not None:
+            return self.record.home_account_id
+        found = self.accounts()
+        if len(found) > 1:
+            names = ", ".join(record.username or record.home_account_id for record in found)
+            message = f"several accounts are signed in ({names}): pass the one to sign out, out of accounts()"
+            raise ValueError(message)
+        return found[0].home_account_id if found else ""
+
+    def _adopt(self, record: AuthenticationRecord) -> None:
+        if self.record is None or self.record.home_account_id != record.home_account_id:
+            # Without a record, what is remembered may be of an account that was found in the cache.
+            self.memory.clear()
+        self.record = record

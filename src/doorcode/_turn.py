@@ -1,0 +1,192 @@
+"""One flow's turn in a session: the steps that both shells perform alike, and what the flow holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode._bridge import exception_for
+from doorcode._core.failures import refused, waits_for_itself
+from doorcode._core.replies import Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.secret import SecretDict
+from doorcode._core.service_errors import service_error
+from doorcode._core.steps import (
+    Begin,
+    DropLease,
+    End,
+    Exchange,
+    Failure,
+    Join,
+    Keep,
+    Look,
+    Poll,
+    Reason,
+    Recall,
+    Redeem,
+    Step,
+    TakeLease,
+    TokenRequest,
+    Tokens,
+    View,
+    Warn,
+)
+from doorcode._core.wire import vschars
+
+if TYPE_CHECKING:
+    from doorcode._session import Session
+    from doorcode._sign_in import Landing, Name
+    from doorcode.cache._protocol import Lease
+
+_LED_OUTSIDE: Final[ContextVar[frozenset[tuple[int, Name]]]] = ContextVar("doorcode_led", default=frozenset())
+"""The flights, each with its session, that whoever called the program's code in this thread or task is leading."""
+LONGEST_REFRESH: Final = 30.0
+"""Seconds that a refresh may take, its repetitions included."""
+
+
+class TokenResult(SecretDict):
+    """A result of MSAL's shape that our own ``_request_token`` returns, with what it was read as."""
+
+    __slots__ = ("tokens",)
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__(tokens.result)
+        self.tokens = tokens
+
+
+class Turn:
+    """One flow's turn: performs the steps that do not wait, and knows what the flow holds.
+
+    Args:
+        session: of the credential.
+        anybody: whether whoever signs in is accepted, as ``authenticate`` does.
+    """
+
+    def __init__(self, session: Session, *, anybody: bool = False) -> None:
+        self.session = session
+        self.anybody = anybody
+        self._led: list[tuple[str, ...]] = []
+        self._leases: dict[str, Lease] = {}
+
+    @property
+    def holds_lease(self) -> bool:
+        """Return whether :meth:`release` would give a lease back, which may block for a moment."""
+        return bool(self._leases)
+
+    def perform(self, step: Step[Any]) -> object:
+        """Perform a step that waits for nobody; stores may block for a moment."""
+        session = self.session
+        answer: object = None
+        match step:
+            case Recall(request):
+                answer = session.recall(request)
+            case Look(cae):
+                answer = View(session.cache(cae=cae).state(), session.who, session.clock())
+            case TakeLease(name, seconds):
+                answer = self._take_lease(name, seconds)
+            case DropLease(name):
+                self._drop_lease(name)
+            case Keep(request, token, fresh_until):
+                session.keep(request, token, fresh_until)
+            case Warn(message):
+                session.warn(message)
+            case End(name, failure):
+                self._led.remove(name)
+                session.flights.end(name, failure)
+            case _:
+                message = f"no driver performs {type(step).__name__}"
+                raise AssertionError(message)
+        return answer
+
+    def join(self, step: Join) -> Landing | None:
+        """Lead a flight (None), or learn how it will end."""
+        landing = self.session.flights.join(step.name, step.request)
+        if landing is None:
+            self._led.append(step.name)
+        elif step.wait and (id(self.session), step.name) in _LED_OUTSIDE.get():
+            raise exception_for(waits_for_itself())
+        return landing
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Know, in the program's code that is called inside, which flights it would wait for in vain."""
+        token = _LED_OUTSIDE.set(_LED_OUTSIDE.get() | {(id(self.session), name) for name in self._led})
+        try:
+            yield
+        finally:
+            _LED_OUTSIDE.reset(token)
+
+    def exchange(self, step: Exchange[Any]) -> object:
+        """Make one request of the authority; blocks."""
+        application = self.session.application
+        if isinstance(step, Begin):
+            return application.begin(step.request, step.within)
+        if isinstance(step, Poll):
+            return application.poll(step.request, step.code, step.within)
+        assert isinstance(step, Redeem), f"no driver performs {type(step).__name__}"
+        reply = application.redeem(
+            step.request, step.refresh_token, step.home_account_id, LONGEST_REFRESH, repeat=not step.hurry
+        )
+        if isinstance(reply, Tokens):
+            return self.session.refreshed(reply, step.request, step.home_account_id)
+        return reply
+
+    def late(self, step: Exchange[Any]) -> Callable[[object], object]:
+        """Return what becomes of an answer that nobody waits for any more: a token is stored."""
+
+        def keep(answer: object) -> None:
+            if isinstance(step, Poll) and isinstance(answer, Tokens):
+                self.session.accept(answer, step.request, anybody=False)
+
+        return keep
+
+    def within(self, step: Exchange[Any]) -> float:
+        """Return the seconds after which an answer is not waited for any more."""
+        return step.within if isinstance(step, (Begin, Poll)) else LONGEST_REFRESH
+
+    def silence(self, step: Exchange[Any]) -> object:
+        """Return what stands for an answer that did not come in time: for a request, a fault."""
+        endpoint = Endpoint.DEVICE if isinstance(step, Begin) else Endpoint.TOKEN
+        words = f"No answer in time while asking {self.session.config.authority.netloc} for {endpoint.value}"
+        return Fault(FaultKind.TIMEOUT, endpoint, words)
+
+    def signed_in(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
+        """Accept what ``_request_token`` returned, ours or a subclass's."""
+        if isinstance(result, TokenResult):
+            tokens = result.tokens
+        elif vschars(result.get("access_token")):
+            tokens = self.session.application.tokens_of(request, result)
+        else:
+            return refused(service_error(result) or ServiceError("no_token", "The sign-in brought no access token."))
+        return self.session.accept(tokens, request, anybody=self.anybody)
+
+    def release(self, ended_by: BaseException | None) -> None:
+        """Give back leases, and end the flights that the flow still leads.
+
+        An error ends them for everybody; whoever was interrupted or cancelled hands over.
+        """
+        for name in list(self._leases):
+            self._drop_lease(name)
+        failure = getattr(ended_by, "_failure", None)
+        if failure is None and isinstance(ended_by, Exception):
+            failure = Failure(Reason.REFUSED, f"Authentication failed: {type(ended_by).__name__}: {ended_by}")
+        while self._led:
+            flight = self._led.pop()
+            if isinstance(failure, Failure):
+                self.session.flights.end(flight, failure)
+            else:
+                self.session.flights.leave(flight)
+
+    def _take_lease(self, name: str, seconds: float) -> bool:
+        # Both caches hold one grant, so both share one lease.
+        lease = self.session.cache(cae=False).lease(name, seconds)
+        if lease is None:
+            return False
+        self._leases[name] = lease
+        return True
+
+    def _drop_lease(self, name: str) -> None:
+        lease = self._leases.pop(name, None)
+        if lease is not None:
+            lease.release()

@@ -1,0 +1,313 @@
+"""The asyncio InteractiveCredential: get_token, get_token_info, authenticate and close."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+from typing_extensions import Self
+
+from doorcode._base import INFO, BaseCredential, is_logged
+from doorcode._core.lookup import StoredToken
+from doorcode._core.replies import DeviceCode
+from doorcode._core.steps import (
+    AskPerson,
+    DropLease,
+    Ended,
+    Exchange,
+    Failure,
+    Flow,
+    Join,
+    Look,
+    Role,
+    Show,
+    Sleep,
+    Step,
+    TakeLease,
+    Tell,
+    TokenRequest,
+    Tokens,
+)
+from doorcode._memory import SafeAccessToken, token_info
+from doorcode._record import AuthenticationRecord
+from doorcode._turn import Turn
+from doorcode.aio._drive import call, landing, off_loop, run, sleep
+
+R = TypeVar("R")
+
+
+class InteractiveCredential(BaseCredential, ABC):
+    """The base of asyncio credentials that sign a person in and keep them signed in.
+
+    The event loop is never blocked: requests, files, keyrings and locks are waited for in daemon threads. One
+    credential may be used from several tasks, event loops and threads, and after the loop that it was first used in
+    has ended. Cancelling a task ends its sign-in at once; whoever else waits for it takes over.
+
+    Args:
+        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+    """
+
+    async def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AccessToken:
+        """Return an access token, from memory, the cache, a refresh token, or by asking the person.
+
+        A fresh token in memory is returned without a switch to another task.
+
+        Args:
+            *scopes: what the token is for, at least one.
+            claims: claims that a resource demands, a JSON object as text; tokens at hand do not answer it.
+            tenant_id: another tenant than the credential's.
+            enable_cae: whether the caller handles claims challenges (continuous access evaluation).
+            **kwargs: passed to :meth:`_request_token`.
+
+        Returns:
+            azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
+
+        Raises:
+            ValueError: no scope, or an argument that cannot be right.
+            AuthenticationRequiredError: a person is needed, and ``disable_automatic_authentication`` was set.
+            ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
+        """
+        try:
+            entry = self._memory.get((scopes, tenant_id, enable_cae))
+        except TypeError:
+            entry = None  # a list has no hash; the check of the request says what to write instead
+        if entry is not None and not claims and not kwargs and entry.cached_at <= time.time() < entry.fresh_until:
+            if is_logged(INFO):
+                self._succeeded("get_token")
+            return entry.token
+        request = self._request("get_token", scopes, claims, tenant_id, enable_cae, kwargs)
+        stored = await self._logged("get_token", request, self._acquisition(request))
+        return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
+
+    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """Return an access token with its type and its time to refresh.
+
+        Args:
+            *scopes: what the token is for, at least one.
+            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to :meth:`_request_token`.
+
+        Returns:
+            azure-core's ``AccessTokenInfo``, times in Unix seconds.
+
+        Raises:
+            ValueError: as get_token.
+            ClientAuthenticationError: as get_token.
+        """
+        fresh = self._fresh_info(scopes, options)
+        if fresh is not None:
+            return fresh
+        request = self._request_of("get_token_info", scopes, options or {})
+        return token_info(await self._logged("get_token_info", request, self._acquisition(request)))
+
+    async def authenticate(
+        self,
+        *,
+        scopes: Iterable[str] | None = None,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        force_prompt: bool = False,
+        **kwargs: Any,
+    ) -> AuthenticationRecord:
+        """Sign a person in, and return the record of their account.
+
+        Args:
+            scopes: what to ask for; by default the cloud's Resource Manager.
+            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            tenant_id: another tenant than the credential's.
+            enable_cae: whether the token is for a caller that handles claims challenges.
+            force_prompt: ask in any case, for example to change the account; otherwise a credential that has a record
+                returns it without asking when a token for the scopes can be had silently.
+            **kwargs: passed to :meth:`_request_token`.
+
+        Returns:
+            the record; keep ``record.serialize()``, it holds no secret.
+
+        Raises:
+            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
+            ClientAuthenticationError: the sign-in failed.
+        """
+        request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
+        await self._logged("authenticate", request, flow, anybody=True)
+        return self._record
+
+    async def accounts(self) -> tuple[AuthenticationRecord, ...]:
+        """Return the accounts that are signed in here to this application, each as a record.
+
+        Reads the token caches; makes no request. Pass one as ``authentication_record`` to choose it.
+        """
+        self._session.after_fork()
+        return await off_loop(self._session.accounts)
+
+    async def sign_out(self, account: AuthenticationRecord | None = None) -> None:
+        """Forget an account: remove its tokens from both caches and from this credential's memory.
+
+        Access tokens that were handed out live on until they expire. Other processes notice when they next look at the
+        cache.
+
+        Args:
+            account: one of :meth:`accounts`; by default this credential's own, or the only one.
+
+        Raises:
+            ValueError: several accounts are signed in, and none was named.
+        """
+        self._session.after_fork()
+        await off_loop(lambda: self._session.sign_out(account))
+
+    async def close(self) -> None:
+        """Release the HTTP transport, and nothing else: a later call opens a new one."""
+        await off_loop(self._session.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        """Ask the person, and return a result of MSAL's shape.
+
+        Args:
+            *scopes: what the token is for.
+            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and what get_token was given beyond these.
+
+        Returns:
+            ``access_token``, ``expires_in`` (seconds), ``id_token_claims``, ``client_info`` and so on, or
+            ``error`` and ``error_description``.
+        """
+
+    async def _logged(
+        self, method: str, request: TokenRequest, flow: Flow[StoredToken | Failure], *, anybody: bool = False
+    ) -> StoredToken:
+        try:
+            token = await self._drive(flow, Turn(self._session, anybody=anybody), request)
+        except Exception as exception:
+            self._failed(method, exception)
+            raise
+        self._succeeded(method)
+        return token
+
+    async def _drive(
+        self,
+        flow: Flow[R | Failure],
+        turn: Turn,
+        request: TokenRequest,
+        show: Callable[[DeviceCode], object] | None = None,
+    ) -> R:
+        """Perform a flow in this task, and raise its failure."""
+        outcome = await run(flow, _Performer(self, turn, show))
+        if isinstance(outcome, Failure):
+            raise self._error(outcome, request) from None
+        return outcome
+
+
+class _Performer:
+    """Perform the steps of one flow of a credential, with asyncio."""
+
+    def __init__(
+        self, credential: InteractiveCredential, turn: Turn, show: Callable[[DeviceCode], object] | None
+    ) -> None:
+        self._credential = credential
+        self._turn = turn
+        self._show = show
+        self._local: threading.Event | None = None
+
+    async def perform(self, step: Step[Any]) -> object:
+        """Perform one step and return its answer."""
+        answer: object = None
+        match step:
+            case Sleep(seconds):
+                await sleep(seconds)
+            case Join():
+                answer = await self._join(step)
+            case Exchange():
+                answer = await self._exchange(step)
+            case Tell(message):
+                await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
+            case AskPerson(request):
+                answer = await self._ask(request)
+            case Show(code) if self._show is not None:
+                shown = self._show(code)
+                if inspect.isawaitable(shown):
+                    await shown
+            case Look() | TakeLease() | DropLease():
+                answer = await self._off_loop(lambda: self._turn.perform(step))
+            case _:
+                answer = self._turn.perform(step)
+        return answer
+
+    async def release(self, ended_by: BaseException | None) -> None:
+        """Give back what the flow still holds, off the loop where that may block; who was cancelled does not wait."""
+        if ended_by is not None and not isinstance(ended_by, Exception):
+            self._give_up(ended_by)
+        elif self._turn.holds_lease:
+            await off_loop(lambda: self._turn.release(ended_by))
+        else:
+            self._turn.release(ended_by)
+
+    def _give_up(self, ended_by: BaseException) -> None:
+        """Hand over: at once, or when the last local work is done, which may bring a lease or a token."""
+        local = self._local
+        busy = local is not None and not local.is_set()
+        if not busy and not self._turn.holds_lease:
+            self._turn.release(ended_by)
+            return
+
+        def hand_over() -> None:
+            if local is not None:
+                local.wait()
+            self._turn.release(ended_by)
+
+        threading.Thread(target=hand_over, name="doorcode-release", daemon=True).start()
+
+    async def _join(self, step: Join) -> Role | Ended:
+        future = self._turn.join(step)
+        if future is None:
+            return Role.LEAD
+        return await landing(future) if step.wait else Role.BUSY
+
+    async def _exchange(self, step: Exchange[Any]) -> object:
+        turn = self._turn
+        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
+        return turn.silence(step) if answer is None else answer
+
+    async def _ask(self, request: TokenRequest) -> Tokens | Failure:
+        with self._turn.asking():
+            result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
+                *request.scopes,
+                claims=request.claims,
+                tenant_id=request.tenant_id,
+                enable_cae=request.enable_cae,
+                **request.options,
+            )
+        return await self._off_loop(lambda: self._turn.signed_in(result, request))
+
+    async def _off_loop(self, work: Callable[[], R]) -> R:
+        done = self._local = threading.Event()
+
+        def tracked() -> R:
+            try:
+                return work()
+            finally:
+                done.set()
+
+        return await off_loop(tracked)

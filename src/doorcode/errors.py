@@ -1,0 +1,245 @@
+"""The exceptions that callers catch.
+
+::
+
+    azure.core.exceptions.ClientAuthenticationError
+    └── AuthenticationFailedError           the authority refused, or the sign-in could not be finished
+        ├── SignInDeclinedError             the person, or a policy, said no
+        ├── CodeExpiredError                nobody signed in while the code was valid
+        ├── SignInTimedOutError             nobody signed in within ``timeout``
+        ├── SignInCancelledError            the program gave the sign-in up
+        ├── OtherAccountError               somebody else signed in than the credential is for
+        ├── AuthorityUnreachableError       no usable reply: network, proxy, certificate, outage
+        ├── CacheUnavailableError           no token store can be used here; also a ValueError
+        ├── UnknownAuthorityError           instance discovery does not know the authority; also a ValueError
+        └── CredentialUnavailableError      this credential cannot even try here
+            └── AuthenticationRequiredError a person is needed and may not be asked
+
+Where ``azure.identity`` is imported in the same process, a CredentialUnavailableError and an
+AuthenticationRequiredError are instances of its classes of those names too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from azure.core.exceptions import ClientAuthenticationError
+
+from doorcode._core.advice import explain as explain_error
+
+if TYPE_CHECKING:
+    from doorcode._core.replies import ServiceError
+    from doorcode._core.steps import Failure
+    from doorcode._record import AuthenticationRecord
+    from doorcode._response import ErrorResponse
+
+__all__ = [
+    "AuthenticationFailedError",
+    "AuthenticationRequiredError",
+    "AuthorityUnreachableError",
+    "CacheUnavailableError",
+    "CodeExpiredError",
+    "CredentialUnavailableError",
+    "OtherAccountError",
+    "SignInCancelledError",
+    "SignInDeclinedError",
+    "SignInTimedOutError",
+    "UnknownAuthorityError",
+    "explain",
+]
+
+
+class AuthenticationFailedError(ClientAuthenticationError):
+    """Say that no token could be had, and what to do next.
+
+    Attributes:
+        error: the OAuth error code, or None when the authority said nothing.
+        error_description: the authority's own words, or None.
+        error_codes: the AADSTS numbers; empty when there are none.
+        suberror: Entra's finer code, or None.
+        correlation_id: identifies the request to Microsoft's support, or None.
+        trace_id: likewise.
+        timestamp: when the authority refused, as it wrote it, or None.
+        claims: claims for the next ``authenticate``, a JSON object as text, or None.
+        response: the reply, with ``status_code``, ``headers``, ``text()`` and ``json()``, or None.
+    """
+
+    def __init__(
+        self,
+        message: object | None = None,
+        response: ErrorResponse | Any | None = None,
+        *,
+        said: ServiceError | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # azure-core reads `error` while it initializes. It is called by name: in a class that is joined with
+        # azure.identity's, super() would be theirs, whose arguments are others.
+        self._said: ServiceError | None = None
+        ClientAuthenticationError.__init__(self, message, None, **kwargs)
+        self.response = response
+        if response is not None:
+            self.status_code = response.status_code
+            self.reason = response.reason
+        self._said = said
+        self._failure: Failure | None = None
+
+    # azure-core declares `error` as an instance attribute of its own; ours is the authority's field.
+    @property  # type: ignore[override]
+    def error(self) -> str | None:
+        """Return the OAuth error code."""
+        return self._said.error if self._said else None
+
+    @error.setter
+    def error(self, value: object) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Ignore azure-core's own attempt to read the reply."""
+
+    @property
+    def error_description(self) -> str | None:
+        """Return the authority's words."""
+        return self._said.description if self._said else None
+
+    @property
+    def error_codes(self) -> tuple[int, ...]:
+        """Return the AADSTS numbers."""
+        return self._said.codes if self._said else ()
+
+    @property
+    def suberror(self) -> str | None:
+        """Return Entra's finer code."""
+        return self._said.suberror if self._said else None
+
+    @property
+    def correlation_id(self) -> str | None:
+        """Return the correlation ID."""
+        return self._said.correlation_id if self._said else None
+
+    @property
+    def trace_id(self) -> str | None:
+        """Return the trace ID."""
+        return self._said.trace_id if self._said else None
+
+    @property
+    def timestamp(self) -> str | None:
+        """Return the authority's time of the refusal."""
+        return self._said.timestamp if self._said else None
+
+    @property
+    def claims(self) -> str | None:
+        """Return the claims that the next sign-in must satisfy."""
+        return self._said.claims if self._said else None
+
+    def __str__(self) -> str:
+        # azure-core appends the reply's body, which is nobody's business in a log.
+        return str(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (_public_class(type(self)), self.message, self._said, self._kept())
+
+    def _kept(self) -> dict[str, object]:
+        return {}
+
+
+class SignInDeclinedError(AuthenticationFailedError):
+    """Say that the person declined, or that a policy denied the sign-in."""
+
+
+class CodeExpiredError(AuthenticationFailedError):
+    """Say that nobody finished signing in while the code was valid."""
+
+
+class SignInTimedOutError(AuthenticationFailedError):
+    """Say that nobody finished signing in within the credential's ``timeout``."""
+
+
+class SignInCancelledError(AuthenticationFailedError):
+    """Say that the program gave the sign-in up."""
+
+
+class OtherAccountError(AuthenticationFailedError):
+    """Say that somebody else signed in than the record or ``username`` names; nothing of it was stored."""
+
+
+class AuthorityUnreachableError(AuthenticationFailedError):
+    """Say that no usable reply came: no network, a proxy's page, an untrusted certificate, an outage."""
+
+
+class CacheUnavailableError(AuthenticationFailedError, ValueError):
+    """Say that no token store can be used as the program asked; the message names each one and the reason."""
+
+
+class UnknownAuthorityError(AuthenticationFailedError, ValueError):
+    """Say that instance discovery does not know the authority; ``disable_instance_discovery=True`` skips the check."""
+
+
+class CredentialUnavailableError(AuthenticationFailedError):
+    """Say that this credential lacks what it needs to even try; a chain goes on to its next one."""
+
+
+class AuthenticationRequiredError(CredentialUnavailableError):
+    """Say that a person must sign in, and that the credential may not ask by itself.
+
+    Pass ``scopes`` and ``claims`` to ``authenticate``.
+
+    Attributes:
+        accounts: the accounts that one would have to choose from, as records; empty unless several are signed in.
+    """
+
+    def __init__(
+        self,
+        scopes: Iterable[str],
+        message: object | None = None,
+        claims: str | None = None,
+        *,
+        accounts: tuple[AuthenticationRecord, ...] = (),
+        **kwargs: Any,
+    ) -> None:
+        words = message or "Interactive authentication is required to get a token. Call 'authenticate' to begin."
+        super().__init__(words, **kwargs)
+        self._scopes = scopes
+        self._claims = claims
+        self.accounts = accounts
+
+    @property
+    def scopes(self) -> Iterable[str]:
+        """Return the scopes of the request that failed."""
+        return self._scopes
+
+    @property
+    def claims(self) -> str | None:
+        """Return the claims for the next ``authenticate``: those asked for, else those the authority demands."""
+        return self._claims or super().claims
+
+    def _kept(self) -> dict[str, object]:
+        return {"_scopes": tuple(self._scopes), "_claims": self._claims, "accounts": self.accounts}
+
+
+def explain(error: BaseException) -> str:
+    """Return the long text for an error: what it means, what to do next, and where to read more.
+
+    Args:
+        error: what a credential raised; for anything else the text is its own.
+    """
+    said = error._said if isinstance(error, AuthenticationFailedError) else None  # noqa: SLF001 - our own field
+    return str(error) if said is None else explain_error(said)
+
+
+def _public_class(cls: type[AuthenticationFailedError]) -> type[AuthenticationFailedError]:
+    """Return the class of this module that a class joined with azure.identity's stands for."""
+    public: type[AuthenticationFailedError] = next(base for base in cls.__mro__ if base in _PUBLIC)
+    return public
+
+
+def _rebuild(
+    cls: type[AuthenticationFailedError],
+    message: object,
+    said: ServiceError | None,
+    kept: dict[str, object],
+) -> AuthenticationFailedError:
+    error = cls.__new__(cls)
+    AuthenticationFailedError.__init__(error, message, said=said)
+    error.__dict__.update(kept)
+    return error
+
+
+_PUBLIC: Final = frozenset(value for name, value in globals().items() if name in __all__ and isinstance(value, type))

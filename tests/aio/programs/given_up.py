@@ -1,0 +1,36 @@
+"""Begin to sign in, give up once a request is under way, say when, and end."""
+
+# ruff: noqa: T201 - the test reads it
+
+import asyncio
+import os
+import sys
+import time
+
+from doorcode.aio import DeviceCodeCredential
+
+shown = asyncio.Event()
+
+
+async def show(verification_uri: str, user_code: str, expires_on: object) -> None:
+    """Take note that the code would be shown now."""
+    print(user_code, flush=True)
+    shown.set()
+
+
+async def main() -> None:
+    """Begin, and give up."""
+    credential = DeviceCodeCredential(
+        tenant_id=os.environ["TENANT"], disable_instance_discovery=True, prompt_callback=show
+    )
+    task = asyncio.create_task(credential.get_token("https://r.example/.default"))
+    await shown.wait()
+    await asyncio.to_thread(sys.stdin.readline)  # until a poll is under way
+    print(time.time(), flush=True)
+    if sys.argv[1] == "cancel":
+        task.cancel()
+        await asyncio.wait([task])
+    # Otherwise asyncio.run cancels what is left.
+
+
+asyncio.run(main())

@@ -1,0 +1,27 @@
+"""Sign in until Ctrl-C comes."""
+
+# ruff: noqa: T201 - the test reads it
+
+import asyncio
+import os
+
+from doorcode.aio import DeviceCodeCredential
+
+
+def show(verification_uri: str, user_code: str, expires_on: object) -> None:
+    """Say that the code would be shown now."""
+    print(user_code, flush=True)
+
+
+async def main() -> None:
+    """Sign in."""
+    credential = DeviceCodeCredential(
+        tenant_id=os.environ["TENANT"], disable_instance_discovery=True, prompt_callback=show
+    )
+    await credential.get_token("https://r.example/.default")
+
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")

@@ -1,0 +1,290 @@
+"""Cancelling a task ends its sign-in at once, wherever it is; whoever else waits takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorcode import TokenCachePersistenceOptions, errors
+from doorcode._core.acquire import PERSON_SECONDS, _person_lease
+from doorcode.cache._tokens import StoredCache
+from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
+from support.loops import in_a_loop, reached, until
+from support.signing import OTHER, PATIENCE, SCOPE
+
+AT_ONCE = 0.5
+"""Seconds: a second is what P36 allows, a request may take ten."""
+
+
+def scope(number: int) -> str:
+    """Return a scope of its own for each caller."""
+    return f"https://r{number}.example/.default"
+
+
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and see that it ends at once."""
+    begun = time.monotonic()
+    task.cancel()
+    await asyncio.wait([task], timeout=PATIENCE)
+    assert task.cancelled()
+    assert time.monotonic() - begun < AT_ONCE
+
+
+@pytest.mark.parametrize("endpoint", ["discovery", "devicecode", "token:device_code"])
+def test_while_a_request_hangs(make: Any, authority: Emulator, endpoint: str) -> None:
+    """It ends at once, nothing further is sent for it, and the next call signs in."""
+    authority.faults.queue(endpoint, Hang())
+    credential = make()
+
+    async def main() -> None:
+        task = asyncio.create_task(credential.get_token(SCOPE))
+        await reached(authority.wait_for, endpoint)
+        before = len(authority.requests)
+        await cancelled(task)
+        assert len(authority.requests) == before
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)
+
+
+def test_no_later_poll(make: Any, authority: Emulator) -> None:
+    """After the cancellation the code is never asked for again."""
+    shown: list[str] = []
+    credential = make(prompt_callback=lambda uri, user_code, expires_on: shown.append(user_code))
+
+    async def main() -> None:
+        task = asyncio.create_task(credential.get_token(SCOPE))
+        await reached(authority.wait_for, "token:device_code", 2)
+        await cancelled(task)
+        given_up = {request.form["device_code"] for request in authority.requests_to("token:device_code")}
+        polls = authority.count("token:device_code")
+        authority.faults.queue("token:device_code", *[Pending()] * 5)
+        assert (await make().get_token(SCOPE)).token  # it polls six times meanwhile
+        later = [request.form["device_code"] for request in authority.requests_to("token:device_code")[polls:]]
+        assert len(later) == 6
+        assert given_up.isdisjoint(later)
+
+    in_a_loop(main)
+    assert len(shown) == 1
+
+
+def test_in_the_prompt(make: Any) -> None:
+    """A coroutine function that shows the code is cancelled too, and knows it."""
+    shown, ended = asyncio.Event(), []
+
+    async def show(*_: object) -> None:
+        shown.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    async def main() -> None:
+        task = asyncio.create_task(make(prompt_callback=show).get_token(SCOPE))
+        await shown.wait()
+        await cancelled(task)
+
+    in_a_loop(main)
+    assert ended == ["cancelled"]
+
+
+@pytest.mark.parametrize("step", ["state", "lease", "commit"])
+def test_while_the_store_waits(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+) -> None:
+    """What the store still does for the task that is gone is waited for and undone before the next one leads."""
+    options = TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=bytes(32))
+    credential = make(cache_persistence_options=options)
+    stuck, go = threading.Event(), threading.Event()
+    genuine = getattr(StoredCache, step)
+
+    def waits(*args: Any) -> Any:
+        result = genuine(*args)
+        stuck.set()
+        assert go.wait(PATIENCE)
+        return result
+
+    async def main() -> None:
+        monkeypatch.setattr(StoredCache, step, waits)
+        first = asyncio.create_task(credential.get_token(SCOPE))
+        await until(stuck)
+        second = asyncio.create_task(credential.get_token(SCOPE))
+        await cancelled(first)
+        monkeypatch.setattr(StoredCache, step, genuine)
+        go.set()
+        assert (await second).token
+
+    caplog.set_level("INFO", "doorcode")
+    in_a_loop(main)
+    assert "Another process" not in caplog.text
+    for thread in threading.enumerate():
+        if thread.name == "doorcode-release":
+            thread.join(PATIENCE)
+    lease = credential._session.cache(cae=False).lease(lease_of(credential), PERSON_SECONDS)
+    assert lease is not None, "a lease of the task that was cancelled is still held"
+    lease.release()
+
+
+def lease_of(credential: Any) -> str:
+    """Return the name of the lease of whoever asks the credential's person."""
+    config = credential._session.config
+    return _person_lease(config.client_id, config.tenant_id)
+
+
+def test_the_next_one_takes_over(make: Any, authority: Emulator, person: PromptApprover) -> None:
+    """The leader of fifty tasks is cancelled: one of the others asks, once, and they all get their tokens (P36)."""
+    led = asyncio.Event()
+
+    async def show(uri: str, user_code: str, expires_on: Any) -> None:
+        if led.is_set():
+            person(uri, user_code, expires_on)
+        led.set()
+
+    async def main() -> None:
+        credential = make(prompt_callback=show)
+        tasks = [asyncio.create_task(credential.get_token(scope(number))) for number in range(50)]
+        await led.wait()
+        await cancelled(tasks[0])
+        tokens = await asyncio.gather(*tasks[1:])
+        assert len({token.token for token in tokens}) == 49
+
+    in_a_loop(main)
+    assert (authority.count("devicecode"), len(person.prompts)) == (2, 1)
+
+
+def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: PromptApprover) -> None:
+    """Cancelling a task that waits for another's sign-in leaves that one alone."""
+    authority.faults.queue("token:device_code", Pending(), Pending())
+
+    async def main() -> None:
+        credential = make()
+        leader = asyncio.create_task(credential.get_token(SCOPE))
+        waiters = [asyncio.create_task(credential.get_token(scope(number))) for number in range(5)]
+        await reached(authority.wait_for, "devicecode")
+        for waiter in waiters:
+            await cancelled(waiter)
+        assert (await leader).token
+
+    in_a_loop(main)
+    assert len(person.prompts) == 1
+
+
+def test_a_token_that_was_under_way_is_kept(
+    make: Any, authority: Emulator, person: PromptApprover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person was done: the reply that nobody waits for any more still signs them in."""
+    authority.faults.queue("token:device_code", Latency(0.3))
+    credential = make()
+    stored = threading.Event()
+    accept = credential._session.accept
+
+    def accepted(*args: Any, **options: Any) -> Any:
+        result = accept(*args, **options)
+        stored.set()
+        return result
+
+    monkeypatch.setattr(credential._session, "accept", accepted)
+
+    async def main() -> None:
+        task = asyncio.create_task(credential.get_token(SCOPE))
+        await reached(authority.wait_for, "token:device_code")
+        await cancelled(task)
+        await until(stored)
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)
+    assert len(person.prompts) == 1
+
+
+def test_a_refresh_that_was_under_way_is_kept(make: Any, authority: Emulator, person: PromptApprover) -> None:
+    """The next call finds its token or refreshes itself; nobody is asked."""
+    authority.faults.queue("token:refresh_token", Latency(0.2))
+    credential = make()
+
+    async def main() -> None:
+        await credential.get_token(SCOPE)
+        task = asyncio.create_task(credential.get_token(OTHER))
+        await reached(authority.wait_for, "token:refresh_token")
+        await cancelled(task)
+        assert (await credential.get_token(OTHER)).token
+
+    in_a_loop(main)
+    assert len(person.prompts) == 1
+
+
+async def bounded(work: Any, seconds: float) -> Any:
+    """Give work so many seconds: with asyncio.timeout, where Python has it."""
+    if sys.version_info < (3, 11):
+        try:
+            return await asyncio.wait_for(work, seconds)
+        except asyncio.TimeoutError:  # another class than TimeoutError there
+            raise TimeoutError from None
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds", "error"),
+    [(0.2, 10.0, errors.SignInTimedOutError), (10.0, 0.2, TimeoutError), (None, 0.2, TimeoutError)],
+    ids=["the credential's", "asyncio's", "asyncio's alone"],
+)
+def test_both_timeouts(
+    make: Any, authority: Emulator, timeout: float | None, seconds: float, error: type[Exception]
+) -> None:
+    """The sooner one counts, within a fifth of a second, and nothing is asked afterwards."""
+    credential = make(timeout=timeout, prompt_callback=lambda *_: None)
+
+    async def main() -> float:
+        await make().get_token(SCOPE)  # discovery and connections are there
+        begun = time.monotonic()
+        with pytest.raises(error):
+            await bounded(credential.get_token(SCOPE), seconds)
+        return time.monotonic() - begun
+
+    assert 0.2 <= in_a_loop(main) < 0.4
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_before_its_first_step(make: Any, authority: Emulator, how: str) -> None:
+    """A call that never got to run sends nothing."""
+
+    async def main() -> None:
+        if how == "close":
+            make().get_token(SCOPE).close()
+            return
+        task = asyncio.create_task(make().get_token(SCOPE))
+        await cancelled(task)
+
+    in_a_loop(main)
+    assert authority.requests == []
+
+
+def test_after_an_error_the_next_call_asks_anew(make: Any, tmp_path: Path, person: PromptApprover) -> None:
+    """An error ends the flight and gives the lease back before its caller knows of it."""
+    options = TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=bytes(32))
+    calls: list[Callable[..., object]] = []
+
+    def show(*shown: Any) -> None:
+        calls.append(person)
+        if len(calls) < 20:
+            message = "no screen"
+            raise RuntimeError(message)
+        person(*shown)
+
+    async def main() -> None:
+        credential = make(cache_persistence_options=options, prompt_callback=show)
+        for _ in range(19):
+            with pytest.raises(errors.AuthenticationFailedError, match="no screen"):
+                await credential.get_token(SCOPE)
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)
+    assert len(calls) == 20

@@ -1,0 +1,128 @@
+"""A sign-in in two steps, and tasks that give up looking: the sign-in itself lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from doorcode import errors
+from doorcode.emulator import Emulator, Hang, Latency, Pending
+from support.loops import in_a_loop, reached, until
+from support.signing import ADA, SCOPE
+
+
+async def begun(make: Any, authority: Emulator) -> tuple[Any, Any]:
+    """Return a credential that asks nobody by itself, and a sign-in that a person has finished."""
+    credential = make(disable_automatic_authentication=True)
+    pending = await credential.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    return credential, pending
+
+
+def test_a_look_that_is_given_up_still_counts(make: Any, authority: Emulator) -> None:
+    """The reply to a poll that its task no longer waits for signs the person in; no other poll is sent."""
+    authority.faults.queue("token:device_code", Latency(0.3))
+
+    async def main() -> None:
+        credential, pending = await begun(make, authority)
+        look = asyncio.create_task(pending.wait())
+        await reached(authority.wait_for, "token:device_code")
+        look.cancel()
+        await asyncio.wait([look])
+        assert look.cancelled()
+        assert (await pending.wait()).username == ADA
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)
+    assert authority.count("token:device_code") == 1
+
+
+def test_a_wait_that_runs_out_within_a_request(make: Any, authority: Emulator) -> None:
+    """It ends in time; the sign-in goes on, and what the request brings is found by the next look."""
+    authority.faults.queue("token:device_code", Latency(0.4))
+
+    async def main() -> None:
+        _, pending = await begun(make, authority)
+        with pytest.raises(TimeoutError, match="Nobody has signed in within 0.1 s; the sign-in goes on"):
+            await pending.wait(0.1)
+        assert (await pending.wait()).username == ADA
+
+    in_a_loop(main)
+    assert authority.count("token:device_code") == 1
+
+
+def test_looks_after_one_that_failed(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is no answer, such as the program's own transport's, reaches that look; the next one asks again."""
+
+    async def main() -> None:
+        _, pending = await begun(make, authority)
+        with monkeypatch.context() as patch:
+            patch.setattr(pending._turn, "exchange", lambda _step: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                await pending.wait()
+        assert (await pending.wait()).username == ADA
+
+    in_a_loop(main)
+
+
+def test_many_wait_for_one(make: Any, authority: Emulator) -> None:
+    """They share its polls, and all get the record."""
+    authority.faults.queue("token:device_code", Latency(0.1, Pending()), Latency(0.1))
+
+    async def main() -> list[Any]:
+        _, pending = await begun(make, authority)
+        return await asyncio.gather(*(pending.wait() for _ in range(10)))
+
+    assert {record.username for record in in_a_loop(main)} == {ADA}
+    assert authority.count("token:device_code") == 2
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_cancel_frees_everybody_at_once(make: Any, authority: Emulator, *, hangs: bool, elsewhere: bool) -> None:
+    """From a task or from another thread, between two polls or within one."""
+    if hangs:
+        authority.faults.always("token:device_code", Hang())
+
+    async def main() -> None:
+        pending = await make().begin(scopes=[SCOPE])
+        waiting = [asyncio.create_task(pending.wait()) for _ in range(3)]
+        await reached(authority.wait_for, "token:device_code")
+        if elsewhere:
+            await asyncio.to_thread(pending.cancel)
+        else:
+            pending.cancel()
+        done, _ = await asyncio.wait(waiting, timeout=0.5)
+        assert {type(task.exception()) for task in done} == {errors.SignInCancelledError}
+        assert len(done) == 3
+
+    in_a_loop(main)
+
+
+def test_a_cancelled_one_keeps_a_token_that_comes_late(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored, as everywhere; the sign-in stays cancelled."""
+    authority.faults.queue("token:device_code", Latency(0.3))
+
+    async def main() -> None:
+        credential, pending = await begun(make, authority)
+        stored = threading.Event()
+        accept = credential._session.accept
+        monkeypatch.setattr(
+            credential._session, "accept", lambda *args, **options: (accept(*args, **options), stored.set())[0]
+        )
+        look = asyncio.create_task(pending.wait())
+        await reached(authority.wait_for, "token:device_code")
+        pending.cancel()
+        with pytest.raises(errors.SignInCancelledError):
+            await look
+        await until(stored)
+        with pytest.raises(errors.SignInCancelledError):
+            await pending.poll()
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)

@@ -1,0 +1,131 @@
+"""The credentials that use a browser, each kind of them, and the person whose browser it is."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import webbrowser
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+import doorcode
+import doorcode.aio
+from doorcode._core import browser as browser_flow
+from doorcode._core.device import Pace
+from doorcode.emulator import Emulator
+from support.person import Person
+from support.signing import PATIENCE
+
+
+class Sync:
+    """Make credentials that are driven with threads."""
+
+    kind = "sync"
+    module: Any = doorcode
+
+    def __init__(self, authority: Emulator) -> None:
+        self._authority = authority
+        self._made: list[Any] = []
+
+    def __call__(self, name: str = "InteractiveBrowserCredential", **options: Any) -> Any:
+        """Return a credential of that name for the emulator, with the methods of the sync one."""
+        given = {**self._authority.credential_options, "retry_backoff_factor": 0, **options}
+        credential = self._wrapped(getattr(self.module, name)(**given))
+        self._made.append(credential)
+        return credential
+
+    def close(self) -> None:
+        """Close whatever was made."""
+        for credential in self._made:
+            credential.close()
+
+    def _wrapped(self, credential: Any) -> Any:
+        return credential
+
+
+class OnALoop:
+    """An asyncio credential with the sync one's methods: each call is a task on a loop in a thread."""
+
+    def __init__(self, credential: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.credential = credential
+        self._loop = loop
+        self._running: set[Future[Any]] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.credential, name)
+        if not inspect.iscoroutinefunction(attribute):
+            return attribute
+        return lambda *args, **options: self._done(attribute(*args, **options))
+
+    def cancel(self) -> None:
+        """Cancel the tasks that run."""
+        for future in list(self._running):
+            future.cancel()
+
+    def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
+        try:
+            return future.result(PATIENCE)
+        finally:
+            self._running.discard(future)
+
+
+class Aio(Sync):
+    """Make credentials that are driven with asyncio."""
+
+    kind = "aio"
+    module = doorcode.aio
+
+    def __init__(self, authority: Emulator) -> None:
+        super().__init__(authority)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Close whatever was made, and the loop."""
+        super().close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def _wrapped(self, credential: Any) -> Any:
+        return OnALoop(credential, self._loop)
+
+
+MAKERS: dict[str, Callable[[Emulator], Sync]] = {"sync": Sync, "aio": Aio}
+
+
+@pytest.fixture
+def authority(doorcode_emulator: Emulator) -> Emulator:
+    """Give the authority, as new; whoever comes is ada, and lets the application in."""
+    doorcode_emulator.approve_all()
+    return doorcode_emulator
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest, authority: Emulator) -> Iterator[Sync]:
+    """Give what makes credentials, once for each kind."""
+    maker = MAKERS[request.param](authority)
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def person(authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Give the person in whose browser pages open."""
+    somebody = Person(authority)
+    monkeypatch.setattr(webbrowser, "open", somebody.open)
+    return somebody
+
+
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let polls, and tries to redeem a code, follow each other at once."""
+    monkeypatch.setattr(Pace, "pause", property(lambda pace: 0.02))
+    monkeypatch.setattr(browser_flow, "BACK_OFF", (0.0, 0.0, 0.0))

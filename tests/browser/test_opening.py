@@ -1,0 +1,251 @@
+"""Which browser opens, and that none takes over the terminal (P40)."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import doorcode
+from doorcode import CredentialUnavailableError, _choice, _opening
+from doorcode._core import browser as browser_flow
+from doorcode.emulator import Emulator
+from support.person import free_port, is_free
+from support.signing import SCOPE
+
+URL = "https://login.example/authorize?a=b&c='d'"
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs here are shell scripts")
+
+
+class Machine:
+    """A machine whose only programs are scripts that write down how they were called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        self._log = folder / "calls"
+
+    def install(self, name: str, *, status: int = 0) -> Path:
+        """Put a program into PATH that ends at once, with this status."""
+        program = self.bin / name
+        program.write_text(f'#!/bin/sh\nprintf "%s" "{name}" >> "{self._log}"\n'
+                           f'for word; do printf "\\t%s" "$word" >> "{self._log}"; done\n'
+                           f'echo >> "{self._log}"\nexit {status}\n')  # fmt: skip
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return program
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """Return the programs that were called, with their arguments."""
+        if not self._log.exists():
+            return []
+        return [line.split("\t") for line in self._log.read_text().splitlines()]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Give a machine without display, browser or SSH, in a terminal."""
+    found = Machine(tmp_path)
+    for name in (*_choice.ELSEWHERE, *_choice.DISPLAYS, *_choice.WSL, "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(found.bin))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(_choice, "MARKS", ())
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+    monkeypatch.setattr(webbrowser, "_os_preferred_browser", None)
+    return found
+
+
+def test_no_browser(machine: Machine) -> None:
+    """Nothing opens where there is nothing."""
+    assert not _opening.open_page(URL)
+
+
+@pytest.mark.parametrize("name", sorted(_opening.CONSOLE))
+def test_a_browser_for_the_terminal(machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It is never started: neither because it is all there is, nor because BROWSER names it."""
+    machine.install(name)
+    assert not _opening.open_page(URL)
+    for browser in (name, f"{name} %s", str(machine.bin / name)):
+        monkeypatch.setenv("BROWSER", browser)
+        monkeypatch.setattr(webbrowser, "_tryorder", None)
+        assert not _opening.open_page(URL)
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize("name", sorted(_opening.OPENERS))
+def test_a_program_that_would_find_one(machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What looks for a browser finds one for the terminal where no window opens, and is not asked there."""
+    machine.install(name)
+    monkeypatch.setenv("BROWSER", name)
+    assert not _opening.open_page(URL)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert _opening.open_page(URL)
+    assert machine.calls == [[name, URL]]
+
+
+def test_browser_is_honoured(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BROWSER names the browser, with or without a place for the address; the next follows one that fails."""
+    machine.install("good")
+    machine.install("bad", status=1)
+    monkeypatch.setenv("BROWSER", "w3m:bad:good --new %s")
+    machine.install("w3m")
+    assert _opening.open_page(URL)
+    assert machine.calls == [["bad", URL], ["good", "--new", URL]]
+
+
+def test_one_that_ends_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that says that it failed has not opened, and none for the terminal takes its place."""
+    machine.install("bad", status=1)
+    machine.install("w3m")
+    monkeypatch.setenv("BROWSER", "bad")
+    assert not _opening.open_page(URL)
+    assert machine.calls == [["bad", URL]]
+
+
+@pytest.mark.parametrize("result", [True, False])
+def test_the_programs_own(machine: Machine, monkeypatch: pytest.MonkeyPatch, result: bool) -> None:  # noqa: FBT001
+    """A program, or a test of it, that replaced webbrowser.open is called with one argument (contract)."""
+    opened: list[tuple[Any, ...]] = []
+
+    def own(*args: Any, **options: Any) -> bool:
+        opened.append((*args, options))
+        return result
+
+    monkeypatch.setattr(webbrowser, "open", own)
+    assert _opening.open_page(URL) is result
+    assert opened == [(URL, {})]
+
+
+@pytest.mark.parametrize("error", [webbrowser.Error("no"), OSError("no")], ids=["Error", "OSError"])
+def test_one_that_raises(machine: Machine, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """What webbrowser raises is no browser."""
+
+    def own(_url: str) -> bool:
+        raise error
+
+    monkeypatch.setattr(webbrowser, "open", own)
+    assert not _opening.open_page(URL)
+
+
+@pytest.mark.parametrize(("status", "opened"), [(0, True), (1, False)])
+def test_wsl(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, opened: bool) -> None:  # noqa: FBT001
+    """In WSL, Windows is asked through PowerShell, with the address as one quoted word."""
+    machine.install("powershell.exe", status=status)
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Debian")
+    assert _opening.open_page(URL) is opened
+    quoted = "Start-Process 'https://login.example/authorize?a=b&c=''d'''"
+    assert machine.calls == [["powershell.exe", "-NoProfile", "-NonInteractive", "-Command", quoted]]
+
+
+def test_wsl_without_windows(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WSL whose interoperability is off has no PowerShell."""
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Debian")
+    assert not _opening.open_page(URL)
+
+
+def test_elsewhere_powershell_is_not_asked(machine: Machine) -> None:
+    """PowerShell on Linux would find a browser of Linux."""
+    machine.install("powershell.exe")
+    assert not _opening.open_page(URL)
+    assert machine.calls == []
+
+
+UNUSABLE: dict[str, Callable[[Machine], str | None]] = {
+    "nothing": lambda _: None,
+    "one for the terminal": lambda machine: f"{machine.install('w3m')} %s",
+    "one that fails": lambda machine: str(machine.install("false", status=1)),
+    "one that is not there": lambda machine: str(machine.bin / "gone"),
+}
+
+
+@pytest.mark.parametrize("browser", UNUSABLE.values(), ids=UNUSABLE)
+def test_the_credential_is_not_available(
+    make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, browser: Callable[[Machine], str | None]
+) -> None:
+    """At once, with advice, and with the port released (P40)."""
+    named = browser(machine)
+    if named is not None:
+        monkeypatch.setenv("BROWSER", named)
+    port = free_port()
+    began = time.monotonic()
+    with pytest.raises(CredentialUnavailableError, match="Use DeviceCodeCredential here"):
+        make(redirect_uri=f"http://localhost:{port}").get_token(SCOPE)
+    assert time.monotonic() - began < 2
+    assert is_free(port)
+
+
+@pytest.mark.parametrize("browser", [None, "w3m %s", "false"])
+def test_a_chain_goes_on_to_the_code(
+    authority: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch, browser: str | None
+) -> None:
+    """azure-identity's ChainedTokenCredential reaches the device prompt after a browser that is none (P40)."""
+    from azure.identity import ChainedTokenCredential
+
+    machine.install("w3m")
+    machine.install("false", status=1)
+    if browser is not None:
+        monkeypatch.setenv("BROWSER", browser)
+    approver = authority.prompt_approver()
+    options: Any = authority.credential_options
+    with ChainedTokenCredential(
+        doorcode.InteractiveBrowserCredential(**options),
+        doorcode.DeviceCodeCredential(**options, prompt_callback=approver),
+    ) as chain:
+        assert chain.get_token(SCOPE).token
+    assert len(approver.prompts) == 1
+
+
+def test_an_asyncio_chain_goes_on_to_the_code(authority: Emulator, machine: Machine) -> None:
+    """The asyncio chain of azure-identity does so too."""
+    import asyncio
+
+    import azure.identity.aio
+
+    import doorcode.aio
+
+    approver = authority.prompt_approver()
+    options: Any = authority.credential_options
+
+    async def sign_in() -> str:
+        chain: Any = azure.identity.aio.ChainedTokenCredential(
+            doorcode.aio.InteractiveBrowserCredential(**options),
+            doorcode.aio.DeviceCodeCredential(**options, prompt_callback=approver),
+        )
+        async with chain:
+            token: str = (await chain.get_token(SCOPE)).token
+        return token
+
+    assert asyncio.run(sign_in())
+    assert len(approver.prompts) == 1
+
+
+def test_a_browser_in_the_foreground(
+    make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A browser that runs until it is closed is open; the deadline and the address are shown all the same."""
+    import threading
+
+    from doorcode import _window
+
+    monkeypatch.setattr(_window, "FOREGROUND", 0.1)
+    closed = threading.Event()
+    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(10))
+    with pytest.raises(doorcode.errors.SignInTimedOutError):
+        make(timeout=1.5).get_token(SCOPE)
+    closed.set()
+    assert "https://" in capfd.readouterr().err
+
+
+def test_what_this_file_patches_is_there() -> None:
+    """The names of webbrowser's that are looked at exist, or the fallback is what runs."""
+    assert hasattr(webbrowser, "_tryorder"), sys.version
+    assert browser_flow.LONGEST_OPENING > 4

@@ -1,0 +1,124 @@
+"""The address that a sign-in ends on, pasted into a real terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from typing_extensions import Self
+
+from doorcode.emulator import Emulator
+from support.person import Person
+from support.signing import PATIENCE
+
+pty: Any = pytest.importorskip("pty", reason="only Unix has terminals of this kind")
+termios: Any = pytest.importorskip("termios", reason="only Unix has terminals of this kind")
+
+PROGRAM = """
+import os, sys
+from doorcode import InteractiveBrowserCredential
+credential = InteractiveBrowserCredential(
+    authority=os.environ["AT"], tenant_id=os.environ["TENANT"], disable_instance_discovery=True,
+    connection_verify=os.environ["CA"], paste=True, timeout=float(sys.argv[1]),
+)
+try:
+    print("signed in", len(credential.get_token("https://r.example/.default").token) > 20)
+except Exception as error:
+    print("failed:", type(error).__name__)
+"""
+
+
+class InATerminal:
+    """A program whose controlling terminal we hold the other end of."""
+
+    def __init__(self, authority: Emulator, timeout: float) -> None:
+        self.ours, theirs = pty.openpty()
+        self._theirs = theirs
+        self.before = termios.tcgetattr(theirs)
+        environment = {
+            **os.environ, "AT": authority.url, "TENANT": authority.tenant_id, "CA": authority.ca_file,
+        }  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(timeout)],
+            stdin=subprocess.DEVNULL,  # the terminal is found although standard input is something else
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: os.close(os.open(os.ttyname(2), os.O_RDWR)),  # noqa: PLW1509 - makes it the controlling one
+            env=environment,
+            text=True,
+        )
+        self.screen = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        os.close(self.ours)
+        os.close(self._theirs)
+
+    def read_until(self, words: str) -> str:
+        """Return what the terminal shows, up to these words."""
+        deadline = time.monotonic() + PATIENCE
+        while words not in self.screen:
+            ready, _, _ = select.select([self.ours], [], [], deadline - time.monotonic())
+            assert ready, self.screen
+            self.screen += os.read(self.ours, 65536).decode().replace("\r\n", "\n")
+        return self.screen
+
+    @property
+    def is_as_before(self) -> bool:
+        """Return whether the terminal is as the program found it."""
+        return termios.tcgetattr(self._theirs)[3] == self.before[3]
+
+    def finish(self) -> str:
+        """Wait for the program's end and return what it printed."""
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return str(out)
+
+
+def test_at_a_terminal(authority: Emulator, person: Person) -> None:
+    """An address longer than a terminal's line is read whole, is not shown, and the terminal is as before."""
+    with InATerminal(authority, 30) as program:
+        words = program.read_until("press Enter, before ")
+        url = next(line for line in words.splitlines() if line.startswith("https://"))
+        os.write(program.ours, b"http://localhost:8400/?code=x\r")
+        program.read_until("This address belongs to another sign-in")
+        address = f"http://localhost:8400/?{urlencode(person.answer(url))}&padding={'x' * 6000}"
+        send(program.ours, f"\x1b[200~{address}\x1b[201~\r".encode())
+        assert program.finish() == "signed in True\n"
+        assert program.is_as_before
+        assert "code=" not in program.screen
+
+
+def send(terminal: int, text: bytes) -> None:
+    """Write to a terminal as fast as it takes it."""
+    while text:
+        _, ready, _ = select.select([], [terminal], [], PATIENCE)
+        assert ready
+        text = text[os.write(terminal, text[:1000]) :]
+
+
+def test_a_terminal_at_the_deadline(authority: Emulator) -> None:
+    """At the deadline the terminal is given back as it was."""
+    with InATerminal(authority, 1.0) as program:
+        program.read_until("press Enter, before ")
+        assert program.finish() == "failed: SignInTimedOutError\n"
+        assert program.is_as_before
+
+
+def test_the_person_ends_the_input(authority: Emulator) -> None:
+    """Control-D ends the sign-in."""
+    with InATerminal(authority, 30) as program:
+        program.read_until("press Enter, before ")
+        os.write(program.ours, b"\x04")
+        assert program.finish() == "failed: AuthenticationFailedError\n"
+        assert program.is_as_before

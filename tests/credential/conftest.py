@@ -1,0 +1,222 @@
+"""A credential under test, whatever drives it; the authority that it signs in at; and no waiting between polls.
+
+Every test of behaviour takes ``make`` and so runs for each kind of credential. What ``make`` returns has the methods of
+the sync credential, whatever is inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import pytest
+from azure.core.credentials import AccessToken, AccessTokenInfo
+
+import doorcode
+import doorcode._msal  # its import takes a moment, which no test's timeout is to contain
+import doorcode.aio
+from doorcode._core.device import Pace
+from doorcode.emulator import Emulator, PromptApprover
+from support.signing import PATIENCE
+
+LEAVE_OUT: Any = object()
+"""An option that ``make`` is not to give, although it does by default."""
+
+
+class Credential(Protocol):
+    """What a credential under test can do, whichever kind it is."""
+
+    def get_token(self, *scopes: Any, **options: Any) -> AccessToken:
+        """Return an access token."""
+        ...
+
+    def get_token_info(self, *scopes: Any, **options: Any) -> AccessTokenInfo:
+        """Return an access token with more about it."""
+        ...
+
+    def authenticate(self, **options: Any) -> doorcode.AuthenticationRecord:
+        """Sign a person in."""
+        ...
+
+    def close(self) -> None:
+        """Release the transport."""
+        ...
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+        ...
+
+
+class Make(Protocol):
+    """Make credentials of one kind for the emulator, with a person who approves every prompt unless told otherwise."""
+
+    kind: str
+    credential_class: Any
+    approver: PromptApprover
+    person: str | None
+
+    def __call__(self, **options: Any) -> Any:
+        """Return a credential; ``LEAVE_OUT`` takes an option away."""
+        ...
+
+    def asking(self, request_token: Callable[..., dict[str, Any]]) -> Any:
+        """Return a program's own class, whose ``_request_token`` does this."""
+        ...
+
+
+class SyncMaker:
+    """Make credentials that are driven with threads."""
+
+    kind = "sync"
+    credential_class: Any = doorcode.DeviceCodeCredential
+
+    def __init__(self, authority: Emulator) -> None:
+        self._authority = authority
+        self.person: str | None = None
+        self.approver = PromptApprover(lambda user_code: authority.approve(user_code, self.person))
+        self._made: list[Credential] = []
+
+    def __call__(self, **options: Any) -> Any:
+        given: dict[str, Any] = {
+            **self._authority.credential_options,
+            "prompt_callback": self.approver,
+            "retry_backoff_factor": 0,
+            **options,
+        }
+        cls = given.pop("credential_class", self.credential_class)
+        credential = self._wrapped(cls(**{name: value for name, value in given.items() if value is not LEAVE_OUT}))
+        self._made.append(credential)
+        return credential
+
+    def asking(self, request_token: Callable[..., dict[str, Any]]) -> Any:
+        """Return a program's own class, whose ``_request_token`` does this."""
+        return type("Own", (self.credential_class,), {"_request_token": request_token})
+
+    def close(self) -> None:
+        """Close whatever was made."""
+        for credential in self._made:
+            credential.close()
+
+    def _wrapped(self, credential: Any) -> Any:
+        return credential
+
+
+class OnALoop:
+    """An asyncio credential with the sync one's methods: each call is a task on a loop in a thread."""
+
+    def __init__(self, credential: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.credential = credential
+        self._loop = loop
+        self._running: set[Future[Any]] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.credential, name)
+        if not inspect.iscoroutinefunction(attribute):
+            return attribute
+        return lambda *args, **options: self._done(attribute(*args, **options))
+
+    def cancel(self) -> None:
+        """Cancel the tasks that run."""
+        for future in list(self._running):
+            future.cancel()
+
+    def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
+        try:
+            return future.result(PATIENCE)
+        finally:
+            self._running.discard(future)
+
+
+class AioMaker(SyncMaker):
+    """Make credentials that are driven with asyncio."""
+
+    kind = "aio"
+    credential_class = doorcode.aio.DeviceCodeCredential
+
+    def __init__(self, authority: Emulator) -> None:
+        super().__init__(authority)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def asking(self, request_token: Callable[..., dict[str, Any]]) -> Any:
+        """Return a program's own class, whose ``_request_token`` does this, as a coroutine function."""
+
+        async def in_a_task(*args: Any, **options: Any) -> dict[str, Any]:
+            return request_token(*args, **options)
+
+        return type("Own", (self.credential_class,), {"_request_token": in_a_task})
+
+    def close(self) -> None:
+        """Close whatever was made, and the loop."""
+        super().close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def _wrapped(self, credential: Any) -> Any:
+        return OnALoop(credential, self._loop)
+
+
+MAKERS: dict[str, Callable[[Emulator], SyncMaker]] = {"sync": SyncMaker, "aio": AioMaker}
+"""How credentials are driven."""
+
+
+@pytest.fixture
+def authority(doorcode_emulator: Emulator) -> Emulator:
+    """Give the authority, as new."""
+    return doorcode_emulator
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest, authority: Emulator) -> Iterator[Make]:
+    """Give what makes credentials, once for each kind."""
+    maker = MAKERS[request.param](authority)
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def make_sync(authority: Emulator) -> Iterator[Make]:
+    """Give what makes sync credentials, for what only threads do."""
+    maker = SyncMaker(authority)
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def make_aio(authority: Emulator) -> Iterator[Make]:
+    """Give what makes asyncio credentials, for what only tasks do."""
+    maker = AioMaker(authority)
+    yield maker
+    maker.close()
+
+
+@pytest.fixture(autouse=True)
+def _brisk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let polls follow each other at once: how long to wait is tested in tests/core, without any clock."""
+    if "real_pace" not in request.fixturenames:
+        monkeypatch.setattr(Pace, "pause", property(lambda pace: 0.02))
+
+
+@pytest.fixture
+def real_pace() -> None:
+    """Let polls wait as they do."""
+
+
+@pytest.fixture
+def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Give what moves this process's wall clock, by so many seconds from the real one; the authority keeps its own."""
+    real = time.time
+
+    def by(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: real() + seconds)
+
+    return by

@@ -1,0 +1,77 @@
+"""What the library says in the program's log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from doorcode.emulator import Decline, Emulator
+from support.signing import SCOPE, outcome
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return level and text of what doorcode said."""
+    return [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name.split(".")[0] == "doorcode" and record.levelno > logging.DEBUG
+    ]
+
+
+@pytest.mark.parametrize("method", ["get_token", "get_token_info"])
+def test_success(make: Any, caplog: pytest.LogCaptureFixture, method: str) -> None:
+    """One line at INFO for each call, from memory too."""
+    caplog.set_level(logging.INFO)
+    credential = make()
+    for _ in range(2):
+        getattr(credential, method)(SCOPE)
+    assert lines(caplog) == [("INFO", f"DeviceCodeCredential.{method} succeeded")] * 2
+
+
+def test_authenticate(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Authenticate says the same of itself."""
+    caplog.set_level(logging.INFO)
+    make().authenticate(scopes=[SCOPE])
+    assert lines(caplog) == [("INFO", "DeviceCodeCredential.authenticate succeeded")]
+
+
+def test_failure(make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """One line at WARNING with the reason."""
+    authority.faults.queue("token", Decline())
+    error = outcome(lambda: make().get_token(SCOPE))
+    assert lines(caplog) == [("WARNING", f"DeviceCodeCredential.get_token failed: {error}")]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda credential: credential.get_token(), "get_token failed: 'get_token' requires at least one scope"),
+        (lambda credential: credential.get_token(SCOPE, claims="x"), "get_token failed: claims must be the text of"),
+        (lambda credential: credential.authenticate(), "authenticate failed: authenticate() at"),
+    ],
+    ids=["no scope", "bad claims", "no scopes known"],
+)
+def test_a_call_that_cannot_be_right(make: Any, caplog: pytest.LogCaptureFixture, call: Any, words: str) -> None:
+    """Wrong arguments are in the log as well."""
+    error = outcome(lambda: call(make()))
+    assert isinstance(error, Exception)
+    ((level, text),) = lines(caplog)
+    assert level == "WARNING"
+    assert text.startswith(f"DeviceCodeCredential.{words}")
+
+
+def test_a_subclass_is_named(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A program's own class stands in its log lines under its own name."""
+    outcome(lambda: make(credential_class=make.asking(lambda *_, **__: {})).get_token(SCOPE))
+    assert lines(caplog)[0][1].startswith("Own.get_token failed")
+
+
+def test_nobodys_logger_is_touched() -> None:
+    """No handler, no filter, no level on any logger but what the program set."""
+    import doorcode._session  # noqa: F401
+
+    for name in ("doorcode", "msal", "msal.token_cache", "azure", "azure.core", "requests.sessions"):
+        logger = logging.getLogger(name)
+        assert (logger.filters, logger.handlers) == ([], [])

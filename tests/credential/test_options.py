@@ -1,0 +1,192 @@
+"""The constructor's options: checked at once, each name known or complained about."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import azure.identity
+import pytest
+
+import doorcode
+from doorcode import AuthenticationRecord, DeviceCodeCredential, InteractiveCredential, TokenCachePersistenceOptions
+
+MEANT = {
+    "token_cache_persistence_options": "cache_persistence_options",
+    "cache_persistance_options": "cache_persistence_options",
+    "cache_persistence_option": "cache_persistence_options",
+    "enable_persistent_cache": "cache_persistence_options",
+    "authenication_record": "authentication_record",
+    "prompt_calback": "prompt_callback",
+    "timout": "timeout",
+    "tenant": "tenant_id",
+    "tenantid": "tenant_id",
+    "clientid": "client_id",
+    "disable_automatic_authorization": "disable_automatic_authentication",
+    "connection_verfy": "connection_verify",
+    "client_secret": "public client",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MEANT.items(), ids=MEANT)
+def test_a_misspelt_option(make: Any, name: str, meant: str) -> None:
+    """A name that is nearly an option's is a TypeError that names the right one (P02)."""
+    with pytest.raises(TypeError, match=rf"DeviceCodeCredential has no option '{name}'.*{meant}"):
+        make.credential_class(**{name: None})
+
+
+def test_a_name_that_nobody_knows(make: Any) -> None:
+    """What neither we nor an azure-core pipeline know is a warning, at the program's own line."""
+    with pytest.warns(UserWarning, match="no option 'color_of_the_sky'.*no effect") as warned:
+        make.credential_class(color_of_the_sky="blue")
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+@pytest.mark.parametrize("name", ["login_hint", "redirect_uri"])
+def test_an_option_of_the_browser_credential(make: Any, name: str) -> None:
+    """Programs that pass one set of options to both credentials go on working, and are told."""
+    with pytest.warns(UserWarning, match=f"'{name}'.*InteractiveBrowserCredential"):
+        make.credential_class(**{name: "http://localhost:8400"})
+
+
+PIPELINE: dict[str, Any] = {
+    "proxies": {},
+    "connection_verify": True,
+    "connection_timeout": 5,
+    "read_timeout": 5,
+    "retry_total": 0,
+    "retry_backoff_factor": 0.1,
+    "user_agent": "x",
+    "logging_enable": True,
+    "headers": {"x": "y"},
+    "raw_request_hook": print,
+    "per_call_policies": [],
+    "use_env_settings": False,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), PIPELINE.items(), ids=PIPELINE)
+def test_an_option_of_the_pipeline(make: Any, name: str, value: object) -> None:
+    """What an azure-core pipeline takes is accepted."""
+    make.credential_class(**{name: value})
+
+
+BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "client_id, not text": (dict(client_id=5), TypeError, "client_id must be a string"),
+    "client_id, empty": (dict(client_id=""), ValueError, "client_id"),
+    "client_id, with a space": (dict(client_id="a b"), ValueError, "client_id"),
+    "tenant, with a slash": (dict(tenant_id="a/b"), ValueError, "only letters, digits"),
+    "tenant, empty": (dict(tenant_id=""), ValueError, "tenant_id"),
+    "tenant, not text": (dict(tenant_id=5), TypeError, "tenant_id must be a string"),
+    "authority, http": (dict(authority="http://login.example"), ValueError, "https"),
+    "authority, ftp": (dict(authority="ftp://login.example"), ValueError, "https"),
+    "authority, empty": (dict(authority=""), ValueError, "empty"),
+    "authority, blank": (dict(authority=" / "), ValueError, "empty"),
+    "authority, with a query": (dict(authority="https://login.example/t?x=1"), ValueError, "a query"),
+    "authority, with a fragment": (dict(authority="https://login.example/t#x"), ValueError, "a fragment"),
+    "authority, with a user": (dict(authority="https://user:pw@login.example"), ValueError, "a user"),
+    "authority, not text": (dict(authority=5), TypeError, "authority must be a string"),
+    "authority of another tenant": (
+        dict(authority="https://login.example/a", tenant_id="b"), ValueError, "names tenant 'a' but tenant_id is 'b'",
+    ),
+    "timeout, negative": (dict(timeout=-1), ValueError, "timeout must be 0 or more"),
+    "timeout, NaN": (dict(timeout=math.nan), ValueError, "timeout must be 0 or more"),
+    "timeout, infinite": (dict(timeout=math.inf), ValueError, "timeout must be 0 or more"),
+    "timeout, a boolean": (dict(timeout=True), TypeError, "timeout must be a number"),
+    "timeout, text": (dict(timeout="30"), TypeError, "timeout must be a number"),
+    "prompt_callback, not callable": (dict(prompt_callback="x"), TypeError, "prompt_callback must be callable"),
+    "cache options, of a wrong type": (
+        dict(cache_persistence_options={"name": "x"}), TypeError, "cache_persistence_options must be",
+    ),
+    "cache options, a flag": (dict(cache_persistence_options=True), TypeError, "cache_persistence_options must be"),
+    "username, empty": (dict(username=" "), ValueError, "username must be a sign-in name"),
+    "username, not text": (dict(username=5), TypeError, "username must be a sign-in name"),
+    "record, of a wrong type": (dict(authentication_record=5), TypeError, "authentication_record must be"),
+    "a flag as text": (
+        dict(disable_automatic_authentication="false"), TypeError, "disable_automatic_authentication must be True or",
+    ),
+    "discovery as a number": (dict(disable_instance_discovery=1), TypeError, "disable_instance_discovery must be"),
+    "support logging as text": (dict(enable_support_logging="no"), TypeError, "enable_support_logging must be"),
+    "tenants, one as text": (dict(additionally_allowed_tenants="t"), TypeError, "list of tenant IDs"),
+    "tenants, no list": (dict(additionally_allowed_tenants=5), TypeError, "list of tenant IDs"),
+    "tenants, an odd one": (dict(additionally_allowed_tenants=["a b"]), ValueError, "only letters, digits"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "kind", "words"), BAD.values(), ids=BAD)
+def test_a_bad_value(make: Any, options: dict[str, Any], kind: type[Exception], words: str) -> None:
+    """A value that cannot be right is refused in the constructor, with the option's name."""
+    with pytest.raises(kind, match=words):
+        make.credential_class(**options)
+
+
+def test_a_password_in_an_authority_is_not_repeated(make: Any) -> None:
+    """What stands before an @ may be a password."""
+    with pytest.raises(ValueError, match="a user") as caught:
+        make.credential_class(authority="https://user:hunter2@login.example")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_environment_names_the_authority(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AZURE_AUTHORITY_HOST is the default authority, and is checked like any other."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.microsoftonline.us")
+    assert make.credential_class()._session.config.authority.host == "login.microsoftonline.us"
+    assert make.credential_class(authority="a.example")._session.config.authority.host == "a.example"
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "http://login.example")
+    with pytest.raises(ValueError, match="https"):
+        make.credential_class()
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "")
+    assert make.credential_class()._session.config.authority.host == "login.microsoftonline.com"
+
+
+def test_azure_identitys_cache_options_are_accepted(make: Any) -> None:
+    """The options object of azure-identity says the same as ours."""
+    theirs = azure.identity.TokenCachePersistenceOptions(name="mine", allow_unencrypted_storage=True)
+    options = make.credential_class(cache_persistence_options=theirs)._session.config.persistence
+    assert isinstance(options, TokenCachePersistenceOptions)
+    assert (options.name, options.allow_unencrypted_storage) == ("mine", True)
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a\\b", "a\0b", ""])
+def test_a_cache_name_that_is_a_path(name: str) -> None:
+    """A cache's name never leads out of the cache's folder (P02)."""
+    with pytest.raises(ValueError, match="cache's name"):
+        TokenCachePersistenceOptions(name=name)
+
+
+def test_the_public_names() -> None:
+    """Everything public is there, also for dir(); anything else is an AttributeError."""
+    assert set(doorcode.__all__) <= set(dir(doorcode))
+    for name in doorcode.__all__:
+        assert getattr(doorcode, name) is not None
+    with pytest.raises(AttributeError, match="'doorcode' has no attribute 'DefaultAzureCredential'"):
+        doorcode.DefaultAzureCredential  # noqa: B018
+
+
+def test_the_classes_that_azure_identity_has() -> None:
+    """The hosts and the base class are azure-identity's."""
+    theirs = azure.identity.AzureAuthorityHosts
+    for name in ("AZURE_PUBLIC_CLOUD", "AZURE_CHINA", "AZURE_GOVERNMENT"):
+        assert getattr(doorcode.AzureAuthorityHosts, name) == getattr(theirs, name)
+        assert getattr(doorcode.KnownAuthorities, name) == getattr(theirs, name)
+    assert issubclass(DeviceCodeCredential, InteractiveCredential)
+    with pytest.raises(TypeError, match="abstract"):
+        InteractiveCredential()  # type: ignore[abstract]
+
+
+def test_the_first_argument_is_the_client_id(make: Any) -> None:
+    """client_id may be given by place, and is the Azure CLI's without."""
+    assert make.credential_class("mine")._session.config.client_id == "mine"
+    assert make.credential_class()._session.config.client_id == "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+
+
+def test_a_record_beside_a_different_application_of_the_default(make: Any) -> None:
+    """A record's application is used without a word where the program names none."""
+    record = AuthenticationRecord("t", "c", "login.microsoftonline.com", "u.t", "ada")
+    assert make.credential_class(authentication_record=record)._session.config.client_id == "c"
+
+
+def test_constructing_asks_nobody(make: Any) -> None:
+    """Constructors do no I/O."""
+    make()
+    assert make.approver.prompts == []

@@ -1,0 +1,165 @@
+"""Credentials cross processes: by pickle, and by fork."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msal
+import pytest
+from azure.core.credentials import AccessToken
+
+from doorcode import AuthenticationRequiredError, DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode.emulator import Emulator
+from support.signing import OTHER, PATIENCE, SCOPE, outcome, start
+
+
+def a_callback(*_: object) -> None:
+    """Be found by name."""
+
+
+def test_options_and_record_travel(make: Any) -> None:
+    """A twin has the options and the account, and no token."""
+    credential = make(prompt_callback=a_callback, timeout=5, disable_automatic_authentication=True)
+    own = getattr(credential, "credential", credential)
+    twin = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
+    assert type(twin) is type(own)
+    assert (twin._timeout, twin._prompt_callback) == (5, a_callback)
+    assert twin._session.config == own._session.config
+    assert (twin._memory, twin._session.record) == ({}, None)
+
+
+def test_a_twin_signs_in_by_itself(make_sync: Any, authority: Emulator) -> None:
+    """A twin of a credential that is signed in knows whose it is, and may not ask if the original may not."""
+    authority.approve_all()
+    credential = make_sync(prompt_callback=a_callback, disable_automatic_authentication=True)
+    record = credential.authenticate(scopes=[SCOPE])
+    with pickle.loads(pickle.dumps(credential)) as twin:  # noqa: S301 - our own
+        with pytest.raises(AuthenticationRequiredError):
+            twin.get_token(SCOPE)
+        assert twin.authenticate(scopes=[SCOPE]) == record
+        assert twin.get_token(SCOPE).token
+
+
+def test_a_callback_without_a_name(make: Any) -> None:
+    """What pickle cannot take, a lambda as callback, is an error that names the option, and not before."""
+    credential = make(prompt_callback=lambda *_: None)
+    with pytest.raises(TypeError, match=r"prompt_callback.*pass a function of a module"):
+        pickle.dumps(getattr(credential, "credential", credential))
+
+
+def test_it_can_be_pickled_at_any_time(make: Any) -> None:
+    """After sign-ins, with connections and caches open."""
+    credential = make(prompt_callback=None)
+    own = getattr(credential, "credential", credential)
+    own._session.application  # noqa: B018 - it opens what cannot be pickled
+    own._session.cache(cae=False)
+    assert pickle.loads(pickle.dumps(own))._session.config.client_id  # noqa: S301 - our own
+
+
+def test_cache_options_travel(make: Any) -> None:
+    """A worker with the same persistent cache is silent."""
+    options = TokenCachePersistenceOptions(name="mine", allow_unencrypted_storage=True)
+    credential = make.credential_class(cache_persistence_options=options)
+    twin = pickle.loads(pickle.dumps(credential))  # noqa: S301 - our own
+    assert repr(twin._session.config.persistence) == repr(options)
+
+
+def test_a_cache_of_the_programs_own_does_not_travel() -> None:
+    """A token cache that the program made is full of secrets and locks: pickling it fails."""
+    with pytest.raises(TypeError):
+        pickle.dumps(DeviceCodeCredential(_cache=msal.TokenCache()))
+
+
+def test_a_token_can_be_pickled(make: Any) -> None:
+    """Whoever pickles a token itself means to have it, and gets azure-core's class."""
+    token = make().get_token(SCOPE)
+    twin = pickle.loads(pickle.dumps(token))  # noqa: S301 - our own
+    assert (type(twin), tuple(twin)) == (AccessToken, tuple(token))
+
+
+def in_a_child(work: Callable[[], str]) -> str:
+    """Fork, do something in the child, and return what it said, or fail after three seconds."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, work().encode())
+        except BaseException as exception:  # noqa: BLE001 - it is told to the parent
+            os.write(writer, repr(exception).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    ready, _, _ = select.select([reader], [], [], 3)
+    said = os.read(reader, 100_000).decode() if ready else "nothing within three seconds"
+    os.close(reader)
+    if not ready:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return said
+
+
+needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@needs_fork
+def test_a_forked_child_while_a_thread_signs_in(make_sync: Any, authority: Emulator) -> None:
+    """A child of a process whose other thread is in mid-flow neither hangs nor disturbs the flow (P38)."""
+    shown = threading.Event()
+    codes: list[str] = []
+
+    def callback(_uri: str, user_code: str, _on: object) -> None:
+        codes.append(user_code)
+        shown.set()
+
+    credential = make_sync(prompt_callback=callback, disable_automatic_authentication=True)
+    call = start(lambda: credential.authenticate(scopes=[SCOPE]))
+    assert shown.wait(PATIENCE)
+    authority.wait_for("token", 2)
+    said = in_a_child(lambda: type(outcome(lambda: credential.get_token(SCOPE))).__name__)
+    assert said == "AuthenticationRequiredError"
+    authority.approve(codes[0])
+    assert call.result(PATIENCE).username
+    assert credential.get_token(SCOPE).token
+
+
+@needs_fork
+def test_a_forked_child_of_a_signed_in_process(make_sync: Any, authority: Emulator) -> None:
+    """Sign in, then fork: the child uses what is in memory, the refresh token as well, on connections of its own."""
+    credential = make_sync(disable_automatic_authentication=True)
+    credential.authenticate(scopes=[SCOPE])
+    first = credential.get_token(SCOPE).token
+
+    def work() -> str:
+        same = credential.get_token(SCOPE).token == first
+        return f"{same} {authority.verify(credential.get_token(OTHER).token)['aud']}"
+
+    assert in_a_child(work) == "True https://s.example"
+    assert credential.get_token(OTHER).token
+    assert authority.count("devicecode") == 1
+
+
+@needs_fork
+def test_a_fork_while_locks_are_held(make_sync: Any, authority: Emulator) -> None:
+    """Whatever lock another thread held at the fork, the child's calls go on."""
+    credential = make_sync(disable_automatic_authentication=True)
+    credential.authenticate(scopes=[SCOPE])
+    session = credential._session
+    locks = [session._lock, session.flights._lock, session.cache(cae=False)._lock]
+    for lock in locks:
+        lock.acquire()
+    try:
+        pid, begun = os.getpid(), time.monotonic()
+        said = in_a_child(lambda: str(bool(credential.get_token(OTHER).token) and os.getpid() != pid))
+        assert (said, time.monotonic() - begun < PATIENCE) == ("True", True)
+    finally:
+        for lock in locks:
+            lock.release()

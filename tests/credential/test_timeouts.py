@@ -1,0 +1,196 @@
+"""How long a sign-in may take: ``timeout``, the code's life, clocks that jump."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+
+from doorcode import errors
+from doorcode._core import device
+from doorcode.emulator import Emulator, Hang, Latency, Pending, Refuse, Reset, SlowDown
+from support.signing import PATIENCE, SCOPE, changed, start
+
+LATE = 0.2
+"""Seconds by which an error may come late when no request is pending."""
+
+
+def taken(work: Callable[[], object]) -> float:
+    """Return how many seconds it takes."""
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+@pytest.fixture
+def grace(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Shorten the time that the last poll's reply is waited for."""
+    monkeypatch.setattr(device, "GRACE", 0.4)
+    return device.GRACE
+
+
+@pytest.mark.usefixtures("real_pace")
+@pytest.mark.parametrize("timeout", [0.5])
+def test_timeout(make: Any, authority: Emulator, timeout: float) -> None:
+    """Timed out: azure-identity's words with the seconds, within a fifth of a second, and no poll after (P18)."""
+    credential = make(timeout=timeout, prompt_callback=lambda *_: None)
+
+    def call() -> None:
+        words = f"^Timed out waiting for user to authenticate, after {timeout:g} s"
+        with pytest.raises(errors.SignInTimedOutError, match=words) as caught:
+            credential.get_token(SCOPE)
+        assert isinstance(caught.value, ClientAuthenticationError)
+
+    assert timeout <= taken(call) < timeout + LATE
+    assert authority.count("token") == 0
+
+
+def test_timeout_of_0(make: Any, authority: Emulator) -> None:
+    """0 asks nobody and sends nothing."""
+    with pytest.raises(errors.SignInTimedOutError, match="Timed out waiting for user to authenticate"):
+        make(timeout=0).get_token(SCOPE)
+    assert (authority.requests, make.approver.prompts) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [Pending(), SlowDown()], ids=["pending", "slow_down"])
+def test_whatever_the_last_reply_was_it_is_a_time_out(make: Any, authority: Emulator, fault: Any) -> None:
+    """slow_down at the deadline is no other error than pending (P18)."""
+    authority.faults.always("token", fault)
+    with pytest.raises(errors.SignInTimedOutError, match="Timed out waiting"):
+        make(timeout=0.4).get_token(SCOPE)
+    assert authority.count("token") > 1
+
+
+def test_the_codes_end_prevails(make: Any, authority: Emulator) -> None:
+    """A longer timeout than the code lives ends with the code, and says so in plain words."""
+    authority.configure(expires_in=1)
+    credential = make(timeout=10**9, prompt_callback=lambda *_: None)
+
+    def call() -> None:
+        with pytest.raises(errors.CodeExpiredError, match=r"Timed out waiting.*the code expired after 1 s"):
+            credential.get_token(SCOPE)
+
+    assert taken(call) < 1.5
+
+
+def test_the_last_trouble_is_told(make: Any, authority: Emulator) -> None:
+    """The final error says what the network did last (P15)."""
+    authority.faults.always("token", Reset())
+    with pytest.raises(errors.SignInTimedOutError, match="The last request failed: The connection was"):
+        make(timeout=0.4).get_token(SCOPE)
+
+
+def test_a_poll_that_is_never_answered(make: Any, authority: Emulator, grace: float) -> None:
+    """One hanging request does not outlive the timeout by more than its last reply may need (P20)."""
+    authority.faults.always("token", Hang())
+    credential = make(timeout=0.3)
+
+    def call() -> None:
+        with pytest.raises(errors.SignInTimedOutError):
+            credential.get_token(SCOPE)
+
+    assert taken(call) < 0.3 + grace + LATE
+    assert authority.count("token") == 1
+
+
+def test_a_request_for_the_code_that_is_never_answered(make: Any, authority: Emulator, grace: float) -> None:
+    """Nor does the first request."""
+    authority.faults.always("devicecode", Hang())
+
+    def call() -> None:
+        with pytest.raises(errors.SignInTimedOutError):
+            make(timeout=0.3).get_token(SCOPE)
+
+    assert taken(call) < 0.3 + grace + LATE
+
+
+def test_the_reply_to_the_last_poll_counts(make: Any, authority: Emulator) -> None:
+    """``timeout`` bounds when the last poll is sent; a token in its reply is taken."""
+    authority.faults.queue("token", Latency(0.4))
+    assert make(timeout=0.2).get_token(SCOPE).token
+
+
+def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator) -> None:
+    """What the person finished is not thrown away: after a cancelled call the next one has the token, silently."""
+    stored = threading.Event()
+    authority.faults.queue("token", Latency(0.3))
+    credential = make()
+    accept = credential._session.accept
+
+    def accepted(*args: Any, **options: Any) -> Any:
+        result = accept(*args, **options)
+        stored.set()
+        return result
+
+    credential._session.accept = accepted
+    call = start(lambda: credential.get_token(SCOPE))
+    authority.wait_for("token")
+    credential.cancel()
+    assert isinstance(call.exception(PATIENCE), (errors.SignInCancelledError, CancelledError))
+    assert stored.wait(PATIENCE)
+    assert credential.get_token(SCOPE).token
+    assert len(make.approver.prompts) == 1
+
+
+@pytest.mark.parametrize("seconds", [7200, -3600], ids=["forward", "backward"])
+def test_a_clock_that_jumps_while_waiting(
+    make: Any, authority: Emulator, shift: Callable[[float], None], seconds: float
+) -> None:
+    """Waits and deadlines are measured by a clock that does not jump (P19)."""
+
+    def callback(_uri: str, user_code: str, _expires_on: object) -> None:
+        shift(seconds)
+        if approve:
+            authority.approve(user_code)
+
+    approve = True
+    assert make(prompt_callback=callback).get_token(SCOPE).token
+    approve = False
+    with pytest.raises(errors.SignInTimedOutError):
+        make(prompt_callback=callback, timeout=0.3).get_token(SCOPE)
+
+
+@pytest.mark.usefixtures("real_pace")
+def test_the_interval_is_kept(make: Any, authority: Emulator) -> None:
+    """A real wait before the first poll and between two: no less than the authority's interval (P13)."""
+    authority.configure(enforce_interval=True)
+    authority.faults.queue("token", Pending())
+    make().get_token(SCOPE)
+    begun, first, second = authority.requests_to("devicecode") + authority.requests_to("token")
+    assert begun.answered_at is not None
+    assert first.answered_at is not None
+    assert first.at - begun.answered_at >= 1
+    assert second.at - first.answered_at >= 1
+    assert second.status == 200
+
+
+def test_further_codes(make: Any, authority: Emulator) -> None:
+    """With max_codes a fresh code is shown when one runs out; the default is one."""
+    authority.faults.queue("devicecode", changed(expires_in=1))
+
+    def late(uri: str, user_code: str, expires_on: Any) -> None:
+        if authority.count("devicecode") > 1:
+            make.approver(uri, user_code, expires_on)
+
+    assert make(max_codes=2, prompt_callback=late).get_token(SCOPE).token
+    assert (authority.count("devicecode"), len(make.approver.prompts)) == (2, 1)
+
+
+def test_no_further_code_after_a_refusal(make: Any, authority: Emulator) -> None:
+    """A refusal is not followed by another code, whatever max_codes says (RFC 8628 3.5)."""
+    authority.faults.queue("token", Refuse("access_denied", 65004, "No."))
+    with pytest.raises(errors.SignInDeclinedError):
+        make(max_codes=3).get_token(SCOPE)
+    assert authority.count("devicecode") == 1
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0, ValueError), (-1, ValueError), ("2", TypeError), (True, TypeError)])
+def test_bad_max_codes(make: Any, value: Any, kind: type[Exception]) -> None:
+    """max_codes is a whole number from 1."""
+    with pytest.raises(kind, match="max_codes"):
+        make.credential_class(max_codes=value)

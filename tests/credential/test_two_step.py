@@ -1,0 +1,175 @@
+"""A sign-in in two steps: a code at once, then looks that never block; for agents and servers."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+
+from doorcode import AuthenticationRequiredError, errors
+from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError
+from support.signing import ADA, OTHER, SCOPE, start
+
+
+@pytest.fixture
+def quiet(make: Any) -> Any:
+    """Give a credential that never asks by itself, with no callback."""
+    return make(disable_automatic_authentication=True, prompt_callback=None)
+
+
+def test_begin_returns_at_once_with_what_to_show(
+    quiet: Any, authority: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One request for the code, nothing printed, nobody called."""
+    pending = quiet.begin(scopes=[SCOPE])
+    assert pending.verification_uri == f"{authority.url}/devicelogin"
+    assert pending.user_code in pending.message
+    assert pending.expires_on > datetime.now(timezone.utc)
+    assert pending.interval == 1
+    assert not pending.done
+    assert authority.count("devicecode") == 1
+    assert authority.count("token:device_code") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_it_brings_lands_in_the_credential(make: Any, quiet: Any, authority: Emulator) -> None:
+    """After the sign-in, get_token is silent, other scopes too, and the record is the person's."""
+    pending = quiet.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    record = settled(make, quiet, pending, "wait")
+    assert (record.username, pending.done) == (ADA, True)
+    assert settled(make, quiet, pending, "poll") == record
+    assert quiet.get_token(SCOPE).token
+    assert quiet.get_token(OTHER).token
+    assert quiet.authenticate(scopes=[SCOPE]) == record
+    assert authority.count("devicecode") == 1
+
+
+def settled(make: Any, credential: Any, pending: Any, method: str, *args: Any) -> Any:
+    """Call a method of a pending sign-in, on the loop of an asyncio one."""
+    call = getattr(pending, method)
+    return credential._done(call(*args)) if make.kind == "aio" else call(*args)
+
+
+def test_a_look_before_its_time_sends_nothing(make: Any, quiet: Any, authority: Emulator, real_pace: None) -> None:
+    """However often an agent looks, the authority is asked once in an interval."""
+    pending = quiet.begin(scopes=[SCOPE])
+    for _ in range(50):
+        assert settled(make, quiet, pending, "poll") is None
+    assert authority.count("token:device_code") == 0
+
+
+def test_waiting_for_a_time_leaves_the_sign_in_alive(make: Any, quiet: Any, authority: Emulator) -> None:
+    """A timeout of wait ends the wait; the person may still finish."""
+    pending = quiet.begin(scopes=[SCOPE])
+    with pytest.raises(TimeoutError):
+        settled(make, quiet, pending, "wait", 0.05)
+    assert not pending.done
+    authority.approve(pending.user_code)
+    assert settled(make, quiet, pending, "wait").username == ADA
+
+
+def test_another_process_can_finish_it(make: Any, quiet: Any, authority: Emulator) -> None:
+    """The text that travels is marked as the secret it is, and names application and authority."""
+    text = quiet.begin(scopes=[SCOPE]).serialize()
+    assert json.loads(text)["note"].startswith("secret")
+    other = make(disable_automatic_authentication=True)
+    pending = other.resume(text)
+    authority.approve(pending.user_code)
+    assert settled(make, other, pending, "wait").username == ADA
+    assert other.get_token(SCOPE).token
+
+
+BROKEN = {
+    "not JSON": ("{", "no pending sign-in"),
+    "a list": ("[]", "no pending sign-in"),
+    "another version": ('{"version": "9"}', "version '9'"),
+    "a key missing": ('{"version": "1.0"}', "no pending sign-in"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN.values(), ids=BROKEN)
+def test_what_is_no_sign_in_is_refused(quiet: Any, text: str, words: str) -> None:
+    """The error says what was wrong."""
+    with pytest.raises(ValueError, match=words):
+        quiet.resume(text)
+
+
+@pytest.mark.parametrize(("name", "value"), [("client_id", "another"), ("authority", "login.example")])
+def test_a_sign_in_of_another_application_or_authority_is_refused(quiet: Any, name: str, value: str) -> None:
+    """A device code never goes anywhere else than it came from."""
+    text = json.dumps({**json.loads(quiet.begin(scopes=[SCOPE]).serialize()), name: value})
+    with pytest.raises(ValueError, match=f"{name} '{value}'"):
+        quiet.resume(text)
+
+
+def test_a_cancelled_sign_in_polls_no_more(make: Any, quiet: Any, authority: Emulator) -> None:
+    """It is done, and every further look raises the same."""
+    pending = quiet.begin(scopes=[SCOPE])
+    pending.cancel()
+    assert pending.done
+    for method in ("poll", "wait"):
+        with pytest.raises(errors.SignInCancelledError):
+            settled(make, quiet, pending, method)
+    assert authority.count("token:device_code") == 0
+
+
+def test_cancelling_ends_a_wait_and_a_look_that_hangs(make: Any, quiet: Any, authority: Emulator) -> None:
+    """Whoever waits in another thread is freed at once, also while a request is under way."""
+    authority.faults.always("token:device_code", Hang())
+    pending = quiet.begin(scopes=[SCOPE])
+    waiting = start(lambda: settled(make, quiet, pending, "wait"))
+    authority.wait_for("token:device_code")
+    pending.cancel()
+    with pytest.raises(errors.SignInCancelledError):
+        waiting.result(5)
+
+
+def test_a_declined_sign_in_says_so_each_time(make: Any, quiet: Any, authority: Emulator) -> None:
+    """The failure stays; nothing is asked again."""
+    authority.faults.queue("token:device_code", Decline())
+    pending = quiet.begin(scopes=[SCOPE])
+    for _ in range(2):
+        with pytest.raises(errors.SignInDeclinedError):
+            settled(make, quiet, pending, "wait")
+    assert authority.count("token:device_code") == 1
+    assert not quiet.accounts()
+
+
+def test_trouble_between_looks_is_survived(make: Any, quiet: Any, authority: Emulator) -> None:
+    """Resets and outages while the person types end nothing."""
+    authority.faults.queue("token:device_code", Reset(), ServerError(503), Reset())
+    pending = quiet.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    assert settled(make, quiet, pending, "wait").username == ADA
+
+
+def test_no_code_is_an_error_of_begin(quiet: Any, authority: Emulator) -> None:
+    """What the authority says reaches the caller at once."""
+    authority.faults.queue("devicecode", ServerError(500), ServerError(500), ServerError(500), ServerError(500))
+    with pytest.raises(ClientAuthenticationError, match="Couldn't begin authentication"):
+        quiet.begin(scopes=[SCOPE])
+
+
+def test_an_error_leads_straight_to_it(make: Any, quiet: Any, authority: Emulator) -> None:
+    """Scopes and claims of the AuthenticationRequiredError are what begin takes."""
+    claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
+    with pytest.raises(AuthenticationRequiredError) as caught:
+        quiet.get_token(SCOPE, claims=claims)
+    pending = quiet.begin(scopes=caught.value.scopes, claims=caught.value.claims)
+    authority.approve(pending.user_code)
+    settled(make, quiet, pending, "wait")
+    assert json.loads(authority.requests_to("devicecode")[0].form["claims"]) == json.loads(claims)
+    assert authority.requests_to("token:device_code")[0].form["claims"] == claims
+
+
+def test_nothing_that_shows_it_shows_its_secrets(quiet: Any) -> None:
+    """Neither code stands in its repr."""
+    pending = quiet.begin(scopes=[SCOPE])
+    device_code = json.loads(pending.serialize())["device_code"]
+    assert pending.user_code not in repr(pending)
+    assert device_code not in repr(vars(pending))
+    assert "waiting" in repr(pending)
