@@ -1,0 +1,536 @@
+"""Every intended difference from azure-identity: the one table, which docs/migrating.md shows.
+
+What scripts see of each stands in sightings.py. A test compares it with what they see now, both ways: a difference
+without a row fails, and so does a row without its difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Row:
+    """One difference.
+
+    Args:
+        name: for references.
+        area: the heading that it stands under.
+        theirs: what azure-identity does; empty: nothing of the kind.
+        ours: what doorcode does.
+        why: the reason.
+        reference: the field case, or the section of the contract or the design, that demands it.
+        reported: public reports of users, as ``owner/repository#number``.
+        opt_out: how a program gets closer to azure-identity's way, where there is one.
+    """
+
+    name: str
+    area: str
+    theirs: str
+    ours: str
+    why: str
+    reference: str
+    reported: tuple[str, ...] = ()
+    opt_out: str = ""
+
+
+PERSON: Final = "Asking the person"
+TOKENS: Final = "Tokens"
+ERRORS: Final = "Errors"
+OPTIONS: Final = "Options and authorities"
+OTHERS: Final = "What others see"
+
+ROWS: Final = (
+    Row(
+        "one-prompt",
+        PERSON,
+        theirs="Threads that want a token at the same time each show a code",
+        ours="One code is shown, and every thread gets its token",
+        why="Only one of those codes can be entered",
+        reference="case P35",
+        reported=("Azure/azure-kusto-python#208", "Azure/azure-sdk-for-python#47171"),
+    ),
+    Row(
+        "one-sign-in-for-cae",
+        PERSON,
+        theirs=(
+            "A client that asks with `enable_cae=True` after a sign-in without it (Microsoft Graph's "
+            "does) brings a second prompt, and the other way round"
+        ),
+        ours="One sign-in serves both: the refresh token is shared, the access tokens are not",
+        why="It is one grant; refresh tokens are not bound to capabilities",
+        reference="case P01",
+        reported=("Azure/azure-sdk-for-python#42898", "microsoftgraph/msgraph-sdk-python#1355"),
+    ),
+    Row(
+        "account-in-the-cache",
+        PERSON,
+        theirs="A cache is ignored unless the program kept an `AuthenticationRecord` too",
+        ours="One signed-in account in the cache is enough; `authenticate()` still asks",
+        why="Nobody should have to sign in again because a program kept no record",
+        reference="design: Why somebody would switch",
+        opt_out="a cache `name` of the program's own keeps other programs' sign-ins out",
+    ),
+    Row(
+        "renamed-user",
+        PERSON,
+        theirs="An account whose user name changed is asked to sign in again",
+        ours="The account is found by its `home_account_id`; the name is for display",
+        why="OpenID Connect Core 5.7: a user name does not identify anybody",
+        reference="case P05",
+        reported=("AzureAD/microsoft-authentication-library-for-objc#986",),
+    ),
+    Row(
+        "other-account",
+        PERSON,
+        theirs="Whoever signs in, a credential with a record switches to them without a word",
+        ours=(
+            "`get_token` raises `OtherAccountError` and stores nothing of the reply; `authenticate()` "
+            "adopts whoever signed in"
+        ),
+        why="A program must not go on as somebody else unnoticed",
+        reference="contract: Better than azure-identity",
+        opt_out="call `authenticate()` to change the account",
+    ),
+    Row(
+        "wait-before-the-first-poll",
+        PERSON,
+        theirs="The first poll is sent at once",
+        ours="The first poll is sent after the authority's `interval`",
+        why="Nobody can have entered the code yet",
+        reference="design: The device flow",
+    ),
+    Row(
+        "polling-goes-on",
+        PERSON,
+        theirs=(
+            "A few lost connections, 5xx or 429 in a row, or a single page of a proxy or "
+            "`temporarily_unavailable`, end the sign-in while polling"
+        ),
+        ours="Polling goes on, with back-off, until the code expires",
+        why="RFC 8628 3.5; the code that the person has just entered would be void",
+        reference="cases P15, P16",
+        reported=("Azure/azure-cli#28305", "Azure/azure-cli#23805"),
+    ),
+    Row(
+        "prompt-reaches-the-person",
+        PERSON,
+        theirs=(
+            "The message is not flushed, is lost without a standard output, and fails on a terminal "
+            "that cannot show one of its characters"
+        ),
+        ours=(
+            "The message is flushed, goes to standard error where there is no standard output, and "
+            "characters are replaced"
+        ),
+        why="A code that nobody sees is none",
+        reference="case P34",
+        reported=("Azure/azure-sdk-for-python#27543", "Azure/azure-cli#14774"),
+    ),
+    Row(
+        "control-characters",
+        PERSON,
+        theirs="Control characters in the service's message reach the terminal",
+        ours="They are removed",
+        why="An escape sequence could rewrite what the terminal shows",
+        reference="design: Secrets",
+    ),
+    Row(
+        "prompt-without-message",
+        PERSON,
+        theirs="A device code reply without `message` is an error",
+        ours="The text is made of the address and the code",
+        why="Only Microsoft's replies have one (RFC 8628 3.2)",
+        reference="case P22",
+        reported=("int128/kubelogin#846",),
+    ),
+    Row(
+        "timeout-of-zero",
+        PERSON,
+        theirs="`timeout=0` shows a code and polls once",
+        ours="It asks nobody and times out at once",
+        why="Nobody can sign in within no time",
+        reference="case P18",
+    ),
+    Row(
+        "timeout-says-so",
+        PERSON,
+        theirs="A `slow_down` at the deadline is reported in place of the time-out",
+        ours="The error says that the time was up",
+        why="The person was late, and not the program fast",
+        reference="case P18",
+    ),
+    Row(
+        "no-request-for-what-is-there",
+        TOKENS,
+        theirs=(
+            "A new process with a valid token in its cache asks the network for metadata first, and fails without one"
+        ),
+        ours="It makes no request",
+        why="The token is there",
+        reference="design: Why somebody would switch",
+    ),
+    Row(
+        "valid-token-stays",
+        TOKENS,
+        theirs="A token that is still valid is not returned once refreshing it has failed",
+        ours="It is returned, with a warning, and refreshing is tried again later",
+        why="An outage of the authority is no outage of the resource",
+        reference="design: Why somebody would switch",
+    ),
+    Row(
+        "clock-set-back",
+        TOKENS,
+        theirs=("A token that was cached under a clock since set back is used for as long as that clock said"),
+        ours="It is refreshed",
+        why="Its expiry cannot be known any more",
+        reference="case P19",
+        reported=("AzureAD/microsoft-authentication-library-for-js#3206",),
+    ),
+    Row(
+        "scopes-as-asked",
+        TOKENS,
+        theirs="Where the authority spells a granted scope differently, each call makes a request",
+        ours=("A token answers the scopes that were asked, as well as those granted; the cache holds it under both"),
+        why="RFC 6749 5.1 lets the authority name what it granted",
+        reference="case P30",
+        reported=(
+            "AzureAD/microsoft-authentication-library-for-js#488",
+            "AzureAD/microsoft-authentication-library-for-python#125",
+        ),
+    ),
+    Row(
+        "claims-in-the-first-request",
+        TOKENS,
+        theirs="`claims` are not in the device code request",
+        ours="They are in every request of the sign-in",
+        why="The sign-in page has to enforce them, or the new token is refused like the one before",
+        reference="case P23",
+        reported=("AzureAD/microsoft-authentication-library-for-python#834",),
+    ),
+    Row(
+        "claims-are-checked",
+        TOKENS,
+        theirs=("`claims` that are no JSON object show a prompt first and fail then, with `ClientAuthenticationError`"),
+        ours="`ValueError`, before any request",
+        why="A person would sign in for nothing",
+        reference="case P23",
+    ),
+    Row(
+        "scopes-are-checked",
+        TOKENS,
+        theirs=(
+            "A scope that is a list, empty, a letter or a sentence, and scopes of two resources, are "
+            "sent, or fail in MSAL with `ClientAuthenticationError`"
+        ),
+        ours="`TypeError` or `ValueError`, before any request; the message says what to write",
+        why="A person would sign in for nothing",
+        reference="case P31",
+        reported=("Azure/azure-sdk-for-python#16067", "Azure/azure-sdk-for-python#16688"),
+    ),
+    Row(
+        "reserved-scopes",
+        TOKENS,
+        theirs="`openid`, `profile` or `offline_access` among the scopes is an error",
+        ours="They are accepted: each request has them anyway",
+        why="Nothing is wrong with them",
+        reference="case P31",
+    ),
+    Row(
+        "lifetimes",
+        TOKENS,
+        theirs=(
+            "A token reply without `expires_in` is a `KeyError` after the sign-in; `refresh_in` as text is an error"
+        ),
+        ours="Numbers may be text, and what is missing has a default",
+        why="RFC 6749 5.1 only recommends `expires_in`; v1 endpoints send text",
+        reference="case P25",
+    ),
+    Row(
+        "reply-without-account",
+        TOKENS,
+        theirs="A token reply without a usable ID token or `client_info` is an error after the sign-in",
+        ours="`get_token` returns the token; `authenticate()` alone needs the account",
+        why="A sign-in that the person finished is not thrown away",
+        reference="contract: Better than azure-identity",
+    ),
+    Row(
+        "failures-are-forgotten",
+        TOKENS,
+        theirs="A refused refresh is answered from MSAL's memory for a minute, without a request",
+        ours="The next call of the program asks the authority again",
+        why="What was refused may be granted a moment later",
+        reference="contract: Better than azure-identity",
+    ),
+    Row(
+        "odd-rows",
+        TOKENS,
+        theirs="A row of another tool in the cache, such as one without a user name, fails every call",
+        ours="It is passed over, and kept",
+        why="The cache is shared",
+        reference="case P06",
+        reported=("AzureAD/microsoft-authentication-library-for-python#279",),
+    ),
+    Row(
+        "family-tokens",
+        TOKENS,
+        theirs="Another application's refresh token of the same family is redeemed silently",
+        ours="Only the application's own tokens are used",
+        why="Someone signed in to that application, and not to this one",
+        reference="design: A token request",
+    ),
+    Row(
+        "close-is-no-end",
+        TOKENS,
+        theirs="After `close()` or a `with` block the credential cannot make another request",
+        ours="A later call opens a new transport; one given as `transport=` stays closed",
+        why="Microsoft Graph's client closes its credential after every token",
+        reference="contract: Signatures",
+    ),
+    Row(
+        "finer-errors",
+        ERRORS,
+        theirs="`ClientAuthenticationError` for every end of a sign-in",
+        ours="Subclasses of it in `doorcode.errors` tell the ends apart",
+        why="A program can act on what happened without reading text",
+        reference="case P21",
+    ),
+    Row(
+        "error-has-its-reply",
+        ERRORS,
+        theirs="An error before the prompt has no `.response`, and an unknown tenant's words are lost",
+        ours="Every error of the service has its words and its `.response`",
+        why="The words say what to change",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "error-text",
+        ERRORS,
+        theirs="The text of an error ends with the reply's body",
+        ours="The text is a sentence or two, with the next step; the body is in `.response`",
+        why="The body is for nobody's log",
+        reference="design: Secrets",
+    ),
+    Row(
+        "error-code",
+        ERRORS,
+        theirs="`.error` is azure-core's reading of the reply, which finds nothing: None",
+        ours=(
+            "`.error` is the OAuth code, beside `error_description`, `error_codes`, `suberror`, "
+            "`trace_id`, `correlation_id` and `timestamp`"
+        ),
+        why="azure-core reads OData errors, which an authority does not send",
+        reference="case P21",
+    ),
+    Row(
+        "unknown-authority",
+        ERRORS,
+        theirs="`ClientAuthenticationError`",
+        ours="`UnknownAuthorityError`, which is that and a `ValueError`",
+        why="It is what azure-identity's `ValueError` inside meant",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "storage-error",
+        ERRORS,
+        theirs="`get_token` raises `ClientAuthenticationError` where nothing can encrypt the cache",
+        ours="`CacheUnavailableError`, which is that and a `ValueError`; it names each store and why it failed",
+        why="It is what azure-identity's `ValueError` inside meant",
+        reference="contract: The shared token cache",
+    ),
+    Row(
+        "record-errors",
+        ERRORS,
+        theirs=(
+            "A text that is no record is a `KeyError` or an `AttributeError`, or becomes a record that fails later"
+        ),
+        ours="`ValueError` that says what is wrong",
+        why="One exception to catch",
+        reference="contract: AuthenticationRecord",
+    ),
+    Row(
+        "provider-without-scopes",
+        ERRORS,
+        theirs="`get_bearer_token_provider` without a scope fails when the token is wanted",
+        ours="It fails at once",
+        why="The earliest moment is the clearest",
+        reference="issue 5: Bad input",
+    ),
+    Row(
+        "misspelt-options",
+        OPTIONS,
+        theirs="An option that is misspelt, or named as in another language's library, is silently ignored",
+        ours="`TypeError` that names the right one; a name that nobody knows is a warning",
+        why="No cache, and nobody knows why",
+        reference="case P02",
+        reported=("Azure/azure-sdk-for-python#37576",),
+    ),
+    Row(
+        "options-are-checked",
+        OPTIONS,
+        theirs=("A wrong `timeout`, `prompt_callback`, `authority`, record or cache option fails late, or never"),
+        ours="`TypeError` or `ValueError` in the constructor",
+        why="The earliest moment is the clearest",
+        reference="case P18; issue 5: Bad input",
+    ),
+    Row(
+        "cache-name",
+        OPTIONS,
+        theirs="A cache `name` may lead out of the cache's directory",
+        ours="`ValueError`",
+        why="A name is no path",
+        reference="case P02",
+        reported=("Azure/azure-sdk-for-python#37576",),
+    ),
+    Row(
+        "more-options",
+        OPTIONS,
+        theirs="",
+        ours=(
+            "`force_prompt`, `max_codes`, `encryption_key` and `path`; `accounts`, `begin`, `cancel`, "
+            "`resume` and `sign_out`"
+        ),
+        why="Additions: nothing has to be changed for them",
+        reference="design: Why somebody would switch",
+    ),
+    Row(
+        "authority-with-port",
+        OPTIONS,
+        theirs="`localhost:8443` is refused, though records hold such names",
+        ours="A host with a port is an authority, and a record with one can be used",
+        why="A record has to be readable by whoever wrote it",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "authority-empty",
+        OPTIONS,
+        theirs="An empty `AZURE_AUTHORITY_HOST` is an authority without a name",
+        ours="It counts as not set",
+        why="That is what an empty variable means in a container",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "authority-with-tenant",
+        OPTIONS,
+        theirs="A tenant in the authority's path comes to stand twice in the address",
+        ours="It is the credential's tenant, unless `tenant_id` names another: `ValueError`",
+        why="That is how portals show an authority",
+        reference="case P32",
+        reported=("Azure/azure-sdk-for-net#52613",),
+    ),
+    Row(
+        "authority-with-record",
+        OPTIONS,
+        theirs="`authority` together with a record is a `TypeError`",
+        ours="`authority` wins; two different clouds are a `ValueError`",
+        why="A custom domain of the same cloud is a reason to give both",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "client-of-a-record",
+        OPTIONS,
+        theirs="A `client_id` other than the record's is silently ignored",
+        ours="It is ignored with a warning",
+        why="The program means one of the two",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "tenant-in-capitals",
+        OPTIONS,
+        theirs="The credential's own tenant, or an allowed one, in another case is refused",
+        ours="Case does not matter",
+        why="Neither GUIDs nor domains have one",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "tenant-of-a-request",
+        OPTIONS,
+        theirs="A `tenant_id` of `get_token` with illegal characters becomes part of the address",
+        ours="`ValueError`, before any request",
+        why="The constructor refuses it too",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "record-authority",
+        OPTIONS,
+        theirs="A record's authority is the host of the ID token's issuer",
+        ours="It is the host that was signed in at",
+        why=("The issuer is another host with custom domains, CIAM and v1 tokens, and the record leads there"),
+        reference="contract: AuthenticationRecord",
+    ),
+    Row(
+        "policies",
+        OPTIONS,
+        theirs="`policies=` without a `ContentDecodePolicy` fails",
+        ours="It works",
+        why="Replies are read by the library",
+        reference="contract: Seams that programs use",
+    ),
+    Row(
+        "encrypted-by-the-kernel",
+        OPTIONS,
+        theirs="On Linux without a desktop a cache is plain text, or an error",
+        ours="It is sealed with a key in the kernel's keyring, unless a plain file is there and allowed",
+        why="SSH, containers and login nodes have no desktop",
+        reference="case P11",
+        reported=("AzureAD/microsoft-authentication-extensions-for-python#44",),
+        opt_out="a plain file that is there already, with `allow_unencrypted_storage=True`, stays in use",
+    ),
+    Row(
+        "logger",
+        OTHERS,
+        theirs="Credentials log under `azure.identity`",
+        ours="They log under `doorcode`",
+        why="It is another library",
+        reference="contract: Seams that programs use",
+    ),
+    Row(
+        "authenticate-in-the-log",
+        OTHERS,
+        theirs="`authenticate` logs as `get_token`",
+        ours="It logs as `authenticate`",
+        why="It is what the program called",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "tenant-in-the-log",
+        OTHERS,
+        theirs="A request for another tenant is a line at INFO",
+        ours="It is not",
+        why="The request names the tenant itself",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "plain-text-in-the-log",
+        OTHERS,
+        theirs="A cache in plain text is used without a word",
+        ours="One warning names the file and why nothing encrypts it",
+        why="Whoever runs the program should know",
+        reference="case P11",
+    ),
+    Row(
+        "no-secret-in-the-log",
+        OTHERS,
+        theirs="With DEBUG and `logging_enable=True`, tokens and device codes are logged",
+        ours="No log record of any library holds one",
+        why="Logs are kept, sent around and read",
+        reference="contract: Better than azure-identity",
+    ),
+    Row(
+        "no-secret-in-repr",
+        OTHERS,
+        theirs="The `repr` of a token is the token",
+        ours="It is not: `[secret]` stands in its place",
+        why="A `repr` ends up in tracebacks and notebooks",
+        reference="design: Secrets",
+    ),
+    Row(
+        "user-agent",
+        OTHERS,
+        theirs="`azsdk-python-identity/VERSION`",
+        ours="`azsdk-python-doorcode/VERSION`",
+        why="It is another library",
+        reference="contract: Behaviour",
+    ),
+)
