@@ -1,0 +1,1 @@
+"""Measure doorcode beside azure-identity: ``nox -s benchmarks``."""

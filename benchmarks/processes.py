@@ -1,0 +1,80 @@
+"""Time whole processes, from spawning them to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.names import AZURE, OURS
+from benchmarks.pairs import Row, in_turn
+from benchmarks.stage import Stage, run
+from doorcode.emulator import Hang, Latency
+
+AWAY = 0.05
+BLACK_HOLE_ENDS = 20.0
+"""Seconds after which a process is ended that waits for an answer which never comes."""
+
+BARE = "pass"
+AZURE_CORE = "import azure.core.credentials"
+IMPORTS = {
+    "import doorcode": BARE,
+    "from doorcode import DeviceCodeCredential": AZURE_CORE,
+}
+
+
+def rows(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
+    """Yield what new processes take."""
+    code = {
+        "bare": BARE,
+        "core": AZURE_CORE,
+        "package": "import doorcode",
+        "class": "from doorcode import DeviceCodeCredential",
+        "class of theirs": "from azure.identity import DeviceCodeCredential",
+        "sealed": stage.program(OURS, 1, sealed=True),
+        **{f"{library} {size}": stage.program(library, size) for library in (AZURE, OURS) for size in sizes},
+    }
+    # One after the other, round by round: figures of one round stand beside each other in a row.
+    (taken,) = in_turn(count, lambda: {name: _seconds(stage, program) for name, program in code.items()})
+    floors = "Beside what it cannot be faster than"
+    yield Row("New process", "import the class", taken["class of theirs"], taken["class"])
+    yield Row(floors, "import doorcode; bare Python", taken["bare"], taken["package"])
+    yield Row(floors, "import DeviceCodeCredential; import azure.core.credentials", taken["core"], taken["class"])
+    for size in sizes:
+        name = f"a stored token, out of {size:,}"
+        yield Row("New process", name, taken[f"{AZURE} {size}"], taken[f"{OURS} {size}"])
+    yield Row(floors, "a stored token; import azure.core.credentials", taken["core"], taken[f"{OURS} 1"])
+    yield Row(floors, "a stored token, sealed with AES-GCM; the same", taken["core"], taken["sealed"])
+
+
+def far_away(stage: Stage, count: int, *, hole: bool) -> Iterator[Row]:
+    """Yield what a stored token takes while the authority is far away, down, or a black hole."""
+    stage.authority.faults.always("*", Latency(AWAY))
+    yield _row(stage, count, f"a stored token, the authority {AWAY * 1e3:.0f} ms away")
+    stage.authority.faults.clear()
+    with stage.authority.offline():
+        yield _row(stage, min(count, 2), "a stored token, the authority down")
+    if hole:
+        stage.authority.faults.always("*", Hang())
+        yield _row(stage, 1, "a stored token, the authority a black hole")
+        stage.authority.faults.clear()
+
+
+def _row(stage: Stage, count: int, name: str) -> Row:
+    notes: set[str] = set()
+
+    def one(library: str) -> dict[str, float]:
+        seconds, well = run(stage, stage.program(library, 1), within=BLACK_HOLE_ENDS)
+        if not well:
+            notes.add(f"{library}: {'ended from outside' if seconds >= BLACK_HOLE_ENDS else 'an error, no token'}")
+        return {"seconds": seconds}
+
+    theirs, ours = in_turn(count, partial(one, AZURE), partial(one, OURS))
+    return Row("New process", name, theirs["seconds"], ours["seconds"], note="; ".join(sorted(notes)))
+
+
+def _seconds(stage: Stage, program: str) -> float:
+    seconds, well = run(stage, program)
+    if not well:
+        message = f"this program failed:\n{program}"
+        raise RuntimeError(message)
+    return seconds

@@ -1,0 +1,137 @@
+"""An MCP server, as docs/servers.md has it, whose tool signs its user in with the SDK's own client beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, UrlElicitationRequiredError
+from mcp.shared.exceptions import MCPError
+from mcp.types import ElicitCompleteNotification, ElicitRequestURLParams, ElicitResult, TextContent
+
+from doorcode.emulator import Emulator
+from support.examples import ROOT, examples, take_the_clouds_place
+from support.loops import in_a_loop, reached
+
+YOU = "ada@contoso.example"
+
+
+@pytest.fixture
+def server(doorcode_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the server of the page, with the emulator as its authority."""
+    take_the_clouds_place(doorcode_emulator, tmp_path, monkeypatch)
+    doorcode_emulator.approve_none()
+    doorcode_emulator.configure(interval=1)
+    (example,) = (each for each in examples(ROOT / "docs" / "servers.md") if "MCPServer(" in str(each.parsed))
+    example.evaluate()
+    return example.namespace["server"]
+
+
+class User:
+    """A client's user, who is sent to a page, and who is told when it is done."""
+
+    def __init__(self, authority: Emulator, answer: str = "accept", *, signs_in: bool = True) -> None:
+        self._authority = authority
+        self._answer: Any = answer
+        self._signs_in = signs_in
+        self.sent_to: list[ElicitRequestURLParams] = []
+        self.told: list[str] = []
+
+    async def asked(self, context: object, params: Any) -> ElicitResult:
+        """Answer the server's request to open a page."""
+        self.go(params)
+        return ElicitResult(action=self._answer)
+
+    def go(self, params: ElicitRequestURLParams) -> None:
+        """Open the page and enter the code that the message names."""
+        self.sent_to.append(params)
+        if self._answer == "accept" and self._signs_in:
+            (code,) = (code for code in self._authority.user_codes if code in params.message)
+            self._authority.approve(code, YOU)
+
+    async def hears(self, message: object) -> None:
+        """Take note of what the server says by itself."""
+        if isinstance(message, ElicitCompleteNotification):
+            self.told.append(message.params.elicitation_id)
+
+
+def with_client(server: Any, user: User, work: Callable[[Client], Any], mode: Any = "legacy") -> Any:
+    """Do something with the SDK's in-memory client; a server may ask its client only until revision 2026-07-28."""
+
+    async def main() -> Any:
+        async with Client(server, mode=mode, elicitation_callback=user.asked, message_handler=user.hears) as client:
+            return await work(client)
+
+    return in_a_loop(main)
+
+
+def text(result: Any) -> str:
+    """Return what a tool said."""
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+def test_a_tool_signs_its_user_in(server: Any, doorcode_emulator: Emulator, capfd: pytest.CaptureFixture[str]) -> None:
+    """The client is asked to open the page, told when it is done, and not asked again; stdout stays the protocol's."""
+    user = User(doorcode_emulator)
+
+    async def work(client: Client) -> list[str]:
+        return [text(await client.call_tool("who_am_i", {})) for _ in range(2)]
+
+    assert with_client(server, user, work) == [YOU, YOU]
+    (asked,) = user.sent_to
+    assert (asked.mode, asked.url) == ("url", f"{doorcode_emulator.url}/devicelogin")
+    assert user.told == [asked.elicitation_id]
+    assert doorcode_emulator.count("devicecode") == 1
+    assert capfd.readouterr().out == ""
+
+
+def test_a_client_that_cannot_be_asked_is_told(
+    server: Any, doorcode_emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Since revision 2026-07-28: the error holds the address, and the same call succeeds when the person is done."""
+    user = User(doorcode_emulator)
+
+    async def work(client: Client) -> str:
+        with pytest.raises(MCPError) as told:
+            await client.call_tool("who_am_i", {})
+        (params,) = UrlElicitationRequiredError.from_error(told.value.error).elicitations
+        user.go(params)
+        return text(await client.call_tool("who_am_i", {}))
+
+    assert with_client(server, user, work, "auto") == YOU
+    assert doorcode_emulator.count("devicecode") == 1
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("answer", ["decline", "cancel"])
+def test_a_user_who_does_not_want_to(server: Any, doorcode_emulator: Emulator, answer: str) -> None:
+    """No poll is sent, and the tool says so."""
+    user = User(doorcode_emulator, answer)
+    said = with_client(server, user, lambda client: client.call_tool("who_am_i", {}))
+    assert text(said) == "The user does not want to sign in."
+    assert doorcode_emulator.count("token") == 0
+
+
+def test_a_call_that_is_given_up(server: Any, doorcode_emulator: Emulator) -> None:
+    """The client cancels: the tool stops to poll, and the next call asks anew."""
+    user = User(doorcode_emulator, signs_in=False)
+
+    async def work(client: Client) -> str:
+        call = asyncio.create_task(client.call_tool("who_am_i", {}))
+        await reached(doorcode_emulator.wait_for, "token:device_code")
+        call.cancel()
+        await asyncio.wait([call])
+        first = {request.form["device_code"] for request in doorcode_emulator.requests_to("token:device_code")}
+        user._signs_in = True
+        said = text(await client.call_tool("who_am_i", {}))
+        polled = [request.form["device_code"] for request in doorcode_emulator.requests_to("token:device_code")]
+        assert len(first) == 1
+        assert [code in first for code in polled] == [True, False]
+        return said
+
+    assert with_client(server, user, work) == YOU

@@ -1,0 +1,89 @@
+"""What starting costs, as modules: what is loaded, and when. Milliseconds are the benchmarks' business."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode.emulator import Emulator
+
+SCOPE = "https://vault.azure.net/.default"
+BASE = "import azure.core.credentials"
+OWN = {
+    "_contextvars", "_heapq", "_queue", "concurrent", "concurrent.futures", "concurrent.futures._base", "contextvars",
+    "dataclasses", "heapq", "queue",
+}  # fmt: skip
+"""What the class needs beyond azure-core, where azure-core has not loaded it: waiting for each other, and values."""
+KEY = bytes(32)
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the names of the modules that a new process has after running some code."""
+    # -S: no .pth file of this environment loads anything by itself
+    needed = {name: os.environ[name] for name in ("SYSTEMROOT", "LOCALAPPDATA") if name in os.environ}
+    paths = f"import sys\nsys.path[:] = {sys.path!r}\n"
+    command = [sys.executable, "-I", "-S", "-c", f"{paths}{code}\nprint(*sys.modules, sep='\\n')"]
+    done = subprocess.run(command, env=needed, capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.split())
+
+
+def test_the_package_costs_a_table_of_names() -> None:
+    """``import doorcode`` loads itself and importlib, not even typing or re."""
+    loaded = modules_after("import doorcode") - modules_after("import importlib, __future__")
+    assert loaded == {"doorcode"}
+
+
+def test_the_class_costs_little_beside_azure_core() -> None:
+    """Beyond azure-core and modules of ours, only what waiting and values need."""
+    loaded = modules_after("from doorcode import DeviceCodeCredential") - modules_after(BASE)
+    assert {name for name in loaded if name.partition(".")[0] != "doorcode"} <= OWN
+
+
+@pytest.fixture(name="stored", params=["plain", "sealed"])
+def _stored(request: pytest.FixtureRequest, doorcode_emulator: Emulator, tmp_path: Path) -> tuple[str, str]:
+    """Store a token; return a program that gets it, and how it is kept."""
+    path = tmp_path / "tokens"
+    if request.param == "plain":
+        (tmp_path / "tokens.nocae").write_text("{}")  # a plain file that is there is used
+    keys = {"plain": "allow_unencrypted_storage=True", "sealed": "encryption_key=bytes(32)"}
+    options = TokenCachePersistenceOptions(
+        path=path,
+        allow_unencrypted_storage=request.param == "plain",
+        encryption_key=KEY if request.param == "sealed" else None,
+    )
+    with DeviceCodeCredential(
+        prompt_callback=doorcode_emulator.prompt_approver(),
+        cache_persistence_options=options,
+        **doorcode_emulator.credential_options,
+    ) as credential:
+        record: AuthenticationRecord = credential.authenticate(scopes=[SCOPE])
+    program = f"""
+from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
+assert DeviceCodeCredential(
+    authentication_record=AuthenticationRecord.deserialize({record.serialize()!r}),
+    disable_automatic_authentication=True,
+    cache_persistence_options=TokenCachePersistenceOptions(path={str(path)!r}, {keys[request.param]}),
+).get_token({SCOPE!r}).token
+"""
+    return program, request.param
+
+
+def test_a_stored_token_needs_neither_network_nor_another_library(
+    stored: tuple[str, str], doorcode_emulator: Emulator
+) -> None:
+    """A new process reads the cache and is done, with the authority gone; a seal costs its one cipher."""
+    program, kept = stored
+    with doorcode_emulator.offline():
+        loaded = modules_after(program) - modules_after(BASE)
+    others = {name.partition(".")[0] for name in loaded} - {"doorcode"}
+    assert not others & {"asyncio", "ctypes", "msal", "msal_extensions", "requests", "urllib3"}
+    assert ("cryptography" in others) == (kept == "sealed")
+    costly = {"cryptography.x509", "cryptography.hazmat.primitives.serialization"}
+    assert not loaded & costly
+    if kept == "plain":
+        assert {name for name in loaded if name.partition(".")[0] != "doorcode"} <= OWN
