@@ -288,15 +288,21 @@ class Session:
 
     @property
     def _expected(self) -> str:
-        """Return the account that the program named, for people; empty when it named none."""
-        record = self.config.record
+        """Return the account that must sign in, for people."""
+        record = self.record
         return (record.username or record.home_account_id) if record is not None else self.config.username or ""
 
     def _is_expected(self, identity: Identity) -> bool:
-        """Return whether this is the account that the program named; names count only where no identifier is known."""
-        if self.config.record is not None:
-            return identity.home_account_id == self.config.record.home_account_id
-        return self.config.username is None or identity.username.casefold() == self.config.username.casefold()
+        """Return whether this is the account that the program named, or put in its place with ``authenticate``.
+
+        Names count only where no identifier is known.
+        """
+        name = self.config.username
+        if self.config.record is None and name is None:
+            return True
+        if self.record is not None:
+            return identity.home_account_id == self.record.home_account_id
+        return name is None or identity.username.casefold() == name.casefold()
 
     # -- accounts
 

@@ -128,6 +128,22 @@ def test_somebody_else_signing_in_is_refused_and_not_stored(
     assert [account.username for account in credential.accounts()] == [GRACE]
 
 
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_whoever_authenticate_took_is_expected_from_then_on(
+    make: Any, authority: Emulator, given: Callable[[AuthenticationRecord], dict[str, Any]]
+) -> None:
+    """After changing the account on purpose, a later prompt takes that one, and no more the one that was given."""
+    credential = make(**given(make().authenticate(scopes=[SCOPE])))
+    make.person = GRACE
+    credential.authenticate(scopes=[SCOPE], force_prompt=True)
+    authority.revoke(GRACE)
+    assert credential.get_token(OTHER).token
+    authority.revoke(GRACE)
+    make.person = ADA
+    with pytest.raises(errors.OtherAccountError, match=f"is for {GRACE}"):
+        credential.get_token("https://third.example/.default")
+
+
 def test_one_sign_in_serves_cae_and_other_requests(process: Callable[..., Any], make: Any, authority: Emulator) -> None:
     """The refresh token is one grant: no second prompt, here and in the next process (P01)."""
     credential = process()
