@@ -69,17 +69,25 @@ class World:
     leases: list[bool] = field(default_factory=list)
     taken: list[Step[Any]] = field(default_factory=list)
     on_look: Callable[[Look], None] = lambda _step: None
+    led: list[tuple[str, ...]] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
 
     def drive(self, flow: Flow[StoredToken | Failure]) -> StoredToken | Failure:
         """Perform every step until the flow returns."""
+        outcome = self._driven(flow)
+        assert self.led == [], "a flight that is led is ended"
+        assert self.held == [], "a lease that was taken is given back"
+        return outcome
+
+    def _driven(self, flow: Flow[StoredToken | Failure]) -> StoredToken | Failure:
         try:
             step = next(flow)
             while True:
                 self.taken.append(step)
                 step = flow.send((self.now, self._answer(step)))
         except StopIteration as stop:
-            result: StoredToken | Failure = stop.value
-            return result
+            outcome: StoredToken | Failure = stop.value
+            return outcome
 
     def acquire(self, request: TokenRequest = REQUEST, *, may_ask: bool = False) -> StoredToken | Failure:
         """Drive one ``acquire``."""
@@ -93,7 +101,7 @@ class World:
         """Return the steps of that kind."""
         return [step for step in self.taken if isinstance(step, kind)]
 
-    def _answer(self, step: Step[Any]) -> object:  # noqa: PLR0911 - one branch a step
+    def _answer(self, step: Step[Any]) -> object:  # noqa: C901, PLR0911 - one branch a step
         match step:
             case Recall(request):
                 kept, until = self.memory.get(replace(request, claims=None), (None, 0.0))
@@ -105,10 +113,24 @@ class World:
                 self.memory[replace(request, claims=None)] = (kept, until)
             case Join():
                 role = self.roles.pop(0) if self.roles else Role.LEAD
-                return role() if callable(role) else role
-            case TakeLease():
-                return self.leases.pop(0) if self.leases else True
+                role = role() if callable(role) else role
+                assert isinstance(step.request, TokenRequest)
+                if role is Role.LEAD:
+                    self.led.append(step.name)
+                return role
+            case End(name):
+                self.led.remove(name)
+            case TakeLease(name, seconds):
+                assert seconds in {acquire.LEASE_SECONDS, acquire.PERSON_SECONDS}
+                taken = self.leases.pop(0) if self.leases else True
+                self.held += [name] if taken else []
+                return taken
+            case DropLease(name):
+                # Who gave up waiting for a lease holds none.
+                self.held = [held for held in self.held if held != name]
             case Redeem():
+                assert (type(step.request), step.home_account_id) == (TokenRequest, rows.ACCOUNT)
+                assert isinstance(step.hurry, bool)
                 answer = self.redeemed.pop(0)
                 return answer(step) if callable(answer) else answer
             case AskPerson():
@@ -116,7 +138,7 @@ class World:
             case Sleep(seconds):
                 self.now += seconds
             case _:
-                assert isinstance(step, (End, DropLease, Warn, Tell))
+                assert isinstance(step, (Warn, Tell))
         return None
 
 
@@ -165,6 +187,7 @@ def test_an_expired_token_is_refreshed_under_the_lease() -> None:
     world = cached(age=4000)
     world.redeemed = [tokens("new")]
     assert secret(world.acquire()) == "new"
+    assert world.memory[REQUEST][0].secret == Secret("new")
     kinds = [type(step) for step in world.taken if not isinstance(step, (Look, Recall))]
     assert kinds == [Join, TakeLease, Redeem, DropLease, Keep, End]
     redeem = world.steps(Redeem)[0]
@@ -256,7 +279,8 @@ def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
     assert world.steps(AskPerson)[0].request.claims == '{"access_token":{}}'
 
 
-def test_a_spent_refresh_token_is_looked_up_again() -> None:
+@pytest.mark.parametrize("may_ask", [True, False])
+def test_a_spent_refresh_token_is_looked_up_again(may_ask: bool) -> None:  # noqa: FBT001 - a column of the table
     """Somebody without our lease rotated it: the newer one is redeemed, and nobody is asked."""
     world = cached(age=4000)
 
@@ -266,8 +290,21 @@ def test_a_spent_refresh_token_is_looked_up_again() -> None:
         return GRANT
 
     world.redeemed = [spent, tokens("new")]
-    assert secret(world.acquire(may_ask=True)) == "new"
+    assert secret(world.acquire(may_ask=may_ask)) == "new"
     assert world.steps(Redeem)[1].refresh_token == Secret("RT2")
+    assert world.count(TakeLease) == 1
+
+
+def test_another_refusal_than_a_spent_token_is_not_tried_again() -> None:
+    """Only invalid_grant says that the refresh token itself was at fault."""
+    world = cached(age=4000)
+
+    def refuse(_step: Redeem) -> ServiceError:
+        world.states[False] = rows.rows(WALL - 4000, refresh_token="RT2")
+        return ServiceError("interaction_required")
+
+    world.redeemed = [refuse]
+    assert reason(world.acquire()) is Reason.REQUIRED
 
 
 def test_claims_skip_what_is_cached_but_try_the_refresh_token_first() -> None:
@@ -355,8 +392,30 @@ def test_an_outage_is_everybodys_and_a_refusal_its_own() -> None:
     assert secret(world.acquire()) == "own"
     world = cached(age=4000)
     world.roles = [Ended(REQUEST, required(GRANT))]
-    assert reason(world.acquire()) is Reason.REQUIRED
+    outcome = world.acquire()
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, outcome.error) == (Reason.REQUIRED, GRANT)
     assert world.count(Redeem) == 0
+
+
+def test_a_refusal_that_one_waited_for_does_not_look_like_a_new_sign_in() -> None:
+    """The person is asked once for it, and not first taken for having signed in."""
+    world = cached(age=4000)
+    world.roles, world.person = [Ended(REQUEST, required(GRANT))], [tokens("asked")]
+    assert secret(world.acquire(may_ask=True)) == "asked"
+    assert world.count(Redeem) == 0
+
+
+def test_flights_are_named_after_account_and_tenant() -> None:
+    """Other people and other tenants are not waited for."""
+    for who, whose in ((WHO, rows.ACCOUNT), (replace(WHO, home_account_id=None, username="ada"), "ada")):
+        world = World(who=who, person=[tokens()])
+        world.acquire(may_ask=True)
+        assert world.steps(Join)[0].name == ("person", whose, rows.TENANT)
+    world = cached(age=4000)
+    world.redeemed = [tokens()]
+    world.acquire()
+    assert world.steps(Join)[0].name == ("refresh", rows.ACCOUNT)
 
 
 def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
@@ -404,6 +463,7 @@ def test_a_sign_in_without_asking_first_what_is_cached() -> None:
     world = cached()
     world.person = [tokens("asked")]
     assert secret(world.drive(acquire.sign_in(REQUEST))) == "asked"
+    assert world.memory[REQUEST] == (token("asked"), token().fresh_until)
     world = cached()
     world.roles = [Role.LEFT, Ended(replace(REQUEST, scopes=("x",)))]
     assert secret(world.drive(acquire.sign_in(REQUEST))) == "AT"
@@ -416,7 +476,7 @@ def test_a_sign_in_without_asking_first_what_is_cached() -> None:
 
 def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_up() -> None:
     """Where its own prompt would stand, it says that another process asks; no second code is shown."""
-    world = World(leases=[False, False, False])
+    world = World(leases=[False] * 1000)
     looks = 0
 
     def signed_in_at_the_fourth_look(step: Look) -> None:
@@ -455,10 +515,15 @@ def test_what_was_signed_in_while_the_lease_changed_hands_is_noticed() -> None:
 
 def test_waiting_for_another_process_ends_with_ones_own_timeout() -> None:
     """``timeout`` bounds the wait for whoever asks."""
-    world = World(leases=[False] * 100)
-    outcome = world.drive(acquire.acquire(REQUEST, may_ask=True, patience=1.2))
-    assert reason(outcome) is Reason.TIMED_OUT
-    assert world.now == pytest.approx(WALL + 1.2)
+    for flow in (
+        acquire.acquire(REQUEST, may_ask=True, patience=1.2),
+        acquire.sign_in(REQUEST, patience=1.2),
+    ):
+        world = World(leases=[False] * 100)
+        outcome = world.drive(flow)
+        assert isinstance(outcome, Failure)
+        assert (outcome.reason, "after 1.2 s" in outcome.message) == (Reason.TIMED_OUT, True)
+        assert world.now == pytest.approx(WALL + 1.2)
 
 
 def test_other_people_are_asked_meanwhile() -> None:
@@ -470,3 +535,6 @@ def test_other_people_are_asked_meanwhile() -> None:
             world.acquire(request, may_ask=True)
             names |= {step.name for step in world.steps(TakeLease)}
     assert len(names) == 4
+    same = World(person=[tokens()])
+    same.acquire(replace(REQUEST, tenant_id=rows.TENANT.upper()), may_ask=True)
+    assert {step.name for step in same.steps(TakeLease)} <= names

@@ -197,3 +197,45 @@ def test_a_declined_code_is_not_followed_by_another() -> None:
     outcome, line = virtual.drive(device.sign_in(REQUEST, started=0.0, timeout=None, max_codes=3))
     assert isinstance(outcome, Failure)
     assert len(line.shown) == 1
+
+
+def test_the_request_for_a_code_has_the_time_that_is_left() -> None:
+    """A minute at most; with a timeout, no longer than that and a moment for the reply."""
+    for timeout, within in ((None, 60.0), (10.0, 11.5), (300.0, 60.0)):
+        _, line = sign_in([OK], timeout=timeout)
+        assert line.beginnings == [within]
+
+
+def test_trouble_with_the_request_for_a_code_is_told_when_the_time_is_over() -> None:
+    """The time-out names the trouble that used the time up."""
+    outcome, _ = Virtual([REFUSED], latency=5).drive(device.sign_in(REQUEST, started=0.0, timeout=5))
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, outcome.fault) == (Reason.TIMED_OUT, REFUSED)
+    assert "after 5 s" in outcome.message
+    refusal = Virtual([ServiceError("invalid_client")], latency=5)
+    outcome, _ = refusal.drive(device.sign_in(REQUEST, started=0.0, timeout=5))
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, outcome.fault) == (Reason.TIMED_OUT, None)
+
+
+def test_a_refusal_after_a_lost_reply_names_the_loss() -> None:
+    """The reply that was lost may have held the token: the code is spent, and the refusal alone would mislead."""
+    outcome, _ = sign_in([PORTAL, ServiceError("invalid_grant", "spent")])
+    assert isinstance(outcome, Failure)
+    assert outcome.fault is PORTAL
+    assert "spent. The last request failed: a login page" in outcome.message
+
+
+def test_the_lapse_of_a_code_names_the_last_trouble() -> None:
+    """Without a timeout too."""
+    outcome, _ = sign_in([REFUSED], expires_in=12)
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, outcome.fault) == (Reason.EXPIRED, REFUSED)
+
+
+def test_the_timeout_counts_over_all_codes() -> None:
+    """A fresh code does not begin the time anew."""
+    virtual = Virtual([code(5, 12), code(5, 12), code(5, 12)], [PENDING])
+    outcome, line = virtual.drive(device.sign_in(REQUEST, started=0.0, timeout=20, max_codes=9))
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, line.now, len(line.shown)) == (Reason.TIMED_OUT, 20, 2)

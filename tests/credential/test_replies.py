@@ -12,6 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
 from doorcode.emulator import (
+    Decline,
     Emulator,
     Garbage,
     Html,
@@ -221,9 +222,9 @@ def test_an_odd_token_reply(make: Any, authority: Emulator, fields: dict[str, An
 def test_a_reply_without_a_usable_token(make: Any, authority: Emulator, value: Any) -> None:
     """Without an access token a reply is none: polling goes on, and the trouble is told in the end."""
     body = json.dumps({"token_type": "Bearer", "expires_in": 3600, "access_token": value})
-    authority.faults.always("token", Reply(200, body.encode(), JSON))
-    with pytest.raises(ClientAuthenticationError, match="access_token"):
-        make(timeout=0.3).get_token(SCOPE)
+    authority.faults.queue("token", Reply(200, body.encode(), JSON), Decline())
+    with pytest.raises(errors.SignInDeclinedError, match="access_token"):
+        make().get_token(SCOPE)
 
 
 def test_a_reply_without_an_account_is_not_in_a_shared_cache(make: Any, authority: Emulator) -> None:

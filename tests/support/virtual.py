@@ -62,6 +62,7 @@ class Timeline:
     polls: list[float] = field(default_factory=list)
     begins: list[float] = field(default_factory=list)
     shown: list[DeviceCode] = field(default_factory=list)
+    beginnings: list[float] = field(default_factory=list)
     withins: list[float] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
@@ -109,10 +110,14 @@ class Virtual:
             line.shown.append(step.code)
             return None
         if isinstance(step, Begin):
+            assert step.request is REQUEST
             line.begins.append(line.now)
+            line.beginnings.append(step.within)
             self._pass(line, len(line.begins))
             return self.codes[min(len(line.begins), len(self.codes)) - 1]
         assert isinstance(step, Poll)
+        assert step.request is REQUEST
+        assert step.code is line.shown[-1]
         line.polls.append(line.now)
         line.withins.append(step.within)
         self._pass(line, len(line.polls))
