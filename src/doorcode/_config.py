@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from doorcode._core import checks
 from doorcode._core.authorities import Authority, combine, parse_authority
@@ -14,9 +14,6 @@ from doorcode._core.values import dataclass
 from doorcode._options import pipeline_options, warn
 from doorcode._record import AuthenticationRecord, as_record
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
-
-if TYPE_CHECKING:
-    import msal
 
 DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The Azure CLI's own application, which azure-identity uses too when a program names none."""
@@ -62,7 +59,7 @@ class Config:
         instance_discovery: whether the authority is checked with Microsoft's list.
         support_logging: whether MSAL may log personal data.
         pipeline: options of the azure-core pipeline.
-        caches: token caches of the program's own, for requests without and with CAE.
+        caches: MSAL token caches of the program's own, for requests without and with CAE.
     """
 
     class_name: str
@@ -78,7 +75,7 @@ class Config:
     instance_discovery: bool = True
     support_logging: bool = False
     pipeline: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    caches: tuple[msal.TokenCache | None, msal.TokenCache | None] = field(default=(None, None), repr=False)
+    caches: tuple[object | None, object | None] = field(default=(None, None), repr=False)
 
     @property
     def environments(self) -> frozenset[str]:
@@ -100,8 +97,8 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     additionally_allowed_tenants: object = None,
     username: object = None,
     use_cached_account: object = True,
-    _cache: msal.TokenCache | None = None,
-    _cae_cache: msal.TokenCache | None = None,
+    _cache: object | None = None,
+    _cae_cache: object | None = None,
     **pipeline: object,
 ) -> Config:
     """Check every option of a credential.

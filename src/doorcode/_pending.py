@@ -49,11 +49,11 @@ class BasePending:
         self._sent: Poll | None = None
         self._hearing = threading.Lock()
         self._follow(next(self._flow))
-        self.verification_uri = code.verification_uri
-        self.user_code = code.user_code
-        self.expires_on = datetime.fromtimestamp(code.expires_on, timezone.utc)
-        self.message = code.message
-        self.interval = code.interval
+        self.verification_uri: str = code.verification_uri
+        self.user_code: str = code.user_code
+        self.expires_on: datetime = datetime.fromtimestamp(code.expires_on, timezone.utc)
+        self.message: str = code.message
+        self.interval: float = code.interval
 
     @property
     def done(self) -> bool:

@@ -23,17 +23,13 @@ from doorcode._core.identity import Identity
 from doorcode._core.lookup import State, StoredToken
 from doorcode._core.replies import ServiceError
 from doorcode._core.scopes import check_one_resource
-from doorcode._core.steps import (
-    Failure,
-    TokenRequest,
-    Tokens,
-    Who,
-)
+from doorcode._core.steps import Failure, TokenRequest, Tokens, Who
 from doorcode._core.tenants import resolve_tenant, tenant_refused
 from doorcode._memory import Entry, Key
 from doorcode._record import AuthenticationRecord
 from doorcode._sign_in import Flights
-from doorcode.cache._tokens import Content, MemoryCache, MsalCache, StoredCache, TokenCache
+from doorcode.cache._content import Content
+from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, TokenCache, remove_from
 
 if TYPE_CHECKING:
     from doorcode._drive import Wait
@@ -58,17 +54,18 @@ class Session:
     def __init__(self, config: Config, clock: Callable[[], float] = _now) -> None:
         self.config = config
         self.clock = clock
-        self.record = config.record
+        self.record: AuthenticationRecord | None = config.record
         self.memory: dict[Key, Entry] = {}
         self._start()
 
     def _start(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self.flights = Flights()
+        self.flights: Flights = Flights()
         self.waits: set[Wait] = set()
         self._application: Application | None = None
         self._caches: dict[bool, TokenCache] = {}
+        self._trouble = Once(self.warn)
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent's threads and connections, in a forked child."""
@@ -185,7 +182,7 @@ class Session:
             raise errors.CacheUnavailableError(str(error)) from error
         if choice.caution is not None and not cae:
             self.warn(choice.caution)
-        return StoredCache(choice.store, choice.also, self.warn, content)
+        return StoredCache(choice.store, choice.also, self.warn, content, self._trouble)
 
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
@@ -319,17 +316,18 @@ class Session:
             account: whose; None for the credential's own, or the only one.
 
         Raises:
+            StoreError: they are still stored.
             ValueError: several accounts are signed in, and none was named.
         """
         home_account_id = account.home_account_id if account is not None else self._own_account()
         who = self.who
-        for cae in (False, True):
-            self.cache(cae=cae).commit(
-                lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
-            )
         self.memory.clear()
         if self.record is not None and self.record.home_account_id == home_account_id:
             self.record = self.config.record
+        remove_from(
+            (self.cache(cae=False), self.cache(cae=True)),
+            lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id),
+        )
 
     def _own_account(self) -> str:
         if self.record is not None:

@@ -77,10 +77,9 @@ class AuthenticationFailedError(ClientAuthenticationError):
         # azure.identity's, super() would be theirs, whose arguments are others.
         self._said: ServiceError | None = None
         ClientAuthenticationError.__init__(self, message, None, **kwargs)
-        self.response = response
-        if response is not None:
-            self.status_code = response.status_code
-            self.reason = response.reason
+        self.response: Any = response
+        self.status_code: int | None = None if response is None else response.status_code
+        self.reason: str | None = None if response is None else response.reason
         self._said = said
         self._failure: Failure | None = None
 

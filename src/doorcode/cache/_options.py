@@ -46,9 +46,9 @@ class TokenCachePersistenceOptions:
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
-        self.allow_unencrypted_storage = bool(allow_unencrypted_storage)
-        self.name = _checked_name(name)
-        self.path = _checked_path(path)
+        self.allow_unencrypted_storage: bool = bool(allow_unencrypted_storage)
+        self.name: str = _checked_name(name)
+        self.path: str | None = _checked_path(path)
         self._key = (
             encryption_key if encryption_key is None or callable(encryption_key) else checked_key(encryption_key)
         )

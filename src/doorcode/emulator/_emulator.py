@@ -70,7 +70,7 @@ class Emulator(Authority):
         **settings: Unpack[SettingsOptions],
     ) -> None:
         super().__init__(replace(Settings(), **settings), clock)
-        self.faults = Faults()
+        self.faults: Faults = Faults()
         self._port = port
         self._names = names
         self._ca = ca
@@ -97,7 +97,7 @@ class Emulator(Authority):
             raise
         self._running = server, certificates
         self._process_id = os.getpid()
-        self.url = f"https://{HOST}:{server.port}"
+        self.url: str = f"https://{HOST}:{server.port}"
         atexit.register(self.stop)
         return self
 

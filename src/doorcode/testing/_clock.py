@@ -13,7 +13,7 @@ class FakeClock:
     """Return the same time until it is moved: call it as ``time.time`` or ``time.monotonic`` is called."""
 
     def __init__(self, now: float = START) -> None:
-        self.now = now
+        self.now: float = now
 
     def __call__(self) -> float:
         """Return the time, in seconds."""
