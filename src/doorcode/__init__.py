@@ -5,11 +5,11 @@ The public names are loaded on first use, so that ``import doorcode`` costs noth
 
 from __future__ import annotations
 
-from importlib import import_module
+from doorcode._lazy import on_first_use
 
 TYPE_CHECKING = False  # as typing's, which takes three times as long to load as everything else here
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
     from doorcode._bearer import get_bearer_token_provider
     from doorcode._browser import InteractiveBrowserCredential
@@ -52,17 +52,4 @@ _HOME: Final = {
     "get_bearer_token_provider": "doorcode._bearer",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use (PEP 562)."""
-    if name not in _HOME:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from doorcode._lazy import on_first_use
+
 if TYPE_CHECKING:
     from doorcode.cache._accounts import CachedAccount, accounts, clear, sign_out
     from doorcode.cache._errors import (
@@ -44,17 +46,27 @@ __all__ = [
     "status",
 ]
 
+_HOME = {
+    "CachedAccount": "doorcode.cache._accounts",
+    "Conflict": "doorcode.cache._protocol",
+    "Lease": "doorcode.cache._protocol",
+    "Loaded": "doorcode.cache._protocol",
+    "ReadOnlyStore": "doorcode.cache._protocol",
+    "Rejected": "doorcode.cache._select",
+    "Stamp": "doorcode.cache._protocol",
+    "Status": "doorcode.cache._status",
+    "StoreError": "doorcode.cache._errors",
+    "StoreKeyError": "doorcode.cache._errors",
+    "StoreLocked": "doorcode.cache._errors",
+    "StoreUnavailable": "doorcode.cache._errors",
+    "StoreUnreadable": "doorcode.cache._errors",
+    "TokenCachePersistenceOptions": "doorcode.cache._options",
+    "TokenStore": "doorcode.cache._protocol",
+    "UpdatingStore": "doorcode.cache._protocol",
+    "accounts": "doorcode.cache._accounts",
+    "clear": "doorcode.cache._accounts",
+    "sign_out": "doorcode.cache._accounts",
+    "status": "doorcode.cache._status",
+}
 
-def __getattr__(name: str) -> object:
-    import importlib
-
-    for module in ("_errors", "_protocol", "_options", "_select", "_status", "_accounts"):
-        if name in __all__:
-            loaded = importlib.import_module(f"doorcode.cache.{module}")
-            if name in loaded.__all__:
-                return getattr(loaded, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -6,8 +6,9 @@ the other kind of prompt is given, ``paste=`` of the credentials that use a brow
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from doorcode._lazy import on_first_use
 
 if TYPE_CHECKING:
     from doorcode._paste import PastePrompt, PasteRequest
@@ -25,17 +26,4 @@ _HOME: Final = {
     "stderr": "doorcode.prompts._stderr",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a prompt on first use (PEP 562)."""
-    if name not in _HOME:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the prompts, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(globals(), _HOME)
