@@ -12,7 +12,8 @@ import pytest
 from doorcode._core import lookup
 from doorcode._core.lookup import State
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, StoreError, StoreUnreadable
-from doorcode.cache._tokens import MemoryCache, MsalCache, StoredCache, parse, serialize
+from doorcode.cache._content import parse, serialize
+from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, remove_from
 from support import rows
 
 NOW = 1_700_000_000
@@ -253,6 +254,67 @@ def test_neighbours_are_read_for_accounts_of_their_own_and_never_written() -> No
     cache.commit(adding(rows.rows(NOW, access_token="more", scope="x")))
     assert secrets(store.state()) == {"mine", "more"}
     assert neighbour.version == 0
+
+
+def test_of_several_caches_one_tells_of_trouble() -> None:
+    """Both caches of a credential are in one place: what is wrong with it is said once."""
+    ear = Ear()
+    trouble = Once(ear)
+    for _ in range(2):
+        store = FakeStore()
+        store.fails["save"] = [StoreError("read-only")]
+        StoredCache(store, (), ear, trouble=trouble).commit(adding(ONE))
+    assert ear.heard == ["Tokens are kept in memory only, for this process: read-only"]
+
+
+def removing(account: str = rows.ACCOUNT) -> Callable[[State], State]:
+    """Return a change that removes an account."""
+    return lambda state: lookup.remove_account(state, rows.CLIENT, frozenset({rows.HOST}), account)
+
+
+@KINDS
+def test_what_is_still_stored_is_an_error_of_removing(kind: type[FakeStore]) -> None:
+    """Nobody may believe that an account was signed out while others still find it; here it is gone all the same."""
+    store, ear = kind(ONE), Ear()
+    store.fails = {"save": [StoreError("read-only")], "update": [StoreError("read-only")]}
+    cache = StoredCache(store, (), ear)
+    with pytest.raises(StoreError, match="read-only"):
+        cache.remove(removing())
+    assert secrets(cache.state()) == set()
+    assert secrets(store.state()) == {"AT1"}
+    cache.remove(removing())
+    assert secrets(store.state()) == set()
+    assert ear.heard == []
+
+
+@KINDS
+def test_what_was_never_stored_is_removed_without_a_word(kind: type[FakeStore]) -> None:
+    """A home that cannot be written holds nothing that would have to go."""
+    store = kind()
+    store.fails = {write: [StoreError("read-only")] * 2 for write in ("save", "update")}
+    cache = StoredCache(store, (), Ear())
+    cache.commit(adding(ONE))
+    cache.remove(removing())
+    assert secrets(cache.state()) == set()
+
+
+def test_what_a_neighbour_has_too_is_an_error_of_removing() -> None:
+    """Neighbours are never written, and what they have would be found again."""
+    store = FakeStore(ONE)
+    cache = StoredCache(store, (FakeStore(ONE),), Ear())
+    with pytest.raises(StoreError, match="it is in the fake store too"):
+        cache.remove(removing())
+    assert secrets(store.state()) == set()
+
+
+def test_removing_goes_on_where_one_cache_fails() -> None:
+    """Each of them gets the change, and the first one's words are what comes out."""
+    stores = [FakeStore(ONE) for _ in range(3)]
+    for number in (0, 1):
+        stores[number].fails["save"] = [StoreError(f"reason {number}")]
+    with pytest.raises(StoreError, match="reason 0"):
+        remove_from([StoredCache(store, (), Ear()) for store in stores], removing())
+    assert [secrets(store.state()) for store in stores] == [{"AT1"}, {"AT1"}, set()]
 
 
 def test_a_store_without_leases_excludes_nobody() -> None:

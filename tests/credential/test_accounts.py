@@ -45,7 +45,9 @@ def test_of_several_accounts_nobody_guesses(process: Callable[..., Any], make: A
         make.person = person
         process(username=person).get_token(SCOPE)
     authority.reset_counters()
-    with pytest.raises(AuthenticationRequiredError, match="Several accounts are signed in") as caught:
+    with pytest.raises(
+        AuthenticationRequiredError, match="Several accounts are signed in"
+    ) as caught:
         process(disable_automatic_authentication=True).get_token(SCOPE)
     assert {account.username for account in caught.value.accounts} == {ADA, GRACE}
     assert authority.requests == []
@@ -262,11 +264,34 @@ def test_a_store_that_takes_nothing_costs_a_warning_not_the_token(
     monkeypatch.setattr("os.fsync", full)
     assert credential.get_token(SCOPE).token
     assert credential.get_token(OTHER).token
+    assert credential.get_token(SCOPE, enable_cae=True).token
     assert len(make.approver.prompts) == 1
     warned = [record.getMessage() for record in caplog.records if "in memory only" in record.getMessage()]
     assert len(warned) == 1
     assert "No space left on device" in warned[0]
     assert str(tmp_path) in warned[0]
+
+
+def test_a_store_that_keeps_the_account_is_an_error_of_signing_out(
+    process: Callable[..., Any], options: Callable[[], TokenCachePersistenceOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This object goes on without the account all the same; others still have it, and the program has to know."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    credential = process(disable_automatic_authentication=True)
+    credential.authenticate(scopes=[SCOPE])
+    (account,) = cache.accounts(options())
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(cache.StoreError, match="No space left on device"):
+            credential.sign_out()
+        with pytest.raises(cache.StoreError, match="No space left on device"):
+            cache.sign_out(account, options())
+    with pytest.raises(AuthenticationRequiredError):
+        credential.get_token(SCOPE)
+    assert process(disable_automatic_authentication=True).get_token(SCOPE).token
 
 
 ODD: dict[str, dict[str, Any]] = {

@@ -162,6 +162,7 @@ class InteractiveCredential(BaseCredential, ABC):
             account: one of :meth:`accounts`; by default this credential's own, or the only one.
 
         Raises:
+            StoreError: its tokens are still stored, which ``doorcode.cache`` has the reasons for.
             ValueError: several accounts are signed in, and none was named.
         """
         self._session.after_fork()

@@ -12,7 +12,7 @@ from doorcode._core.lookup import State
 from doorcode._core.values import dataclass
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 from doorcode.cache._select import choose
-from doorcode.cache._tokens import StoredCache
+from doorcode.cache._tokens import Once, StoredCache, remove_from
 
 __all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
 
@@ -73,12 +73,12 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
         client_id: only this application's tokens; by default every application's.
 
     Raises:
+        StoreError: they are still stored.
         TypeError: the options are of another kind.
         ValueError: no store can be used here.
     """
     environments = aliases(account.environment)
-    for cache in _both(options):
-        cache.commit(lambda state: remove_account(state, client_id, environments, account.home_account_id))
+    remove_from(_both(options), lambda state: remove_account(state, client_id, environments, account.home_account_id))
 
 
 def clear(options: object | None = None) -> None:
@@ -98,7 +98,8 @@ def clear(options: object | None = None) -> None:
 
 def _both(options: object | None) -> tuple[StoredCache, ...]:
     choices = [choose(_resolved(options), cae=cae) for cae in (False, True)]
-    return tuple(StoredCache(choice.store, choice.also, _LOGGER.warning) for choice in choices)
+    trouble = Once(_LOGGER.warning)
+    return tuple(StoredCache(choice.store, choice.also, _LOGGER.warning, trouble=trouble) for choice in choices)
 
 
 def _resolved(options: object | None) -> TokenCachePersistenceOptions:

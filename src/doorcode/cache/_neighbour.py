@@ -37,3 +37,7 @@ class PlainNeighbour:
     def stamp(self) -> Stamp:
         """Return the stamp of the file."""
         return _disk.file_stamp(self._path)
+
+    def describe(self) -> str:
+        """Return where it is."""
+        return f"the plain file {self._path}"

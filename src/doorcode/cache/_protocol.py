@@ -65,6 +65,10 @@ class ReadOnlyStore(Protocol):
         """Return the stamp alone, cheaply."""
         ...
 
+    def describe(self) -> str:
+        """Return, for people, whose and where it is."""
+        ...
+
 
 @runtime_checkable
 class TokenStore(Protocol):

@@ -7,19 +7,16 @@ when there is nothing to change.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from doorcode._core.cache_changes import fill_in
-from doorcode._core.cache_index import indexed
 from doorcode._core.lookup import State
+from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._protocol import Conflict, Lease, ReadOnlyStore, Stamp, TokenStore, UpdatingStore
-
-if TYPE_CHECKING:
-    import msal
 
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
@@ -40,6 +37,14 @@ class TokenCache(Protocol):
         """Apply a change; what cannot be stored is kept in memory and warned about once."""
         ...
 
+    def remove(self, change: Change) -> None:
+        """Apply a change that takes something away.
+
+        Raises:
+            StoreError: it is still stored, where this process or others can find it.
+        """
+        ...
+
     def borrowed(self) -> State:
         """Return what may be read of others' caches beside this one, and is never written to it."""
         ...
@@ -47,6 +52,35 @@ class TokenCache(Protocol):
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take a cross-process lease; None when another process holds it."""
         ...
+
+
+def remove_from(caches: Iterable[TokenCache], change: Change) -> None:
+    """Apply a change that takes something away to every cache, whatever one of them says.
+
+    Raises:
+        StoreError: of the first that still has it.
+    """
+    with contextlib.ExitStack() as stack:  # which goes on after one that raises
+        for cache in caches:
+            stack.callback(cache.remove, change)
+
+
+class Once:
+    """Tell of the first trouble with the stores of a credential: what follows is the same for whoever reads it.
+
+    Args:
+        warn: tells of it.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._told = False
+
+    def __call__(self, message: str) -> None:
+        """Tell of it, unless something was told before."""
+        if not self._told:
+            self._told = True
+            self._warn(message)
 
 
 class _NoLease:
@@ -72,6 +106,10 @@ class MemoryCache:
         with self._lock:
             self._state = change(self._state)
 
+    def remove(self, change: Change) -> None:
+        """Apply a change."""
+        self.commit(change)
+
     def borrowed(self) -> State:
         """Return nothing: there is no cache beside this one."""
         return {}
@@ -88,14 +126,14 @@ class MsalCache:
         cache: any ``msal.TokenCache``; only its documented methods are used.
     """
 
-    def __init__(self, cache: msal.TokenCache) -> None:
-        self._cache = cache
+    def __init__(self, cache: object) -> None:
+        self._cache: Any = cache  # MSAL is not typed
         self._lock = threading.Lock()
 
     def state(self) -> State:
         """Return the rows that the cache finds."""
-        sections = vars(self._cache.CredentialType)
-        names = [name for key, name in sections.items() if key.isupper() and name in self._cache.key_makers]
+        kinds = vars(self._cache.CredentialType)
+        names: set[str] = {kinds[key] for key in kinds if key.isupper()} & set(self._cache.key_makers)
         return {name: self._rows(name) for name in names}
 
     def commit(self, change: Change) -> None:
@@ -111,6 +149,10 @@ class MsalCache:
                 for key, row in rows.items():
                     if key not in after.get(section, {}):
                         self._cache.modify(section, dict(row))
+
+    def remove(self, change: Change) -> None:
+        """Apply a change."""
+        self.commit(change)
 
     def borrowed(self) -> State:
         """Return nothing: there is no cache beside this one."""
@@ -131,7 +173,8 @@ class StoredCache:
     Args:
         store: where the bytes are.
         also: what may be read for accounts that the store lacks.
-        warn: told once when the store cannot be read or written, and of each content that was set aside.
+        warn: told of each content that was set aside.
+        trouble: told whenever the store cannot be read or written; by default ``warn``, once.
         content: reads what is stored; the stores' own ``is_whole`` where they parse each content only once.
     """
 
@@ -141,15 +184,16 @@ class StoredCache:
         also: tuple[ReadOnlyStore, ...],
         warn: Callable[[str], None],
         content: Content | None = None,
+        trouble: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._content = content or Content()
         self._also = tuple(_Reading(neighbour, self._content) for neighbour in also)
         self._warn = warn
+        self._trouble = trouble or Once(warn)
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
-        self._warned = False
 
     def state(self) -> State:
         """Return what is stored, read anew when its stamp has changed, with what could not be stored."""
@@ -166,14 +210,38 @@ class StoredCache:
     def commit(self, change: Change) -> None:
         """Apply a change to what is stored now, in one locked write."""
         with self._lock:
-            self._unsaved.append(change)
             try:
-                self._save()
+                self._apply(change)
             except StoreError as error:
-                del self._unsaved[:-MOST_UNSAVED]
-                self._warn_once(f"Tokens are kept in memory only, for this process: {error}")
-            else:
-                self._unsaved.clear()
+                self._trouble(f"Tokens are kept in memory only, for this process: {error}")
+
+    def remove(self, change: Change) -> None:
+        """Apply a change that takes something away, and see that it is gone.
+
+        Raises:
+            StoreError: it is still stored, or a neighbour has it too.
+        """
+        with self._lock:
+            try:
+                self._apply(change)
+            except StoreError:
+                self._own.reload()
+                if change(self._own.state) is not self._own.state:
+                    raise
+            for neighbour in self._also:
+                self._reload(neighbour)
+                if change(neighbour.state) is not neighbour.state:
+                    where = neighbour.store.describe()
+                    raise StoreError(f"it is in {where} too, which other programs keep: remove it there", where=where)
+
+    def _apply(self, change: Change) -> None:
+        self._unsaved.append(change)
+        try:
+            self._save()
+        except StoreError:
+            del self._unsaved[:-MOST_UNSAVED]
+            raise
+        self._unsaved.clear()
 
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take the store's lease; a store that cannot give one excludes nobody."""
@@ -195,7 +263,7 @@ class StoredCache:
         except StoreUnreadable as error:
             self._warn(str(error))
         except StoreError as error:
-            self._warn_once(f"Stored tokens could not be read: {error}")
+            self._trouble(f"Stored tokens could not be read: {error}")
 
     def _save(self) -> None:
         if isinstance(self._store, UpdatingStore):
@@ -241,17 +309,12 @@ class StoredCache:
             state = change(state)
         return state
 
-    def _warn_once(self, message: str) -> None:
-        if not self._warned:
-            self._warned = True
-            self._warn(message)
-
 
 class _Reading:
     """The last look at one store: parsed, and read again only when its stamp has changed."""
 
     def __init__(self, store: TokenStore | ReadOnlyStore, content: Content) -> None:
-        self._store = store
+        self.store = store
         self._content = content
         self.state: State = {}
         self.stamp: Stamp = None
@@ -262,53 +325,11 @@ class _Reading:
         Raises:
             StoreError: the store cannot be read; what is known of it stays, unless it was set aside.
         """
-        if self._store.stamp() == self.stamp:
+        if self.store.stamp() == self.stamp:
             return
         try:
-            loaded = self._store.load()
+            loaded = self.store.load()
         except StoreUnreadable:
             self.state, self.stamp = {}, None
             raise
         self.state, self.stamp = self._content.parse(loaded.data), loaded.stamp
-
-
-class Content:
-    """Read the content of stores: each once, though it is asked first whether it is whole and then what it holds.
-
-    Not thread-safe: one for each cache, under its lock.
-    """
-
-    def __init__(self) -> None:
-        self._seen: tuple[bytes, State] | None = None
-
-    def is_whole(self, data: bytes) -> bool:
-        """Tell whether bytes are one whole JSON object in UTF-8."""
-        try:
-            state = json.loads(data)
-        except (ValueError, RecursionError):
-            return False
-        if not isinstance(state, dict):
-            return False
-        self._seen = data, indexed(cast("State", state))
-        return True
-
-    def parse(self, data: bytes | None) -> State:
-        """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
-        seen, self._seen = self._seen, None
-        return seen[1] if seen is not None and seen[0] is data else parse(data)
-
-
-def parse(data: bytes | None) -> State:
-    """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
-    if not data:
-        return {}
-    try:
-        state = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return indexed(cast("State", state)) if isinstance(state, dict) else {}
-
-
-def serialize(state: State) -> bytes:
-    """Return a state in MSAL's form, on one line: with ``indent``, Python's JSON is written without its C encoder."""
-    return json.dumps(state).encode()

@@ -1,0 +1,53 @@
+"""What stores keep, as bytes and as a state: the JSON of MSAL's unified token cache."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from doorcode._core.cache_index import indexed
+from doorcode._core.lookup import State
+
+__all__ = ["Content", "parse", "serialize"]
+
+
+class Content:
+    """Read the content of stores: each once, though it is asked first whether it is whole and then what it holds.
+
+    Not thread-safe: one for each cache, under its lock.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[bytes, State] | None = None
+
+    def is_whole(self, data: bytes) -> bool:
+        """Tell whether bytes are one whole JSON object in UTF-8."""
+        try:
+            state = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(state, dict):
+            return False
+        self._seen = data, indexed(cast("State", state))
+        return True
+
+    def parse(self, data: bytes | None) -> State:
+        """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
+        seen, self._seen = self._seen, None
+        return seen[1] if seen is not None and seen[0] is data else parse(data)
+
+
+def parse(data: bytes | None) -> State:
+    """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
+    if not data:
+        return {}
+    try:
+        state = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return indexed(cast("State", state)) if isinstance(state, dict) else {}
+
+
+def serialize(state: State) -> bytes:
+    """Return a state in MSAL's form, on one line: with ``indent``, Python's JSON is written without its C encoder."""
+    return json.dumps(state).encode()
