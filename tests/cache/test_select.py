@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 
 import doorcode.cache
 from cache.harness import names
-from doorcode.cache import StoreUnavailable, _keyctl, _select, status
+from doorcode.cache import StoreError, StoreUnavailable, StoreUnreadable, _keyctl, _select, status
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._keychain import KeychainVault
+from doorcode.cache._lock import CacheLock
 from doorcode.cache._neighbour import PlainNeighbour
 from doorcode.cache._select import Choice, choose
 
@@ -111,11 +114,52 @@ def test_an_existing_plain_file_is_shared_where_it_is_allowed(directory: Path) -
 
 
 @pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("content", [b"", b"{", b"eyJhbGciOiJkaXIifQ..aa.bb.cc"], ids=["signal", "torn", "Go's"])
+@pytest.mark.parametrize("content", [b"", b"eyJhbGciOiJkaXIifQ..aa.bb.cc"], ids=["signal", "Go's"])
 def test_other_content_at_that_place_is_no_plain_cache(directory: Path, content: bytes) -> None:
-    """A keyring's empty signal file, rubbish, or Go's sealed file make no plain cache."""
+    """A keyring's empty signal file or Go's sealed file make no plain cache."""
     directory.mkdir()
     (directory / "msal.cache.nocae").write_bytes(content)
+    assert linux(allow_unencrypted_storage=True).store.encrypted
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_plain_file_that_is_damaged_stays_the_place(directory: Path) -> None:
+    """It is set aside by whoever uses it: what azure-identity reads must not come to stand elsewhere for good."""
+    directory.mkdir()
+    (directory / "msal.cache.nocae").write_bytes(b"{")
+    store = linux(allow_unencrypted_storage=True).store
+    assert not store.encrypted
+    with pytest.raises(StoreUnreadable, match="it was set aside"):
+        store.load()
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_plain_file_that_is_being_written_counts(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """msal-extensions empties the file first, and holds its lock until it is written."""
+    directory.mkdir()
+    plain = directory / "msal.cache.nocae"
+    plain.write_bytes(b"")
+
+    @contextlib.contextmanager
+    def hold(lock: CacheLock) -> Iterator[None]:
+        assert lock.path == f"{plain}.lockfile"
+        plain.write_bytes(GOOD)
+        yield
+
+    monkeypatch.setattr(CacheLock, "hold", hold)
+    assert not linux(allow_unencrypted_storage=True).store.encrypted
+
+
+@pytest.mark.usefixtures("kernel")
+def test_an_empty_file_that_cannot_be_locked_is_a_signal(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a home that cannot be written."""
+
+    def hold(_: CacheLock) -> Any:
+        raise StoreError("read-only")
+
+    directory.mkdir()
+    (directory / "msal.cache.nocae").write_bytes(b"")
+    monkeypatch.setattr(CacheLock, "hold", hold)
     assert linux(allow_unencrypted_storage=True).store.encrypted
 
 

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
+from doorcode.cache import _disk
 from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._file import FileStore, Place, is_json_object
-from doorcode.cache._lock import cache_lock
+from doorcode.cache._lock import CacheLock, cache_lock
 from doorcode.cache._neighbour import PlainNeighbour
 from doorcode.cache._owner import user_id
+from doorcode.cache._seal import looks_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from doorcode.cache._seal import Seal
 
 __all__ = ["Choice", "Rejected", "choose"]
+
+PATIENCE: Final = 1.0
+"""Seconds to wait for a program that writes the plain file just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def choose(
     environ: Mapping[str, str] | None = None,
     platform: str | None = None,
 ) -> Choice:
-    """Choose the store for a cache; blocks for the system's answers, two seconds at most, and never prompts.
+    """Choose the store for a cache; never prompts, and blocks for the system: two seconds where it does not answer.
 
     Args:
         options: what the program asked for.
@@ -191,11 +197,16 @@ class _Chooser:
         return (PlainNeighbour(self.base, is_whole=self.is_whole),) if allowed else ()
 
     def _plain(self) -> bool:
-        """Tell whether a plain cache exists, and not merely another store's empty signal file."""
+        """Tell whether a plain cache exists, damaged or not, and not merely another store's empty signal file."""
         try:
-            return PlainNeighbour(self.base, is_whole=self.is_whole).load().data is not None
+            raw = _disk.read(self.base)
         except StoreError:
             return True  # it is there; using it will say what is wrong with it
+        if raw is not None and raw.data == b"":
+            # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
+            with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
+                raw = _disk.read(self.base)
+        return raw is not None and raw.data is not None and raw.data != b"" and not looks_sealed(raw.data)
 
     def _refuse_path(self) -> None:
         if self.options.path is not None:

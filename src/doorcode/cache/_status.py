@@ -35,7 +35,7 @@ class Status:
 
 
 def status(options: object | None = None, *, cae: bool = False) -> Status:
-    """Tell which store would be used; blocks for at most two seconds, never prompts, and reads no token.
+    """Tell which store would be used; never prompts, reads no token, and blocks for two seconds without an answer.
 
     Args:
         options: as for ``cache_persistence_options``; by default those of azure-identity.
