@@ -17,7 +17,7 @@ from doorcode.cache import StoreError
 from doorcode.cache._file import FileStore, is_json_object
 from doorcode.cache._lock import CacheLock
 
-KILLS = 200
+KILLS = 500
 ENTRIES = 10
 SIGN_INS = 4
 SECOND = 1.0

@@ -145,10 +145,11 @@ class TestCallersKey:
         with pytest.raises(StoreUnreadable, match="damaged"):
             self.store(path).load()
 
-    def test_random_content_is_set_aside(self, path: Path) -> None:
-        """What nobody sealed is damage."""
+    @pytest.mark.parametrize("content", [b"\0\1\2", b"{", b'{"a": {}}garbage', b'{"a": "\xff"}'])
+    def test_what_is_no_cache_of_any_kind_is_set_aside(self, path: Path, content: bytes) -> None:
+        """What nobody sealed, and is no whole cache either, is damage."""
         path.parent.mkdir()
-        path.write_bytes(b"\0\1\2")
+        path.write_bytes(content)
         with pytest.raises(StoreUnreadable):
             self.store(path).load()
 

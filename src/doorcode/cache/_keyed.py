@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from doorcode.cache._errors import StoreKeyError
+from doorcode.cache._file import is_json_object
 from doorcode.cache._seal import JWE_START, KEYED_START, SealBroken
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ class KeyedSeal:
             raise StoreKeyError(f"cannot get the encryption_key: {error}", where=self._path) from error
 
     def _foreign(self, sealed: bytes) -> StoreKeyError | SealBroken:
-        if sealed.lstrip()[:1] == b"{" or sealed.startswith(JWE_START):
-            kind = "not encrypted" if sealed.lstrip()[:1] == b"{" else "encrypted with a key of the system"
+        plain = is_json_object(sealed)
+        if plain or sealed.startswith(JWE_START):
+            kind = "not encrypted" if plain else "encrypted with a key of the system"
             return StoreKeyError(
                 f"{self._path} holds a token cache that is {kind}; it was left as it is. Use another name or path",
                 where=self._path,
