@@ -70,7 +70,7 @@ ROWS: Final = (
         ours="One signed-in account in the cache is enough; `authenticate()` still asks",
         why="Nobody should have to sign in again because a program kept no record",
         reference="design: Why somebody would switch",
-        opt_out="a cache `name` of the program's own keeps other programs' sign-ins out",
+        opt_out="`use_cached_account=False`, or a cache `name` of the program's own",
     ),
     Row(
         "renamed-user",
