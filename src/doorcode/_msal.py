@@ -321,8 +321,6 @@ def _wrong_nonce(config: Config) -> Fault:
 
 
 def _no_device_flow(config: Config) -> Fault:
-    words = (
-        f"{config.authority.netloc} does not offer the device code flow (Azure AD B2C and AD FS 2016 never do). "
-        "Use InteractiveBrowserCredential there"
-    )
-    return Fault(FaultKind.NOT_PROTOCOL, Endpoint.DISCOVERY, words)
+    words = f"{config.authority.netloc} does not offer the device code flow (Azure AD B2C and AD FS 2016 never do)"
+    step = "Use InteractiveBrowserCredential there."
+    return Fault(FaultKind.NOT_PROTOCOL, Endpoint.DISCOVERY, words, step=step)

@@ -74,7 +74,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "ssl_verify": "connection_verify",
     "verify": "connection_verify",
     "scopes": "get_token(*scopes)",
-    "client_secret": "nothing: this is a public client, which has no secret",
+    "client_secret": "azure-identity's ClientSecretCredential, as this one is a public client and has no secret",
 }
 """Names that people bring from other languages, older versions and other libraries."""
 
@@ -90,11 +90,12 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
         known: the constructor's own parameters.
 
     Raises:
-        TypeError: a name is nearly that of an option; the message names it.
+        TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
     """
+    _check_transport(class_name, given.get("transport"))
     ours = [name for name in known if not name.startswith("_")]
     for name in given:
         if name in PIPELINE:
@@ -112,6 +113,17 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
             raise TypeError(message)
         warn(f"{class_name} has no option {name!r}, and neither has an azure-core pipeline: it has no effect.")
     return dict(given)
+
+
+def _check_transport(class_name: str, transport: object) -> None:
+    from inspect import iscoroutinefunction
+
+    if iscoroutinefunction(getattr(transport, "send", None)):
+        message = (
+            f"{class_name} takes a transport that is not asynchronous, such as azure.core.pipeline.transport's "
+            f"RequestsTransport, not {type(transport).__name__}: requests are made in threads of their own"
+        )
+        raise TypeError(message)
 
 
 def warn(message: str) -> None:

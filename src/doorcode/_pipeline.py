@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final, cast
@@ -25,6 +26,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from doorcode._core.values import dataclass
 from doorcode._job import stop_if_abandoned
+from doorcode._trouble import untrusted
 
 _LOGGER: Final = logging.getLogger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
@@ -51,6 +53,12 @@ class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     ) -> None:
         """Read the body, as far as it is of interest."""
         response.context[_BODY] = _read(response)
+
+    def on_exception(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
+        """Let a certificate error past the policy that repeats requests: trying again makes nobody trust it."""
+        error = untrusted(sys.exc_info()[1])
+        if error is not None:
+            raise error
 
 
 def body_of(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

@@ -70,7 +70,7 @@ class AuthenticationRecord:
             ValueError: not JSON, another version, a key missing or of a wrong type; the message says which.
         """
         fields = _parse(data)
-        version = fields.get("version")
+        version = _field(fields, "version")
         if version != VERSION:
             message = (
                 f'Unexpected version "{version}" of an AuthenticationRecord: this package reads version {VERSION}.'

@@ -10,14 +10,15 @@ from azure.core import exceptions as azure
 from doorcode._certificate import issuer_of
 from doorcode._core.replies import Endpoint, Fault, FaultKind
 
-_HOW_TO_TRUST = (
-    "If a company proxy inspects TLS, pass its CA certificate: connection_verify='/path/ca.pem', "
-    "or set REQUESTS_CA_BUNDLE."
-)
 _STRICT = (
     "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "
     "(a CA whose basic constraints are not critical, for example). Have it issued anew."
 )
+_CLOCK = "Set this machine's clock; if it is right, have whoever runs the server or the proxy renew the certificate."
+_SET_FILES = "Check connection_verify=, connection_cert= and the environment variable REQUESTS_CA_BUNDLE."
+_UNTIMELY = ("certificate is not yet valid", "certificate has expired")
+_UNUSUAL = ("not marked critical", "Missing Authority Key Identifier")
+_NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS", "NO_CERTIFICATE_OR_CRL_FOUND")
 
 
 def fault_of(exception: Exception, endpoint: Endpoint, host: str) -> Fault | None:
@@ -30,33 +31,46 @@ def fault_of(exception: Exception, endpoint: Endpoint, host: str) -> Fault | Non
     """
     if not isinstance(exception, (azure.AzureError, OSError)):
         return None
-    chain = list(_chain(exception))
-    text = " ".join(str(link) for link in chain)
     if isinstance(exception, azure.ClientAuthenticationError):
         return None
-    kind, words = _classify(exception, chain, text)
+    text = " ".join(str(link) for link in _chain(exception))
+    kind, words, step = _classify(exception, text)
     if kind is FaultKind.CERTIFICATE:
         issuer = issuer_of(host)
-        words = words if issuer is None else f"{words} with a certificate that {issuer} issued,"
-    return Fault(kind, endpoint, f"{words} while asking {host} for {endpoint.value}")
+        words = words if issuer is None else f"{words}, issued by {issuer},"
+    return Fault(kind, endpoint, f"{words} while asking {host} for {endpoint.value}", step=step)
 
 
-def _classify(exception: Exception, chain: list[BaseException], text: str) -> tuple[FaultKind, str]:
-    certificate = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
+def untrusted(exception: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return the certificate error that an exception stands for, or None."""
+    return next((link for link in _chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
+
+
+def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | None]:
+    """Return the kind of trouble, words for it, and a step where the kind's own is not the right one."""
+    kind, step = FaultKind.UNREACHABLE, None
+    certificate = untrusted(exception)
     if certificate is not None or "CERTIFICATE_VERIFY_FAILED" in text:
-        return FaultKind.CERTIFICATE, _certificate_words(certificate, text)
-    if "Tunnel connection failed: 407" in text:
-        words = "The proxy wants a user name and a password (407); put them into proxies= or HTTPS_PROXY"
-        return FaultKind.PROXY, words
-    if isinstance(exception, (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)):
-        return FaultKind.TIMEOUT, "No answer in time"
-    return FaultKind.UNREACHABLE, _network_words(text)
+        reason = certificate.verify_message if certificate is not None else "certificate verify failed"
+        kind, words, step = FaultKind.CERTIFICATE, f"The server's certificate is not trusted ({reason})", _cure(text)
+    elif "Tunnel connection failed: 407" in text:
+        kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
+    elif any(sign in text for sign in _NO_FILE):
+        words, step = "A file of certificates cannot be read", _SET_FILES
+    elif isinstance(exception, (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)):
+        kind, words = FaultKind.TIMEOUT, "No answer in time"
+    elif type(exception) is azure.DecodeError:
+        kind, words = FaultKind.NOT_PROTOCOL, "The reply could not be decompressed"
+    else:
+        words = _network_words(text)
+    return kind, words, step
 
 
-def _certificate_words(certificate: ssl.SSLCertVerificationError | None, text: str) -> str:
-    reason = certificate.verify_message if certificate is not None else "certificate verify failed"
-    strict = "not marked critical" in text or "Missing Authority Key Identifier" in text
-    return f"The server's certificate is not trusted ({reason}). {_STRICT if strict else _HOW_TO_TRUST} It happened"
+def _cure(text: str) -> str | None:
+    """Return what to do about a certificate, where it is not the usual unknown CA."""
+    if any(sign in text for sign in _UNTIMELY):
+        return _CLOCK
+    return _STRICT if any(sign in text for sign in _UNUSUAL) else None
 
 
 def _network_words(text: str) -> str:

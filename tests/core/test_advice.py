@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.advice import BY_CODE, BY_ERROR, PERSONAL_TENANT, Advice, advice, explain
+from doorcode._core.advice import BY_CODE, BY_ERROR, BY_KIND, PERSONAL_TENANT, Advice, advice, explain, remedy
+from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.service_errors import ServiceError
 
 MET = {
@@ -46,6 +47,13 @@ def test_what_people_meet(code: int, words: str) -> None:
 def test_errors_without_a_code(error: str, words: str) -> None:
     """The OAuth error is enough where no code came with it."""
     assert words in str(advice(ServiceError(error)))
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_trouble_without_an_answer(kind: FaultKind) -> None:
+    """Every kind of trouble has a next step, unless the fault knows a better one."""
+    assert remedy(Fault(kind, Endpoint.TOKEN, "It failed")) == BY_KIND[kind]
+    assert remedy(Fault(kind, Endpoint.TOKEN, "It failed", step="Do this.")) == "Do this."
 
 
 def test_the_first_known_code_counts() -> None:

@@ -87,7 +87,7 @@ def test_a_known_cloud_needs_no_instance_discovery(make: Any, authority: Emulato
 def test_an_authority_without_the_device_flow(make: Any, authority: Emulator) -> None:
     """B2C and AD FS 2016 have no device endpoint: the error says so before anybody is asked."""
     authority.faults.queue("discovery", changed(device_authorization_endpoint=None))
-    with pytest.raises(ClientAuthenticationError, match=r"does not offer the device code flow.*Interactive"):
+    with pytest.raises(ClientAuthenticationError, match=r"does not offer the device code flow.*\nUse Interactive"):
         make().get_token(SCOPE)
     assert authority.count("devicecode") == 0
 

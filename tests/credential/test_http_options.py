@@ -16,6 +16,7 @@ from azure.core.pipeline.policies import HTTPPolicy, RetryPolicy, SansIOHTTPPoli
 from azure.core.pipeline.transport import RequestsTransport
 
 from doorcode import errors
+from doorcode._core.failures import unreachable
 from doorcode._core.replies import Endpoint, FaultKind
 from doorcode._trouble import fault_of
 from doorcode.emulator import Emulator, Html, Reply, ServerError, TooManyRequests
@@ -191,13 +192,47 @@ def test_a_closed_transport_of_the_programs(make: Any, authority: Emulator) -> N
 
 
 def test_an_untrusted_certificate(make: Any, authority: Emulator) -> None:
-    """It ends the sign-in at once, with the reason and the option to set (P41)."""
+    """It ends the sign-in at the first try, with the reason, and with the option to set as the next step (P41)."""
+    tries: list[str] = []
+
+    class Counting(RequestsTransport):
+        def send(self, request: Any, **options: Any) -> Any:
+            tries.append(request.url)
+            return super().send(request, **options)
+
     with pytest.raises(
-        errors.AuthorityUnreachableError, match=r"not trusted.*connection_verify=.*O=doorcode emulator"
+        errors.AuthorityUnreachableError, match=r"not trusted.*O=doorcode emulator.*\n.*connection_verify="
     ) as caught:
-        make(connection_verify=True).get_token(SCOPE)
+        make(transport=Counting()).get_token(SCOPE)
     assert authority.host in str(caught.value)
     assert authority.requests == []
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize("reason", ["certificate is not yet valid", "certificate has expired"])
+def test_a_certificate_of_another_time(reason: str) -> None:
+    """The machine's clock is the first suspect, not a company's proxy."""
+    error = ssl.SSLCertVerificationError(reason)
+    error.verify_message = reason
+    fault = fault_of(ServiceRequestError("x", error=error), Endpoint.DISCOVERY, "login.invalid")
+    assert fault is not None
+    assert unreachable(fault).message.partition("\n")[2].startswith("Set this machine's clock")
+
+
+def test_a_file_of_certificates_that_is_not_there(make: Any) -> None:
+    """The error is about the file, not about the network."""
+    with pytest.raises(errors.AuthorityUnreachableError, match=r"cannot be read.*\n.*connection_verify="):
+        make(connection_verify="/no/such/ca.pem", retry_total=0).get_token(SCOPE)
+
+
+def test_an_asynchronous_transport(make: Any) -> None:
+    """It is refused in the constructor, in the asyncio credentials too: requests are made in threads."""
+
+    class Theirs:
+        async def send(self, request: Any, **options: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="not asynchronous.*not Theirs"):
+        make(transport=Theirs())
 
 
 def test_a_certificate_that_becomes_untrusted_while_polling(make: Any, authority: Emulator, tmp_path: Any) -> None:
@@ -331,7 +366,7 @@ def test_a_certificate_that_python_313_is_too_strict_for() -> None:
     assert fault is not None
     assert fault.kind is FaultKind.CERTIFICATE
     assert "not marked critical" in fault.message
-    assert "Python 3.13" in fault.message
+    assert "Python 3.13" in unreachable(fault).message
 
 
 def test_an_unknown_status(make: Any, authority: Emulator) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from doorcode._core.faults import FaultKind
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
+    from doorcode._core.faults import Fault
     from doorcode._core.service_errors import ServiceError
 
 PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -214,6 +216,23 @@ BY_ERROR: Final = {
 }
 """The advice for errors that came without a known code (RFC 6749 5.2, RFC 8628 3.5)."""
 
+_NETWORK: Final = "Check the network, the VPN and the proxy (proxies= or HTTPS_PROXY), then call again."
+BY_KIND: Final = {
+    FaultKind.UNREACHABLE: _NETWORK,
+    FaultKind.TIMEOUT: _NETWORK,
+    FaultKind.CERTIFICATE: (
+        "If a company proxy inspects TLS, pass its CA certificate: connection_verify='/path/ca.pem', "
+        "or set REQUESTS_CA_BUNDLE."
+    ),
+    FaultKind.PROXY: "Put the proxy's user name and password into proxies= or HTTPS_PROXY.",
+    FaultKind.STATUS: "Wait a little, then call again.",
+    FaultKind.NOT_PROTOCOL: "Sign in to the network if it wants that, check authority= and the proxy, then call again.",
+}
+"""The next step for each kind of trouble that left no answer of the authority's."""
+
+NEW_CODE: Final = _EXPIRED_CODE.step
+MORE_TIME: Final = "Call again, with a longer timeout= where people need more time."
+
 
 def advice(error: ServiceError, home_account_id: str | None = None) -> str | None:
     """Return the next step for a person.
@@ -227,6 +246,11 @@ def advice(error: ServiceError, home_account_id: str | None = None) -> str | Non
     """
     found = _find(error, home_account_id)
     return None if found is None else found.step
+
+
+def remedy(fault: Fault) -> str:
+    """Return the next step for a person, where the authority gave no answer."""
+    return fault.step or BY_KIND[fault.kind]
 
 
 def explain(error: ServiceError, home_account_id: str | None = None) -> str:

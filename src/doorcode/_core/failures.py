@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorcode._core.advice import advice
+from doorcode._core.advice import MORE_TIME, NEW_CODE, advice, remedy
 from doorcode._core.lookup import Account
 from doorcode._core.replies import Fault, ServiceError
 from doorcode._core.steps import Failure, Reason
@@ -32,19 +32,19 @@ def refused(error: ServiceError, lead: str = "Authentication failed", *, trouble
 
 def unreachable(fault: Fault, lead: str = "Authentication failed") -> Failure:
     """Return the end for a request that got no usable reply."""
-    return Failure(Reason.UNREACHABLE, f"{lead}: {fault.message}", fault=fault)
+    return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
 
 def timed_out(seconds: float, fault: Fault | None) -> Failure:
     """Return the end for a ``timeout`` of so many seconds that ran out."""
     words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
-    return Failure(Reason.TIMED_OUT, _with_trouble(words, fault), fault=fault)
+    return Failure(Reason.TIMED_OUT, _lapsed(words, MORE_TIME, fault), fault=fault)
 
 
 def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
     """Return the end for a device code whose so many seconds of validity ran out."""
     words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
-    return Failure(Reason.EXPIRED, _with_trouble(words, fault), fault=fault)
+    return Failure(Reason.EXPIRED, _lapsed(words, NEW_CODE, fault), fault=fault)
 
 
 def required(error: ServiceError | None = None, candidates: tuple[Account, ...] = ()) -> Failure:
@@ -104,6 +104,11 @@ def unavailable(why: str, advice: str) -> Failure:
 def cancelled() -> Failure:
     """Return the end for a sign-in that the program gave up."""
     return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
+
+
+def _lapsed(words: str, step: str, fault: Fault | None) -> str:
+    """Return the words for time that ran out; what kept failing until then matters more than the time."""
+    return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))
 
 
 def _with_trouble(words: str, fault: Fault | None) -> str:

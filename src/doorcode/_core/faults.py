@@ -85,6 +85,7 @@ class Fault:
         message: one sentence for a person, without a full stop, safe to print.
         status: the HTTP status, where there was a reply.
         retry_after: how long the service asked to be left alone, in seconds.
+        step: what to do next; None for what its kind always wants.
     """
 
     kind: FaultKind
@@ -92,6 +93,7 @@ class Fault:
     message: str
     status: int | None = None
     retry_after: float | None = None
+    step: str | None = None
 
 
 def not_protocol(raw: RawReply, why: str, *, excerpt: bool = False) -> Fault:
