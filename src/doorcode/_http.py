@@ -25,7 +25,7 @@ from doorcode._core.replies import Endpoint, Fault, RawReply, ServiceError, read
 from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
 from doorcode._job import stop_if_abandoned
-from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, body_of, build_pipeline
+from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._response import ErrorRequest, ErrorResponse
 from doorcode._trouble import fault_of
 
@@ -162,7 +162,10 @@ class HttpClient:
     def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
         stop_if_abandoned()
         built = self._opened()
-        response = built.pipeline.run(request, stream=True, **self._run_options(built.repeats))
+        try:
+            response = built.pipeline.run(request, stream=True, **self._run_options(built.repeats))
+        except TooLongToWaitError as reply:
+            response = reply.response
         body = body_of(response)
         answer = response.http_response
         headers = {name.lower(): value for name, value in dict(answer.headers or {}).items()}
@@ -179,7 +182,7 @@ class HttpClient:
 
     def _run_options(self, repeats: bool) -> dict[str, Any]:  # noqa: FBT001 - one flag, named at its only call
         limits: Limits = self._local.limits
-        left = max(0.1, limits.until - time.monotonic())
+        left = max(0.1, self._left())
         options: dict[str, Any] = {
             name: min(float(self._options.get(name) or LONGEST_WAIT), LONGEST_WAIT, left)
             for name in ("connection_timeout", "read_timeout")
@@ -191,12 +194,16 @@ class HttpClient:
                 options["retry_total"] = 0
         return options
 
+    def _left(self) -> float:
+        limits: Limits = self._local.limits
+        return limits.until - time.monotonic()
+
     def _opened(self) -> BuiltPipeline:
         with self._lock:
             if self._built is None or self._pid != os.getpid():
                 # A forked child must not speak on its parent's connections.
                 self._pid = os.getpid()
-                self._built = build_pipeline(self._options)
+                self._built = build_pipeline(self._options, self._left)
             return self._built
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import platform
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Final, cast
 
@@ -24,6 +25,7 @@ from azure.core.pipeline.policies import (
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
+from doorcode._core.retry_after import retry_after
 from doorcode._core.values import dataclass
 from doorcode._job import stop_if_abandoned
 from doorcode._trouble import untrusted
@@ -35,12 +37,26 @@ _BODY: Final = "doorcode_body"
 """Where the body of a reply stands in its context."""
 
 
+class TooLongToWaitError(Exception):
+    """Carry a reply past the policy that repeats requests: it asks to be left alone for longer than there is."""
+
+    def __init__(self, response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+        super().__init__("Retry-After")
+        self.response = response
+
+
 class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     """Look after each try of a request: send none that nobody waits for, and read what it brings.
 
     A repetition would reach the authority after a cancelled call, and a reply that nobody read would keep its
     connection.
+
+    Args:
+        left: returns the seconds that are left for the request and its repetitions.
     """
+
+    def __init__(self, left: Callable[[], float]) -> None:
+        self._left = left
 
     def on_request(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
         """Stop a request that is about to be sent, or sent again."""
@@ -51,8 +67,12 @@ class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
         request: PipelineRequest[HttpRequest],  # noqa: ARG002 - azure-core's shape
         response: PipelineResponse[HttpRequest, HttpResponse],
     ) -> None:
-        """Read the body, as far as it is of interest."""
+        """Read the body, as far as it is of interest, and end the tries where the next one would come too late."""
         response.context[_BODY] = _read(response)
+        headers: Mapping[str, str] = response.http_response.headers or {}
+        wait = retry_after(headers.get("Retry-After"), time.time())
+        if wait is not None and wait >= self._left():
+            raise TooLongToWaitError(response)
 
     def on_exception(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
         """Let a certificate error past the policy that repeats requests: trying again makes nobody trust it."""
@@ -102,11 +122,12 @@ class BuiltPipeline:
     repeats: bool
 
 
-def build_pipeline(options: Mapping[str, Any]) -> BuiltPipeline:
+def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> BuiltPipeline:
     """Build the pipeline that azure-identity's options describe.
 
     Args:
         options: ``transport``, ``policies``, ``retry_policy_class`` and what azure-core's policies take.
+        left: returns the seconds that are left for the request that this thread is making.
     """
     given = dict(options)
     transport = given.pop("transport", None)
@@ -127,7 +148,7 @@ def build_pipeline(options: Mapping[str, Any]) -> BuiltPipeline:
             TracePolicy(**given),
             DistributedTracingPolicy(**given),
             HttpLoggingPolicy(**given),
-            EachTryPolicy(),
+            EachTryPolicy(left),
         ]
     repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
     return BuiltPipeline(Pipeline(transport or RequestsTransport(**given), policies=policies), repeats)

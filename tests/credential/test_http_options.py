@@ -191,6 +191,20 @@ def test_a_closed_transport_of_the_programs(make: Any, authority: Emulator) -> N
         credential.get_token(OTHER)
 
 
+@pytest.mark.parametrize("fault", [TooManyRequests(3600), ServerError(503, 3600)], ids=["429", "503"])
+def test_a_retry_after_that_leaves_no_time(make: Any, authority: Emulator, fault: Any) -> None:
+    """It is told at once, and not waited for in vain, both before the prompt and at a refresh."""
+    authority.faults.queue("devicecode", fault)
+    with pytest.raises(errors.AuthorityUnreachableError, match=r"answered (429|503).*\nWait 3600 s, then call again"):
+        make().get_token(SCOPE)
+    credential = make()
+    credential.get_token(SCOPE)
+    authority.faults.queue("token:refresh_token", fault)
+    with pytest.raises(errors.AuthorityUnreachableError, match=r"answered (429|503).*\nWait 3600 s, then call again"):
+        credential.get_token(OTHER)
+    assert (authority.count("devicecode"), authority.count("token:refresh_token")) == (2, 1)
+
+
 def test_an_untrusted_certificate(make: Any, authority: Emulator) -> None:
     """It ends the sign-in at the first try, with the reason, and with the option to set as the next step (P41)."""
     tries: list[str] = []

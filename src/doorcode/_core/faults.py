@@ -111,7 +111,8 @@ def not_protocol(raw: RawReply, why: str, *, excerpt: bool = False) -> Fault:
 def unavailable(raw: RawReply, words: str, retry_after: float | None) -> Fault:
     """Make the fault of a service that is busy or broken; ``words`` is what it said, safe to print."""
     message = f"{_answered(raw)}{f': {words}' if words else _excerpt(raw)}"
-    return Fault(FaultKind.STATUS, raw.endpoint, message, raw.status, retry_after)
+    step = f"Wait {retry_after:g} s, then call again." if retry_after else None
+    return Fault(FaultKind.STATUS, raw.endpoint, message, raw.status, retry_after, step)
 
 
 def proxy_refused(raw: RawReply) -> Fault:
