@@ -36,6 +36,7 @@ class Row:
 
 
 PERSON: Final = "Asking the person"
+BROWSER: Final = "In the browser"
 TOKENS: Final = "Tokens"
 ERRORS: Final = "Errors"
 OPTIONS: Final = "Options and authorities"
@@ -148,7 +149,7 @@ ROWS: Final = (
     Row(
         "timeout-of-zero",
         PERSON,
-        theirs="`timeout=0` shows a code and polls once",
+        theirs="`timeout=0` shows a code and polls once, or opens a page",
         ours="It asks nobody and times out at once",
         why="Nobody can sign in within no time",
         reference="case P18",
@@ -160,6 +161,93 @@ ROWS: Final = (
         ours="The error says that the time was up",
         why="The person was late, and not the program fast",
         reference="case P18",
+    ),
+    Row(
+        "browser-answer",
+        BROWSER,
+        theirs=(
+            "Whatever asks the port for anything is taken for the answer: another page's request, or a made-up code, "
+            "ends the sign-in"
+        ),
+        ours=(
+            "Only the redirect URI's own path and host with the `state` of this sign-in are; anything else is "
+            "answered 404, and the wait goes on"
+        ),
+        why="Every page and every program on the machine can send a request there",
+        reference="issue 9: The loopback listener",
+    ),
+    Row(
+        "browser-both-families",
+        BROWSER,
+        theirs="For `localhost` it listens on 127.0.0.1 alone",
+        ours="It listens on 127.0.0.1 and `::1`, or on neither",
+        why="Browsers may try `::1` first, where another program could catch the answer",
+        reference="issue 9: The loopback listener",
+    ),
+    Row(
+        "browser-redirect-path",
+        BROWSER,
+        theirs="The path of a `redirect_uri` is dropped",
+        ours="It is used",
+        why="It is what the application's registration says",
+        reference="contract: Signatures",
+    ),
+    Row(
+        "browser-redirect-elsewhere",
+        BROWSER,
+        theirs=(
+            "A `redirect_uri` that is https, has another host or every address, or a query, is accepted, and another "
+            "one is used"
+        ),
+        ours="`ValueError` in the constructor",
+        why="This machine cannot answer there; `0.0.0.0` would be answered to everybody",
+        reference="issue 9: Toughness",
+    ),
+    Row(
+        "browser-of-the-terminal",
+        BROWSER,
+        theirs="A browser that draws on the terminal (w3m, lynx, links) is started, and waited for",
+        ours="It never is: `CredentialUnavailableError` at once, so that a chain goes on to its next credential",
+        why="Nobody can sign in there, and the program's own output is gone",
+        reference="case P40",
+        reported=("Azure/azure-cli#21112", "Azure/azure-sdk-for-python#33021"),
+    ),
+    Row(
+        "browser-address-shown",
+        BROWSER,
+        theirs="Nothing is printed",
+        ours="Standard error gets the page's address, and until when it is waited for",
+        why="A window may not appear, and then nobody knew what the program waits for",
+        reference="case P40",
+        reported=("Azure/azure-sdk-for-python#8859",),
+    ),
+    Row(
+        "browser-last-page",
+        BROWSER,
+        theirs="The browser shows that all went well before the code is redeemed, and after an error",
+        ours="The last page comes once the code is redeemed, and says what happened",
+        why="A person who reads that all is well does not look for an error",
+        reference="issue 9: pages worth looking at",
+    ),
+    Row(
+        "browser-timeout-text",
+        BROWSER,
+        theirs="The words for a time-out are others than the device code's",
+        ours="They are the same",
+        why="It is the same thing to whoever reads them",
+        reference="contract: Behaviour",
+    ),
+    Row(
+        "browser-elsewhere",
+        BROWSER,
+        theirs="",
+        ours=(
+            "`doorcode.aio.InteractiveBrowserCredential`; `paste=` for a browser on another machine; "
+            "`UserCredential`, which chooses between browser and code"
+        ),
+        why="Additions: nothing has to be changed for them",
+        reference="issue 9; issue 8",
+        reported=("Azure/azure-sdk-for-python#19943",),
     ),
     Row(
         "no-request-for-what-is-there",

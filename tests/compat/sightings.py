@@ -92,10 +92,65 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             ),
             "polled": ("yes", "no"),
         },
+        "browser_timed_out_at_once": {
+            "opened": ("yes", "no"),
+        },
     },
     "timeout-says-so": {
         "slowed_down": {
             "get.says": (None, ("Timed out waiting for user to authenticate",)),
+        },
+    },
+    "browser-answer": {
+        "browser_strange_requests": {
+            "another_page": ("ClientAuthenticationError, prompts: 0, requests: 2", "succeeds, prompts: 0, requests: 3"),
+            "made_up": ("ClientAuthenticationError, prompts: 0, requests: 2", "succeeds, prompts: 0, requests: 3"),
+        },
+    },
+    "browser-both-families": {
+        "browser_address_families": {
+            "free_for_others": (("yes",), ("no",)),
+        },
+    },
+    "browser-redirect-path": {
+        "browser_redirect_uris": {
+            "used_for_path": ("http://localhost:PORT", "http://localhost:PORT/signed-in"),
+        },
+    },
+    "browser-redirect-elsewhere": {
+        "browser_redirect_uris_elsewhere": {
+            "everywhere": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
+            "host": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
+            "https": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
+            "query": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
+        },
+    },
+    "browser-of-the-terminal": {
+        "browser_of_the_terminal": {
+            "get.raised": ("ClientAuthenticationError", "CredentialUnavailableError"),
+            "started": ("yes", "no"),
+        },
+    },
+    "browser-address-shown": {
+        "browser_address_shown": {
+            "on_stderr": ("no", "yes"),
+        },
+    },
+    "browser-last-page": {
+        "browser_last_page": {
+            "after_refusal": ((200, "no"), (400, "yes")),
+        },
+    },
+    "browser-timeout-text": {
+        "browser_timed_out": {
+            "get.says": (("Timed out",), ("Timed out", "Timed out waiting for user to authenticate")),
+        },
+    },
+    "browser-elsewhere": {
+        "browser_elsewhere": {
+            "aio": ("no", "yes"),
+            "choice": ("no", "yes"),
+            "paste": ("no", "yes"),
         },
     },
     "no-request-for-what-is-there": {

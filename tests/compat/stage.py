@@ -46,7 +46,7 @@ SHARED_NAMES: Final = frozenset(
 """Exceptions that a program written for azure-identity may name in an ``except`` clause."""
 LOGGERS: Final = {"azure.identity": "azure.identity._internal", "doorcode": "doorcode"}
 """Library -> the logger under which its credentials speak; azure-identity's chains have another one."""
-_VOLATILE: Final = ("code", "device_code", "refresh_token")
+_VOLATILE: Final = ("code", "code_verifier", "device_code", "redirect_uri", "refresh_token")
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PROMISED: Final = re.compile(r"[A-Z]+ \w+\.(get_token|get_token_info|authenticate) (succeeded|failed)")
 _TIMES: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?")

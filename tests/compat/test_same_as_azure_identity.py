@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from compat import scripts_cache, scripts_logs, scripts_options, scripts_person, scripts_seams, scripts_tokens
+from compat import (
+    scripts_browser,
+    scripts_cache,
+    scripts_logs,
+    scripts_options,
+    scripts_person,
+    scripts_seams,
+    scripts_tokens,
+)
 from compat.compare import differences
 from compat.differences import ROWS
 from compat.page import PAGE, render, shown
@@ -16,7 +24,15 @@ from compat.run import run
 from compat.sightings import SIGHTINGS
 from doorcode.emulator import Emulator
 
-MODULES = (scripts_cache, scripts_logs, scripts_options, scripts_person, scripts_seams, scripts_tokens)
+MODULES = (
+    scripts_browser,
+    scripts_cache,
+    scripts_logs,
+    scripts_options,
+    scripts_person,
+    scripts_seams,
+    scripts_tokens,
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
