@@ -6,16 +6,19 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from doorcode._bridge import exception_for
 from doorcode._core import device
+from doorcode._core.checks import check_scopes, check_tenant
+from doorcode._core.claims import merge_claims
 from doorcode._core.device import Deadline
 from doorcode._core.failures import cancelled
-from doorcode._core.replies import DeviceCode
-from doorcode._core.secret import Secret
+from doorcode._core.replies import DeviceCode, device_code
 from doorcode._core.steps import Failure, Poll, Reply, Sleep, TokenRequest, Tokens
+from doorcode._core.wire import instant, word
 from doorcode._record import AuthenticationRecord
 from doorcode._session import Session
 from doorcode._turn import Turn
@@ -188,7 +191,7 @@ def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode,
             message = f"This sign-in has version {fields['version']!r}; this package reads version {VERSION}."
             raise ValueError(message)
         return _read(fields, session)
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, RecursionError, json.JSONDecodeError):
         message = "This is no pending sign-in. Pass what serialize() returned."
         raise ValueError(message) from None
 
@@ -198,17 +201,14 @@ def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, De
         if fields[name] != own:
             message = f"This sign-in has {name} {fields[name]!r}, but the credential has {own!r}."
             raise ValueError(message)
-    request = TokenRequest(tuple(fields["scopes"]), fields["tenant_id"], fields["claims"], bool(fields["enable_cae"]))
-    code = DeviceCode(
-        device_code=Secret(fields["device_code"]),
-        user_code=fields["user_code"],
-        verification_uri=fields["verification_uri"],
-        verification_uri_complete=None,
-        message=fields["message"],
-        interval=float(fields["interval"]),
-        expires_in=float(fields["expires_in"]),
-        expires_on=float(fields["expires_on"]),
-        correlation_id=fields["correlation_id"],
-    )
-    age = code.expires_in - (code.expires_on - time.time())
+    scopes = check_scopes(tuple(fields["scopes"]), "resume")
+    request = TokenRequest(scopes, check_tenant(fields["tenant_id"]), fields["claims"], fields["enable_cae"] is True)
+    merge_claims(request.claims, request.enable_cae)
+    now = time.time()
+    # As careful as with the authority's own reply: the text was somewhere else meanwhile.
+    code = device_code(fields, now)
+    if not isinstance(code, DeviceCode) or instant(fields["expires_on"]) is None:
+        raise TypeError
+    code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=word(fields["correlation_id"]) or "")
+    age = code.expires_in - (code.expires_on - now)
     return request, code, device.until_lapse(code, time.monotonic() - age)

@@ -86,6 +86,7 @@ def test_another_process_can_finish_it(make: Any, quiet: Any, authority: Emulato
 BROKEN = {
     "not JSON": ("{", "no pending sign-in"),
     "a list": ("[]", "no pending sign-in"),
+    "nested without end": ("[" * 100_000, "no pending sign-in"),
     "another version": ('{"version": "9"}', "version '9'"),
     "a key missing": ('{"version": "1.0"}', "no pending sign-in"),
 }
@@ -96,6 +97,33 @@ def test_what_is_no_sign_in_is_refused(quiet: Any, text: str, words: str) -> Non
     """The error says what was wrong."""
     with pytest.raises(ValueError, match=words):
         quiet.resume(text)
+
+
+ODD: dict[str, Any] = {
+    "device_code": 5,
+    "user_code": "\x1b[31m",
+    "verification_uri": "http://login.example",
+    "expires_in": -1,
+    "expires_on": -1e300,
+    "scopes": ["a b"],
+    "claims": "[]",
+    "tenant_id": None,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), ODD.items(), ids=ODD)
+def test_a_text_that_was_changed_is_refused(quiet: Any, authority: Emulator, name: str, value: Any) -> None:
+    """It is read as carefully as the authority's own reply, before anything is sent."""
+    text = json.dumps({**json.loads(quiet.begin(scopes=[SCOPE]).serialize()), name: value})
+    with pytest.raises(ValueError, match=r"no pending sign-in|cannot be a scope|claims must be"):
+        quiet.resume(text)
+    assert authority.count("token") == 0
+
+
+def test_a_sign_in_is_never_resumed_at_a_faster_pace(quiet: Any) -> None:
+    """An interval of nothing would ask the authority without a pause."""
+    text = json.dumps({**json.loads(quiet.begin(scopes=[SCOPE]).serialize()), "interval": 0})
+    assert quiet.resume(text).interval == 1
 
 
 @pytest.mark.parametrize(("name", "value"), [("client_id", "another"), ("authority", "login.example")])
