@@ -131,6 +131,7 @@ def test_a_plain_file_that_is_damaged_stays_the_place(directory: Path) -> None:
     assert not store.encrypted
     with pytest.raises(StoreUnreadable, match="it was set aside"):
         store.load()
+    assert not linux(allow_unencrypted_storage=True).store.encrypted
 
 
 @pytest.mark.usefixtures("kernel")

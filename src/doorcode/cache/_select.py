@@ -1,7 +1,7 @@
 """Which store a program gets, and why not the others: the only test of the system in this package."""
 
 # Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH100, PTH110, PTH111, PTH117, PTH118, PTH119
+# ruff: noqa: PTH100, PTH110, PTH111, PTH117, PTH118, PTH119, PTH208
 
 from __future__ import annotations
 
@@ -206,7 +206,16 @@ class _Chooser:
             # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
             with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
                 raw = _disk.read(self.base)
-        return raw is not None and raw.data is not None and raw.data != b"" and not looks_sealed(raw.data)
+        if raw is None or not raw.data:
+            return self._was_set_aside()
+        return not looks_sealed(raw.data)
+
+    def _was_set_aside(self) -> bool:
+        """Tell whether a plain cache was damaged, and nothing has been written in its place yet."""
+        directory, name = os.path.split(self.base)
+        with contextlib.suppress(OSError):
+            return any(other.startswith(f"{name}.damaged-") for other in os.listdir(directory))
+        return False
 
     def _refuse_path(self) -> None:
         if self.options.path is not None:
