@@ -457,7 +457,10 @@ ROWS: Final = (
     Row(
         "options-are-checked",
         OPTIONS,
-        theirs=("A wrong `timeout`, `prompt_callback`, `authority`, record or cache option fails late, or never"),
+        theirs=(
+            "A wrong `timeout`, `prompt_callback`, `authority`, `transport`, record or cache option fails late, or "
+            'never, and a switch takes anything: `"false"` turns it on'
+        ),
         ours="`TypeError` or `ValueError` in the constructor",
         why="The earliest moment is the clearest",
         reference="case P18; issue 5: Bad input",

@@ -96,6 +96,12 @@ def options_none(stage: Stage) -> None:
     stage.step("empty", credential.get_token_info, STORAGE, options={})
 
 
+class Asynchronous:
+    """A transport of azure-core's asyncio clients, as far as a constructor can tell."""
+
+    async def send(self, request: object, **options: object) -> None: ...
+
+
 @script
 def wrong_options(stage: Stage) -> None:
     """Options that cannot be right, one at a time."""
@@ -112,6 +118,8 @@ def wrong_options(stage: Stage) -> None:
         "authority_query": {"authority": "https://login.example?x=1"},
         "record_text": {"authentication_record": '{"version": "1.0"}'},
         "persistence_text": {"cache_persistence_options": "msal.cache"},
+        "switch_text": {"disable_automatic_authentication": "false"},
+        "transport_asynchronous": {"transport": Asynchronous()},
     }
     for name, options in wrong.items():
         stage.step(name, stage.credential, **options)

@@ -400,9 +400,11 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "callback_number": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),
             "persistence_text": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),
             "record_text.raised": ("AttributeError", "TypeError"),
+            "switch_text": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),
             "timeout_nan": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
             "timeout_negative": ("succeeds, prompts: 0, requests: 0", "ValueError, prompts: 0, requests: 0"),
             "timeout_text": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),
+            "transport_asynchronous": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),
         },
     },
     "cache-name": {
