@@ -294,6 +294,33 @@ def test_a_store_that_keeps_the_account_is_an_error_of_signing_out(
     assert process(disable_automatic_authentication=True).get_token(SCOPE).token
 
 
+def test_a_wrong_key_is_an_error_before_anybody_is_asked(
+    make: Any, options: Callable[[], TokenCachePersistenceOptions], tmp_path: Path, authority: Emulator
+) -> None:
+    """The sign-in under the right key stays as it is; prompting at every start would hide the mistake."""
+    make(cache_persistence_options=options()).get_token(SCOPE)
+    wrong = TokenCachePersistenceOptions(path=tmp_path / "cache", encryption_key=b"w" * 32)
+    authority.reset_counters()
+    for _ in range(2):
+        with pytest.raises(errors.CacheUnavailableError, match="another encryption_key"):
+            make(cache_persistence_options=wrong).get_token(SCOPE)
+    assert make(cache_persistence_options=options()).get_token(SCOPE).token
+    assert authority.requests == []
+    assert len(make.approver.prompts) == 1
+
+
+def test_a_damaged_cache_under_ones_own_key_is_set_aside(
+    make: Any, options: Callable[[], TokenCachePersistenceOptions], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Damage is no wrong key: it is kept beside the file, told once, and the person signs in."""
+    make(cache_persistence_options=options()).get_token(SCOPE)
+    file = tmp_path / "cache.nocae"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert make(cache_persistence_options=options()).get_token(SCOPE).token
+    assert len(make.approver.prompts) == 2
+    assert len([record for record in caplog.records if "damaged" in record.getMessage()]) == 1
+
+
 ODD: dict[str, dict[str, Any]] = {
     "Account": {"odd": {"home_account_id": "x.y", "environment": "e", "username": None}},
     "RefreshToken": {"odd": {"client_id": "other", "target": None}},

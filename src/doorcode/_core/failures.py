@@ -52,7 +52,7 @@ def required(error: ServiceError | None = None, candidates: tuple[Account, ...] 
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
     if len(candidates) > 1:
         names = ", ".join(account.username or account.home_account_id for account in candidates)
-        words += f" Several accounts are signed in ({names}): choose one with authentication_record."
+        words += f" Several accounts are signed in ({names}): choose one with username or authentication_record."
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error))
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates)
