@@ -12,9 +12,9 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from typing_extensions import Self
 
 from doorcode._base import INFO, BaseCredential, is_logged
+from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import cancelled
 from doorcode._core.lookup import StoredToken
-from doorcode._core.replies import DeviceCode
 from doorcode._core.steps import (
     AskPerson,
     Ended,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doorcode._config import DEVELOPER_CLIENT_ID
-from doorcode._core import device
 from doorcode._core.checks import check_count, check_timeout
-from doorcode._core.replies import DeviceCode
 from doorcode._credential import InteractiveCredential
-from doorcode._pending import read_pending
 from doorcode._prompt import check_plain_callback, present, prompting, say
 from doorcode._turn import TokenResult, Turn
-from doorcode._two_step import PendingSignIn
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from doorcode._core.device_reply import DeviceCode
+    from doorcode._two_step import PendingSignIn
 
 
 class DeviceCodeCredential(InteractiveCredential):
@@ -79,6 +80,9 @@ class DeviceCodeCredential(InteractiveCredential):
             CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
             ClientAuthenticationError: the authority gave no code.
         """
+        from doorcode._core import device
+        from doorcode._two_step import PendingSignIn
+
         request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, True, {})  # noqa: FBT003 - force_prompt
         now = time.monotonic()
         flow = device.begin(request, sent=now, started=now, timeout=self._timeout)
@@ -94,9 +98,14 @@ class DeviceCodeCredential(InteractiveCredential):
         Raises:
             ValueError: it is no sign-in, or one of another application or authority.
         """
+        from doorcode._pending import read_pending
+        from doorcode._two_step import PendingSignIn
+
         return PendingSignIn(self._session, *read_pending(text, self._session))
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        from doorcode._core import device  # loaded by the first sign-in: a stored token does without
+
         request = self._session.person_request(scopes, kwargs)
         flow = device.sign_in(request, started=time.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
         return TokenResult(self._drive(flow, Turn(self._session), request, self._show))

@@ -21,7 +21,9 @@ from urllib.parse import urlsplit
 from azure.core.rest import HttpRequest
 
 from doorcode import errors
-from doorcode._core.replies import Endpoint, Fault, RawReply, ServiceError, read
+from doorcode._core.faults import Endpoint, Fault, RawReply
+from doorcode._core.replies import read
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
 from doorcode._job import stop_if_abandoned

@@ -18,11 +18,14 @@ from doorcode._config import Config
 from doorcode._core import lookup
 from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.claims import merge_claims
+from doorcode._core.device_reply import DeviceCode
+from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.identity import identify
 from doorcode._core.lookup import State, StoredToken
-from doorcode._core.replies import DeviceCode, Endpoint, Fault, FaultKind, ServiceError, device_code
+from doorcode._core.replies import device_code
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._core.token_reply import token_reply
 from doorcode._http import NO_HEADERS, HttpClient, NoSuccess

@@ -15,8 +15,9 @@ from doorcode._core import device
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.device import Deadline
+from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import cancelled
-from doorcode._core.replies import DeviceCode, device_code
+from doorcode._core.replies import device_code
 from doorcode._core.steps import Failure, Poll, Reply, Sleep, TokenRequest, Tokens
 from doorcode._core.wire import instant, word
 from doorcode._record import AuthenticationRecord

@@ -11,8 +11,8 @@ from typing import Final, TextIO, TypeAlias
 
 from doorcode._bridge import exception_for
 from doorcode._core.checks import check_callback
+from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import prompt_failed
-from doorcode._core.replies import DeviceCode
 
 PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
 

@@ -21,21 +21,20 @@ from doorcode._core.clouds import default_scope
 from doorcode._core.failures import no_account, other_account
 from doorcode._core.identity import Identity
 from doorcode._core.lookup import State, StoredToken
-from doorcode._core.replies import ServiceError
 from doorcode._core.scopes import check_one_resource
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import Failure, TokenRequest, Tokens, Who
 from doorcode._core.tenants import resolve_tenant, tenant_refused
 from doorcode._memory import Entry, Key
 from doorcode._record import AuthenticationRecord
 from doorcode._sign_in import Flights
 from doorcode.cache._content import Content
-from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
+from doorcode.cache._errors import StoreKeyError
 from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, TokenCache, remove_from
 
 if TYPE_CHECKING:
     from doorcode._drive import Wait
     from doorcode._msal import Application
-    from doorcode.cache._protocol import TokenStore
 
 _LOGGER: Final = logging.getLogger("doorcode")
 
@@ -180,24 +179,14 @@ class Session:
         content = Content()
         try:
             choice = choose(self.config.persistence, cae=cae, is_whole=content.is_whole)
+            cache = StoredCache(choice.store, choice.also, self.warn, content, self._trouble)
             if self.config.persistence.has_key:
-                self._check_key(choice.store)
+                cache.check_key()
         except (ValueError, StoreKeyError) as error:
             raise errors.CacheUnavailableError(str(error)) from error
         if choice.caution is not None and not cae:
             self.warn(choice.caution)
-        return StoredCache(choice.store, choice.also, self.warn, content, self._trouble)
-
-    def _check_key(self, store: TokenStore) -> None:
-        """Fail where the program's own key does not open what is stored: it would ask the person at every start."""
-        try:
-            store.load()
-        except StoreKeyError:
-            raise
-        except StoreUnreadable as error:
-            self.warn(str(error))
-        except StoreError:
-            return  # told when the cache is used
+        return cache
 
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from azure.core import exceptions as azure
 
 from doorcode._certificate import issuer_of
-from doorcode._core.replies import Endpoint, Fault, FaultKind
+from doorcode._core.faults import Endpoint, Fault, FaultKind
 
 _STRICT = (
     "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._bridge import exception_for
 from doorcode._core.failures import refused, waits_for_itself
-from doorcode._core.replies import Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.secret import SecretDict
-from doorcode._core.service_errors import service_error
+from doorcode._core.service_errors import ServiceError, service_error
 from doorcode._core.steps import (
     Begin,
     DropLease,

@@ -13,7 +13,7 @@ from doorcode._record import AuthenticationRecord
 
 if TYPE_CHECKING:
     from doorcode._core.device import Deadline
-    from doorcode._core.replies import DeviceCode
+    from doorcode._core.device_reply import DeviceCode
     from doorcode._core.steps import TokenRequest
     from doorcode._session import Session
 

@@ -29,7 +29,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from doorcode._core.advice import explain as explain_error
 
 if TYPE_CHECKING:
-    from doorcode._core.replies import ServiceError
+    from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure
     from doorcode._record import AuthenticationRecord
     from doorcode._response import ErrorResponse

@@ -45,9 +45,7 @@ def test_of_several_accounts_nobody_guesses(process: Callable[..., Any], make: A
         make.person = person
         process(username=person).get_token(SCOPE)
     authority.reset_counters()
-    with pytest.raises(
-        AuthenticationRequiredError, match="Several accounts are signed in"
-    ) as caught:
+    with pytest.raises(AuthenticationRequiredError, match="Several accounts are signed in") as caught:
         process(disable_automatic_authentication=True).get_token(SCOPE)
     assert {account.username for account in caught.value.accounts} == {ADA, GRACE}
     assert authority.requests == []

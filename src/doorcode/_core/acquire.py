@@ -7,10 +7,11 @@ from typing import Final
 
 from doorcode._core import lookup
 from doorcode._core.failures import refused, required, timed_out, unreachable
+from doorcode._core.faults import Fault
 from doorcode._core.lookup import Ambiguous, StoredToken
-from doorcode._core.replies import Fault, ServiceError
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import (
     AskPerson,
     DropLease,
@@ -72,6 +73,8 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class _Refreshable:
+    """An account whose refresh token may be redeemed, with the token that is valid meanwhile."""
+
     home_account_id: str
     refresh_token: Secret
     valid: StoredToken | None

@@ -17,9 +17,9 @@ from doorcode._core.browser_steps import (
     SignInPage,
 )
 from doorcode._core.failures import refused, timed_out, unreachable, without_answer
-from doorcode._core.replies import Fault, ServiceError
+from doorcode._core.faults import Fault
 from doorcode._core.secret import Secret
-from doorcode._core.service_errors import service_error
+from doorcode._core.service_errors import ServiceError, service_error
 from doorcode._core.steps import Failure, Flow, Reply, Sleep, TokenRequest, Tokens, ask
 
 LONGEST_BEGINNING: Final = 60.0

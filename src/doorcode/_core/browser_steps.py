@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from doorcode._core.replies import Fault, ServiceError
+from doorcode._core.faults import Fault
 from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import Exchange, Failure, Reply, Step, TokenRequest
 from doorcode._core.values import dataclass
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import code_lapsed, refused, timed_out, unreachable
-from doorcode._core.replies import DeviceCode, Fault, FaultKind, ServiceError
+from doorcode._core.faults import Fault, FaultKind
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import Begin, Failure, Flow, Poll, Reason, Reply, Show, Sleep, TokenRequest, Tokens, ask
 from doorcode._core.values import dataclass
 

@@ -12,10 +12,12 @@ from dataclasses import field
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from doorcode._core.device_reply import DeviceCode
+from doorcode._core.faults import Fault
 from doorcode._core.identity import Identity
 from doorcode._core.lookup import Account, State, StoredToken
-from doorcode._core.replies import DeviceCode, Fault, ServiceError
 from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
 
 A = TypeVar("A")

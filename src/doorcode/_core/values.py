@@ -34,6 +34,7 @@ def _value(*, frozen: bool, slots: bool) -> Callable[[type[T]], type[T]]:
 
 
 def _made(cls: type[T]) -> type[T]:
+    assert cls.__doc__, "without one, dataclasses makes it out of the signature, which costs more than all else here"
     made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     own = vars(made)
     for name, function in _SHARED.items():

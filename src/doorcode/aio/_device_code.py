@@ -9,7 +9,7 @@ from typing import Any
 from doorcode._config import DEVELOPER_CLIENT_ID
 from doorcode._core import device
 from doorcode._core.checks import check_callback, check_count, check_timeout
-from doorcode._core.replies import DeviceCode
+from doorcode._core.device_reply import DeviceCode
 from doorcode._pending import read_pending
 from doorcode._prompt import say
 from doorcode._turn import TokenResult, Turn

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias
 
-from doorcode._core.replies import DeviceCode
+from doorcode._core.device_reply import DeviceCode
 from doorcode._prompt import PromptCallback, present, prompting
 from doorcode.aio._drive import off_loop
 

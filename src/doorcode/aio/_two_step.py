@@ -14,7 +14,7 @@ from doorcode.aio._drive import Alarm, alarm, call, off_loop
 
 if TYPE_CHECKING:
     from doorcode._core.device import Deadline
-    from doorcode._core.replies import DeviceCode
+    from doorcode._core.device_reply import DeviceCode
     from doorcode._core.steps import TokenRequest
     from doorcode._session import Session
 

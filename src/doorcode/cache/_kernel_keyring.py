@@ -25,6 +25,8 @@ _STORED_BYTES: Final = _jwe.KEY_BYTES + 1  # Go stores a NUL after the key
 
 @dataclass(frozen=True, slots=True)
 class _Key:
+    """A key as the kernel has it."""
+
     serial: int
     secret: bytes = field(repr=False)
 

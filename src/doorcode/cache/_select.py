@@ -103,6 +103,8 @@ def choose(
 
 @dataclass(frozen=True, slots=True)
 class _Chooser:
+    """Try the kinds of store for one cache."""
+
     options: TokenCachePersistenceOptions
     base: str
     is_whole: Callable[[bytes], bool]

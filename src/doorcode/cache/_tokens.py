@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 from doorcode._core.cache_changes import fill_in
 from doorcode._core.lookup import State
 from doorcode.cache._content import Content, serialize
-from doorcode.cache._errors import StoreError, StoreUnreadable
+from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
 from doorcode.cache._protocol import Conflict, Lease, ReadOnlyStore, Stamp, TokenStore, UpdatingStore
 
 Change: TypeAlias = Callable[[State], State]
@@ -195,6 +195,15 @@ class StoredCache:
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
 
+    def check_key(self) -> None:
+        """Read what is stored, for a program that brings its own key.
+
+        Raises:
+            StoreKeyError: the key does not open it; without this, a person would be asked at every start.
+        """
+        with self._lock:
+            self._reload(self._own, StoreKeyError)
+
     def state(self) -> State:
         """Return what is stored, read anew when its stamp has changed, with what could not be stored."""
         with self._lock:
@@ -257,9 +266,11 @@ class StoredCache:
             state = fill_in(state, neighbour.state)
         return state
 
-    def _reload(self, reading: _Reading) -> None:
+    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
         try:
             reading.reload()
+        except raised:
+            raise
         except StoreUnreadable as error:
             self._warn(str(error))
         except StoreError as error:
