@@ -21,8 +21,8 @@ import pytest
 from cache.harness import PROGRAMS, require
 from doorcode.cache import Conflict, StoreError, StoreUnavailable, StoreUnreadable, TokenStore
 from doorcode.cache import TokenCachePersistenceOptions as Options
-from doorcode.cache._bus import connect
-from doorcode.cache._secret_service import LIMIT, SecretServiceVault, bus_address
+from doorcode.cache._bus import bus_address, connect
+from doorcode.cache._secret_service import LIMIT, SecretServiceVault
 from doorcode.cache._select import choose
 from doorcode.cache._signalled import SignalledStore
 from doorcode.testing._store_contract import OpenStore, StoreContract

@@ -1,17 +1,21 @@
 """A connection to the session's D-Bus that cannot hang and cannot make a window appear."""
 
+# Text for paths, as in the system calls below it all.
+# ruff: noqa: PTH110, PTH118
+
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode.cache._errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "bus_address", "connect"]
 
 
 CALLS_OF_THE_LIMIT: Final = 5
@@ -24,6 +28,16 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close the socket."""
         ...
+
+
+def bus_address(environ: Mapping[str, str]) -> str | None:
+    """Return the address of the session's bus: as told, or where systemd has it; None when there is no session."""
+    told = environ.get("DBUS_SESSION_BUS_ADDRESS")
+    if told:
+        return told
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    socket = os.path.join(runtime, "bus") if runtime else ""
+    return f"unix:path={socket}" if socket and os.path.exists(socket) else None
 
 
 def connect(address: str, limit: float, clock: Callable[[], float] = time.monotonic) -> Connection:

@@ -1,8 +1,5 @@
 """The Secret Service of a Linux desktop, over D-Bus: the very item that azure-identity's libsecret store uses."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH110, PTH118
-
 from __future__ import annotations
 
 import contextlib
@@ -14,9 +11,9 @@ from doorcode.cache._bus import Connection, connect
 from doorcode.cache._errors import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable
 
-__all__ = ["SecretServiceVault", "bus_address"]
+__all__ = ["SecretServiceVault"]
 
 CLIENT: Final = "Microsoft.Developer.IdentityService"
 LABEL: Final = "MSALCache"
@@ -38,16 +35,6 @@ class Item(Protocol):
     def delete(self) -> None:
         """Remove the item."""
         ...
-
-
-def bus_address(environ: Mapping[str, str]) -> str | None:
-    """Return the address of the session's bus: as told, or where systemd has it; None when there is no session."""
-    told = environ.get("DBUS_SESSION_BUS_ADDRESS")
-    if told:
-        return told
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    socket = os.path.join(runtime, "bus") if runtime else ""
-    return f"unix:path={socket}" if socket and os.path.exists(socket) else None
 
 
 class SecretServiceVault:

@@ -159,11 +159,12 @@ class _Chooser:
     def secret_service(self) -> TokenStore:
         """Return the item of the desktop's keyring."""
         self._refuse_path()
-        from doorcode.cache._secret_service import SecretServiceVault, bus_address
+        from doorcode.cache._bus import bus_address
 
         address = bus_address(self.environ)
         if address is None:
             raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
+        from doorcode.cache._secret_service import SecretServiceVault
         from doorcode.cache._signalled import SignalledStore
 
         vault = SecretServiceVault(address, self.cache)
