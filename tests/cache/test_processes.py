@@ -29,16 +29,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "dir" / "cache"
 
 
-@pytest.mark.parametrize(("processes", "entries"), [(8, ENTRIES), (32, 3)])
+@pytest.mark.parametrize("processes", [8, 32])
 def test_no_entry_is_lost_and_no_writer_starves(
-    start: Start, path: Path, processes: int, entries: int, record_property: Callable[[str, object], None]
+    start: Start, path: Path, processes: int, record_property: Callable[[str, object], None]
 ) -> None:
     """Processes that write one cache at once keep every entry of every other, and nobody's write waits for ever.
 
     Told in writes of others that went first, because seconds are the machine's: on two idle cores no write of 32
-    processes takes half a second.
+    processes takes half a second, or lets more than about one of each other go first; on busy ones, nearly three.
     """
-    writers = [start("write", path, f"writer{number}", entries, traced=False) for number in range(processes)]
+    writers = [start("write", path, f"writer{number}", ENTRIES, traced=False) for number in range(processes)]
     for writer in writers:
         assert writer.hear() == "ready"
     for writer in writers:
@@ -47,10 +47,11 @@ def test_no_entry_is_lost_and_no_writer_starves(
         assert writer.hear() == "written"
     reports = [writer.hear().split() for writer in writers]
     kept = json.loads(FileStore(str(path)).load().data or b"")
-    assert set(kept) == {f"writer{number}-{entry}" for number in range(processes) for entry in range(entries)}
+    assert set(kept) == {f"writer{number}-{entry}" for number in range(processes) for entry in range(ENTRIES)}
     assert names(path.parent) == ["cache"]
     record_property("slowest write in seconds", max(float(seconds) for seconds, _ in reports))
-    assert max(int(overtaken) for _, overtaken in reports) < 2 * processes
+    all_of_the_others = (processes - 1) * ENTRIES
+    assert max(int(overtaken) for _, overtaken in reports) < all_of_the_others / 2
 
 
 def test_no_entry_is_lost_by_comparing_and_setting(start: Start, path: Path) -> None:
