@@ -6,12 +6,8 @@ the sync credential, whatever is inside.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
@@ -22,7 +18,7 @@ import doorcode._msal  # its import takes a moment, which no test's timeout is t
 import doorcode.aio
 from doorcode._core.device import Pace
 from doorcode.emulator import Emulator, PromptApprover
-from support.signing import PATIENCE
+from support.on_a_loop import LoopThread, OnALoop
 
 LEAVE_OUT: Any = object()
 """An option that ``make`` is not to give, although it does by default."""
@@ -106,34 +102,6 @@ class SyncMaker:
         return credential
 
 
-class OnALoop:
-    """An asyncio credential with the sync one's methods: each call is a task on a loop in a thread."""
-
-    def __init__(self, credential: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self.credential = credential
-        self._loop = loop
-        self._running: set[Future[Any]] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self.credential, name)
-        if not inspect.iscoroutinefunction(attribute):
-            return attribute
-        return lambda *args, **options: self._done(attribute(*args, **options))
-
-    def cancel(self) -> None:
-        """Cancel the tasks that run."""
-        for future in list(self._running):
-            future.cancel()
-
-    def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._running.add(future)
-        try:
-            return future.result(PATIENCE)
-        finally:
-            self._running.discard(future)
-
-
 class AioMaker(SyncMaker):
     """Make credentials that are driven with asyncio."""
 
@@ -142,9 +110,7 @@ class AioMaker(SyncMaker):
 
     def __init__(self, authority: Emulator) -> None:
         super().__init__(authority)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._thread = LoopThread()
 
     def asking(self, request_token: Callable[..., dict[str, Any]]) -> Any:
         """Return a program's own class, whose ``_request_token`` does this, as a coroutine function."""
@@ -157,12 +123,10 @@ class AioMaker(SyncMaker):
     def close(self) -> None:
         """Close whatever was made, and the loop."""
         super().close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
-        self._loop.close()
+        self._thread.close()
 
     def _wrapped(self, credential: Any) -> Any:
-        return OnALoop(credential, self._loop)
+        return OnALoop(credential, self._thread.loop)
 
 
 MAKERS: dict[str, Callable[[Emulator], SyncMaker]] = {"sync": SyncMaker, "aio": AioMaker}
