@@ -32,4 +32,5 @@ _HOME: Final = {
     "get_bearer_token_provider": "doorcode.aio._bearer",
 }
 
-__getattr__, __dir__ = on_first_use(globals(), _HOME)
+if not TYPE_CHECKING:  # checkers would take any name for one that is here
+    __getattr__, __dir__ = on_first_use(globals(), _HOME)

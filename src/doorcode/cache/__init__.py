@@ -69,4 +69,5 @@ _HOME = {
     "status": "doorcode.cache._status",
 }
 
-__getattr__, __dir__ = on_first_use(globals(), _HOME)
+if not TYPE_CHECKING:  # checkers would take any name for one that is here
+    __getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -26,4 +26,5 @@ _HOME: Final = {
     "stderr": "doorcode.prompts._stderr",
 }
 
-__getattr__, __dir__ = on_first_use(globals(), _HOME)
+if not TYPE_CHECKING:  # checkers would take any name for one that is here
+    __getattr__, __dir__ = on_first_use(globals(), _HOME)
