@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doorcode._core.advice import MORE_TIME, NEW_CODE, advice, remedy
 from doorcode._core.faults import Fault
 from doorcode._core.lookup import Account
 from doorcode._core.service_errors import ServiceError
@@ -27,27 +28,23 @@ def refused(error: ServiceError, lead: str = "Authentication failed", *, trouble
     """
     reason, words = ENDS.get(error.error, (Reason.REFUSED, lead))
     said = _with_trouble(f"{words}: {error.description or error.error}", trouble)
-    return Failure(reason, _sentences(said, _advice(error)), error=error, fault=trouble)
+    return Failure(reason, _sentences(said, advice(error)), error=error, fault=trouble)
 
 
 def unreachable(fault: Fault, lead: str = "Authentication failed") -> Failure:
     """Return the end for a request that got no usable reply."""
-    return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", _remedy(fault)), fault=fault)
+    return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
 
 def timed_out(seconds: float, fault: Fault | None) -> Failure:
     """Return the end for a ``timeout`` of so many seconds that ran out."""
     words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
-    from doorcode._core.advice import MORE_TIME
-
     return Failure(Reason.TIMED_OUT, _lapsed(words, MORE_TIME, fault), fault=fault)
 
 
 def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
     """Return the end for a device code whose so many seconds of validity ran out."""
     words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
-    from doorcode._core.advice import NEW_CODE
-
     return Failure(Reason.EXPIRED, _lapsed(words, NEW_CODE, fault), fault=fault)
 
 
@@ -58,7 +55,7 @@ def required(error: ServiceError | None = None, candidates: tuple[Account, ...] 
         names = ", ".join(account.username or account.home_account_id for account in candidates)
         words += f" Several accounts are signed in ({names}): choose one with username or authentication_record."
     if error is not None:
-        words = _sentences(f"{words} The authority said: {error.description or error.error}", _advice(error))
+        words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error))
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates)
 
 
@@ -110,22 +107,9 @@ def cancelled() -> Failure:
     return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
 
 
-# The table of advice is loaded by the first failure: a program that only gets tokens does without.
-def _advice(error: ServiceError) -> str | None:
-    from doorcode._core.advice import advice
-
-    return advice(error)
-
-
-def _remedy(fault: Fault) -> str:
-    from doorcode._core.advice import remedy
-
-    return remedy(fault)
-
-
 def _lapsed(words: str, step: str, fault: Fault | None) -> str:
     """Return the words for time that ran out; what kept failing until then matters more than the time."""
-    return _sentences(_with_trouble(words, fault), step if fault is None else _remedy(fault))
+    return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))
 
 
 def _with_trouble(words: str, fault: Fault | None) -> str:
