@@ -23,7 +23,6 @@ from doorcode.errors import AuthenticationFailedError, AuthenticationRequiredErr
 
 _LOGGER: Final = logging.getLogger(__name__)
 INFO: Final = logging.INFO
-_NOTHING: Final[Mapping[str, Any]] = {}
 _ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
 """The options of ``get_token_info`` that a token in memory can answer."""
 
@@ -89,18 +88,20 @@ class BaseCredential:
 
     def _fresh_info(self, scopes: tuple[str, ...], options: Mapping[str, Any] | None) -> AccessTokenInfo | None:
         """Return what ``get_token_info`` can answer from memory; None where the flow has to look."""
-        asked = options or _NOTHING
-        if asked.get("claims") or not asked.keys() <= _ANSWERED:
-            return None
+        tenant_id, enable_cae = None, False
+        if options:
+            if options.get("claims") or not options.keys() <= _ANSWERED:
+                return None
+            tenant_id, enable_cae = options.get("tenant_id"), options.get("enable_cae", False)
         try:
-            entry = self._memory.get((scopes, asked.get("tenant_id"), asked.get("enable_cae", False)))
+            entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:
             return None  # as in get_token
         if entry is None or not entry.cached_at <= time.time() < entry.fresh_until:
             return None
         if is_logged(INFO):
             self._succeeded("get_token_info")
-        return entry.info()
+        return entry.info
 
     def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
         return acquire.acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)

@@ -31,7 +31,7 @@ from doorcode._core.steps import (
     Tokens,
 )
 from doorcode._drive import Cancelled, Wait, run
-from doorcode._memory import SafeAccessToken, token_info
+from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 from doorcode._turn import Turn
 
@@ -113,7 +113,7 @@ class InteractiveCredential(BaseCredential, ABC):
         if fresh is not None:
             return fresh
         request = self._request_of("get_token_info", scopes, options or {})
-        return token_info(self._logged("get_token_info", request, self._acquisition(request)))
+        return SafeAccessTokenInfo(self._logged("get_token_info", request, self._acquisition(request)))
 
     def authenticate(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
@@ -11,8 +11,6 @@ from doorcode._core.secret import SHOWN
 
 Key: TypeAlias = tuple[tuple[str, ...], "str | None", bool]
 """Scopes as asked, tenant as asked, and whether for a client that handles claims challenges."""
-
-_new: Final = object.__new__
 
 
 class SafeAccessToken(AccessToken):
@@ -29,13 +27,32 @@ class SafeAccessToken(AccessToken):
 
 
 class SafeAccessTokenInfo(AccessTokenInfo):
-    """azure-core's AccessTokenInfo whose ``repr`` does not show the token."""
+    """azure-core's AccessTokenInfo whose ``repr`` does not show the token.
+
+    All callers get the same one, so nothing in it can be set; ``copy.copy`` gives one of azure-core's own.
+    """
+
+    def __init__(self, stored: StoredToken) -> None:
+        made = AccessTokenInfo(
+            stored.secret.reveal(), stored.expires_on, token_type=stored.token_type, refresh_on=stored.refresh_on
+        )
+        vars(self).update(vars(made))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"{name} cannot be set: every caller has this AccessTokenInfo; use copy.copy() of it"
+        raise AttributeError(message)
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __repr__(self) -> str:
         return (
             f"AccessTokenInfo(token={SHOWN!r}, expires_on={self.expires_on}, "
             f"token_type={self.token_type!r}, refresh_on={self.refresh_on})"
         )
+
+    def __reduce__(self) -> tuple[type[AccessTokenInfo], tuple[str, int], dict[str, object]]:
+        return AccessTokenInfo, (self.token, self.expires_on), dict(vars(self))  # as SafeAccessToken
 
 
 class Entry:
@@ -44,32 +61,19 @@ class Entry:
     Attributes:
         stored: what the flows know of it.
         token: what get_token returns.
-        shown: what get_token_info returns copies of.
+        info: what get_token_info returns.
         cached_at: Unix seconds; a clock that shows less has been set back, and the token is not trusted.
         fresh_until: Unix seconds up to which nobody needs to look any further.
     """
 
-    __slots__ = ("cached_at", "fresh_until", "shown", "stored", "token")
+    __slots__ = ("cached_at", "fresh_until", "info", "stored", "token")
 
     def __init__(self, stored: StoredToken, fresh_until: float) -> None:
         self.stored = stored
         self.token = SafeAccessToken(stored.secret.reveal(), stored.expires_on)
-        self.shown = token_info(stored)
+        self.info = SafeAccessTokenInfo(stored)
         self.cached_at = stored.cached_at
         self.fresh_until = fresh_until
 
-    def info(self) -> AccessTokenInfo:
-        """Return what get_token_info returns: an object of the caller's own, copied from one that azure-core made."""
-        info = _new(SafeAccessTokenInfo)
-        info.__dict__ = self.shown.__dict__.copy()
-        return info
-
     def __repr__(self) -> str:
         return f"Entry({self.stored!r}, fresh_until={self.fresh_until})"
-
-
-def token_info(stored: StoredToken) -> AccessTokenInfo:
-    """Return a token in azure-core's shape, with ``token_type`` and ``refresh_on``."""
-    return SafeAccessTokenInfo(
-        stored.secret.reveal(), stored.expires_on, token_type=stored.token_type, refresh_on=stored.refresh_on
-    )

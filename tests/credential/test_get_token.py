@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
+import pickle
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +49,19 @@ def test_get_token_info(make: Any, authority: Emulator, refresh_in: int | None, 
     else:
         assert info.refresh_on == info.expires_on - HOUR + expected
         assert type(info.refresh_on) is int
+
+
+def test_nobody_changes_what_everybody_gets(make: Any, authority: Emulator) -> None:
+    """An AccessTokenInfo is shared and cannot be set; a copy, or a pickle, is azure-core's own and can."""
+    credential = make()
+    info = credential.get_token_info(SCOPE)
+    for change in (partial(setattr, info, "token", "x"), partial(delattr, info, "refresh_on")):
+        with pytest.raises(AttributeError, match=r"every caller has this AccessTokenInfo; use copy\.copy"):
+            change()
+    for twin in (copy.copy(info), pickle.loads(pickle.dumps(info))):  # noqa: S301 - our own
+        assert (type(twin), vars(twin)) == (AccessTokenInfo, vars(info))
+        twin.token = "x"
+    assert credential.get_token_info(SCOPE).token == credential.get_token(SCOPE).token
 
 
 def test_later_calls_ask_nobody(make: Any, authority: Emulator) -> None:

@@ -34,7 +34,7 @@ from doorcode._core.steps import (
     TokenRequest,
     Tokens,
 )
-from doorcode._memory import SafeAccessToken, token_info
+from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 from doorcode._turn import Turn
 from doorcode.aio._drive import call, landing, off_loop, run, sleep
@@ -110,7 +110,7 @@ class InteractiveCredential(BaseCredential, ABC):
         if fresh is not None:
             return fresh
         request = self._request_of("get_token_info", scopes, options or {})
-        return token_info(await self._logged("get_token_info", request, self._acquisition(request)))
+        return SafeAccessTokenInfo(await self._logged("get_token_info", request, self._acquisition(request)))
 
     async def authenticate(
         self,
