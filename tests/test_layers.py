@@ -30,7 +30,7 @@ ROWS = (
     ("_msal", "_paste", "_window"),
     ("_errand", "_session"),
     ("_either_way",),
-    ("_base", "_browser_turn", "_pending", "_turn"),
+    ("_base", "_browser_turn", "_pending", "_performer", "_turn"),
     ("_credential", "_two_step"),
     ("_bearer", "_browser", "_device_code", "_user", "aio"),
     ("__init__",),
@@ -44,7 +44,7 @@ ROWS = (
 PLANNED = {"_cli", "__main__"}
 
 # Neither of the two imports anything of the other: two shells around one core.
-BESIDE = (({"aio"}, {"_drive", "_credential", "_device_code", "_browser", "_two_step", "_user"}),)
+BESIDE = (({"aio"}, {"_drive", "_performer", "_credential", "_device_code", "_browser", "_two_step", "_user"}),)
 
 # The authority of the tests shares no code with what it is to find fault with.
 ALONE = {"emulator"}
@@ -57,6 +57,7 @@ PURE = {
     "__future__", "abc", "base64", "binascii", "collections", "collections.abc", "dataclasses", "datetime", "enum",
     "functools", "hashlib", "hmac", "itertools", "json", "math", "operator", "re", "string", "types", "typing",
     "typing_extensions", "unicodedata", "urllib.parse",
+    "inspect",  # whether a callback is a coroutine function
     "warnings",  # a name that azure-identity has deprecated says so
 }  # fmt: skip
 IMPURE = {"__import__", "breakpoint", "exec", "eval", "input", "open", "print"}

@@ -6,20 +6,20 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode._accounts import record_of
-from doorcode._bridge import exception_for
-from doorcode._config import DEVELOPER_CLIENT_ID, resolve
-from doorcode._core import acquire
-from doorcode._core.lookup import StoredToken
-from doorcode._core.steps import Failure, Flow, TokenRequest
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._record import AuthenticationRecord
-from doorcode._session import Session
-from doorcode.errors import AuthenticationFailedError, AuthenticationRequiredError
+
+# Importing a credential's class is to cost next to nothing, and a token that is stored little more: what only some
+# calls need is loaded by them.
+if TYPE_CHECKING:
+    from doorcode._core.lookup import StoredToken
+    from doorcode._core.steps import Failure, Flow, TokenRequest
+    from doorcode.errors import AuthenticationFailedError
 
 _LOGGER: Final = logging.getLogger(__name__)
 INFO: Final = logging.INFO
@@ -43,6 +43,9 @@ class BaseCredential:
         client_id: str = DEVELOPER_CLIENT_ID,
         **kwargs: Any,
     ) -> None:
+        from doorcode._config import resolve
+        from doorcode._session import Session
+
         config = resolve(
             type(self).__name__,
             client_id=client_id,
@@ -104,7 +107,9 @@ class BaseCredential:
         return entry.info
 
     def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
-        return acquire.acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)
+        from doorcode._core.acquire import acquire
+
+        return acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)
 
     def _authentication(
         self,
@@ -116,6 +121,8 @@ class BaseCredential:
         options: Mapping[str, object],
     ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
         """Return what ``authenticate`` asks for, and the flow that does it."""
+        from doorcode._core import acquire
+
         _check_list(scopes)
         try:
             wanted = tuple(scopes or self._session.default_scopes())
@@ -130,6 +137,10 @@ class BaseCredential:
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
         """Return the exception for a flow's end, with the accounts that one would have to choose from."""
+        from doorcode._accounts import record_of
+        from doorcode._bridge import exception_for
+        from doorcode.errors import AuthenticationRequiredError
+
         exception = exception_for(failure, request)
         if isinstance(exception, AuthenticationRequiredError):
             config = self._session.config

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from doorcode._browser_turn import BrowserTurn
-from doorcode._config import DEVELOPER_CLIENT_ID
 from doorcode._core import browser
 from doorcode._core.checks import check_login_hint, check_timeout
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._courier import Courier
 from doorcode._credential import InteractiveCredential
 from doorcode._errand import check_redirect, courier

@@ -9,14 +9,12 @@ from typing import Any, Final, cast
 
 from doorcode._core import checks
 from doorcode._core.authorities import Authority, combine, parse_authority
-from doorcode._core.clouds import AzureAuthorityHosts, aliases, different_clouds
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
 from doorcode._core.values import dataclass
 from doorcode._options import pipeline_options, warn
 from doorcode._record import AuthenticationRecord, as_record
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 
-DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-"""The Azure CLI's own application, which azure-identity uses too when a program names none."""
 _KNOWN: Final = (
     "additionally_allowed_tenants",
     "authentication_record",

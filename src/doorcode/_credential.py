@@ -6,34 +6,20 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 from typing_extensions import Self
 
 from doorcode._base import INFO, BaseCredential, is_logged
-from doorcode._core.device_reply import DeviceCode
-from doorcode._core.failures import cancelled
-from doorcode._core.lookup import StoredToken
-from doorcode._core.steps import (
-    AskPerson,
-    Ended,
-    Exchange,
-    Failure,
-    Flow,
-    Join,
-    Role,
-    Show,
-    Sleep,
-    Step,
-    Tell,
-    TokenRequest,
-    Tokens,
-)
-from doorcode._drive import Cancelled, Wait, run
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
-from doorcode._turn import Turn
+
+if TYPE_CHECKING:
+    from doorcode._core.device_reply import DeviceCode
+    from doorcode._core.lookup import StoredToken
+    from doorcode._core.steps import Failure, Flow, TokenRequest
+    from doorcode._turn import Turn
 
 R = TypeVar("R")
 
@@ -212,6 +198,8 @@ class InteractiveCredential(BaseCredential, ABC):
     def _logged(
         self, method: str, request: TokenRequest, flow: Flow[StoredToken | Failure], *, anybody: bool = False
     ) -> StoredToken:
+        from doorcode._turn import Turn
+
         try:
             token = self._drive(flow, Turn(self._session, anybody=anybody), request)
         except Exception as exception:
@@ -228,71 +216,10 @@ class InteractiveCredential(BaseCredential, ABC):
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
         """Perform a flow in this thread, and raise its failure."""
-        wait = Wait()
-        self._session.waits.add(wait)
-        try:
-            outcome = run(flow, _Performer(self, turn, show), wait)
-        except Cancelled:
-            outcome = cancelled()
-        finally:
-            self._session.waits.discard(wait)
+        from doorcode._core.steps import Failure
+        from doorcode._performer import drive
+
+        outcome = drive(flow, self, turn, show, self._session.waits)
         if isinstance(outcome, Failure):
             raise self._error(outcome, request) from None
         return outcome
-
-
-class _Performer:
-    """Perform the steps of one flow of a credential, with threads."""
-
-    def __init__(
-        self, credential: InteractiveCredential, turn: Turn, show: Callable[[DeviceCode], object] | None
-    ) -> None:
-        self._credential = credential
-        self._turn = turn
-        self._show = show
-
-    def perform(self, step: Step[Any], wait: Wait) -> object:
-        """Perform one step and return its answer."""
-        answer: object = None
-        match step:
-            case Sleep(seconds):
-                wait.sleep(seconds)
-            case Join():
-                answer = self._join(step, wait)
-            case Exchange():
-                answer = self._exchange(step, wait)
-            case Tell(message):
-                self._credential._tell(message)  # noqa: SLF001 - as its prompt
-            case AskPerson(request):
-                answer = self._ask(request)
-            case Show(code) if self._show is not None:
-                self._show(code)
-            case _:
-                answer = self._turn.perform(step)
-        return answer
-
-    def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds."""
-        self._turn.release(ended_by)
-
-    def _join(self, step: Join, wait: Wait) -> Role | Ended:
-        landing = self._turn.join(step)
-        if landing is None:
-            return Role.LEAD
-        return wait.landing(landing) if step.wait else Role.BUSY
-
-    def _exchange(self, step: Exchange[Any], wait: Wait) -> object:
-        turn = self._turn
-        answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
-        return turn.silence(step) if answer is None else answer
-
-    def _ask(self, request: TokenRequest) -> Tokens | Failure:
-        with self._turn.asking():
-            result = self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
-                *request.scopes,
-                claims=request.claims,
-                tenant_id=request.tenant_id,
-                enable_cae=request.enable_cae,
-                **request.options,
-            )
-        return self._turn.signed_in(result, request)

@@ -6,11 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from doorcode._config import DEVELOPER_CLIENT_ID
-from doorcode._core.checks import check_count, check_timeout
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._credential import InteractiveCredential
-from doorcode._prompt import check_plain_callback, present, prompting, say
-from doorcode._turn import TokenResult, Turn
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +46,8 @@ class DeviceCodeCredential(InteractiveCredential):
         max_codes: int = 1,
         **kwargs: Any,
     ) -> None:
+        from doorcode._core.checks import check_count, check_plain_callback, check_timeout
+
         self._timeout = check_timeout(timeout)
         self._max_codes = check_count("max_codes", max_codes)
         self._prompt_callback = check_plain_callback(prompt_callback)
@@ -81,6 +80,7 @@ class DeviceCodeCredential(InteractiveCredential):
             ClientAuthenticationError: the authority gave no code.
         """
         from doorcode._core import device
+        from doorcode._turn import Turn
         from doorcode._two_step import PendingSignIn
 
         request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, True, {})  # noqa: FBT003 - force_prompt
@@ -104,18 +104,23 @@ class DeviceCodeCredential(InteractiveCredential):
         return PendingSignIn(self._session, *read_pending(text, self._session))
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        from doorcode._core import device  # loaded by the first sign-in: a stored token does without
+        from doorcode._core import device
+        from doorcode._turn import TokenResult, Turn
 
         request = self._session.person_request(scopes, kwargs)
         flow = device.sign_in(request, started=time.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
         return TokenResult(self._drive(flow, Turn(self._session), request, self._show))
 
     def _show(self, code: DeviceCode) -> None:
+        from doorcode._prompt import present, prompting
+
         with prompting():
             present(code, self._prompt_callback)
 
     def _tell(self, message: str) -> None:
         if self._prompt_callback is None:
+            from doorcode._prompt import say
+
             say(message)
         else:
             super()._tell(message)

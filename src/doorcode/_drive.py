@@ -5,15 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from doorcode._core.steps import Flow, Step
-from doorcode._job import Job
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from doorcode._core.steps import Flow, Step
+    from doorcode._job import Job
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,6 +71,8 @@ class Wait:
         Raises:
             Cancelled: the program gave up.
         """
+        from doorcode._job import Job  # loaded by the first request: a stored token does without
+
         job: Job[T] = Job(work, late, self._events.put)
         job.start()
         try:
@@ -87,6 +90,8 @@ class Wait:
         Raises:
             Cancelled: the program gave up.
         """
+        from concurrent.futures import TimeoutError as FutureTimeoutError
+
         while True:
             self.check()
             try:

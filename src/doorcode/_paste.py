@@ -9,9 +9,9 @@ from dataclasses import field
 from datetime import datetime, timezone
 from typing import Final, TypeAlias
 
-from doorcode._config import DEVELOPER_CLIENT_ID
 from doorcode._core.browser import read_address
 from doorcode._core.browser_steps import Redirect, SignInPage
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.failures import prompt_failed, unavailable
 from doorcode._core.steps import Failure
 from doorcode._core.values import dataclass

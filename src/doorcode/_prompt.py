@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from datetime import datetime, timezone
 from typing import Final, TextIO, TypeAlias
 
 from doorcode._bridge import exception_for
-from doorcode._core.checks import check_callback
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import prompt_failed
 
@@ -19,19 +17,6 @@ PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | o
 _UNSEEN: Final = prompt_failed(
     "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
 )
-
-
-def check_plain_callback(value: object) -> Callable[..., object] | None:
-    """Check a prompt callback that is only called: what a coroutine function returns would never be awaited.
-
-    Raises:
-        TypeError: it is not callable, or a coroutine function.
-    """
-    callback = check_callback(value)
-    if any(map(inspect.iscoroutinefunction, (callback, getattr(callback, "__call__", None)))):  # noqa: B004 - its kind
-        message = "prompt_callback is a coroutine function, which only the credentials of doorcode.aio await"
-        raise TypeError(message)
-    return callback
 
 
 def present(code: DeviceCode, callback: PromptCallback | None) -> object:

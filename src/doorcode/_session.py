@@ -9,21 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode import errors
-from doorcode._accounts import records_of
-from doorcode._bridge import unavailable
-from doorcode._config import Config
 from doorcode._core import lookup
 from doorcode._core.cache_changes import fill_in
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
-from doorcode._core.failures import no_account, other_account
-from doorcode._core.identity import Identity
 from doorcode._core.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
-from doorcode._core.service_errors import ServiceError
-from doorcode._core.steps import Failure, TokenRequest, Tokens, Who
+from doorcode._core.steps import TokenRequest, Who
 from doorcode._core.tenants import resolve_tenant, tenant_refused
 from doorcode._memory import Entry, Key
 from doorcode._record import AuthenticationRecord
@@ -32,7 +25,12 @@ from doorcode.cache._content import Content
 from doorcode.cache._errors import StoreKeyError
 from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, TokenCache, remove_from
 
+# Errors, and what only a reply of the authority needs, are loaded when there are some.
 if TYPE_CHECKING:
+    from doorcode._config import Config
+    from doorcode._core.identity import Identity
+    from doorcode._core.service_errors import ServiceError
+    from doorcode._core.steps import Failure, Tokens
     from doorcode._drive import Wait
     from doorcode._msal import Application
 
@@ -128,6 +126,8 @@ class Session:
         """
         scope = default_scope(self.config.authority.host)
         if scope is None:
+            from doorcode._bridge import unavailable
+
             message = f"authenticate() at {self.config.authority.netloc} requires a value for 'scopes'."
             raise unavailable(message)
         return (scope,)
@@ -138,7 +138,9 @@ class Session:
         checked = check_tenant(asked) if asked else None
         tenant = resolve_tenant(config.tenant_id, checked, config.allowed_tenants, single)
         if tenant is None:
-            raise errors.AuthenticationFailedError(tenant_refused(str(checked)))
+            from doorcode.errors import AuthenticationFailedError
+
+            raise AuthenticationFailedError(tenant_refused(str(checked)))
         return tenant
 
     # -- what flows see
@@ -183,7 +185,9 @@ class Session:
             if self.config.persistence.has_key:
                 cache.check_key()
         except (ValueError, StoreKeyError) as error:
-            raise errors.CacheUnavailableError(str(error)) from error
+            from doorcode.errors import CacheUnavailableError
+
+            raise CacheUnavailableError(str(error)) from error
         if choice.caution is not None and not cae:
             self.warn(choice.caution)
         return cache
@@ -219,6 +223,9 @@ class Session:
         Returns:
             the tokens, or why they are not used: another account, or (with ``anybody``) none at all.
         """
+        from doorcode._core.cache_replies import with_sign_in
+        from doorcode._core.failures import no_account, other_account
+
         identity = tokens.identity
         if identity is None:
             self.keep(request, tokens.token, tokens.token.fresh_until)
@@ -226,7 +233,9 @@ class Session:
         if not anybody and not self._is_expected(identity):
             return other_account(self._expected, identity.username)
         account = identity.home_account_id
-        self.cache(cae=request.enable_cae).commit(lambda state: self._with_reply(state, tokens, account))
+        self.cache(cae=request.enable_cae).commit(
+            lambda state: with_sign_in(state, self.who, tokens, account, self.clock())
+        )
         self._renew_other(tokens, request, account)
         self._adopt(
             AuthenticationRecord(
@@ -241,6 +250,8 @@ class Session:
 
     def refreshed(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> Tokens | ServiceError:
         """Store what a refresh brought, unless the account was signed out meanwhile."""
+        from doorcode._core.cache_replies import with_refresh
+
         who = self.who
         own = self.cache(cae=request.enable_cae)
         # Looked at before the commit: a change that waits to be stored is applied under the cache's own lock.
@@ -253,39 +264,22 @@ class Session:
                 lookup.has_account(known, who.client_id, who.environments, home_account_id)
                 for known in (state, *elsewhere)
             )
-            return self._with_refresh(state, tokens, home_account_id) if signed_in else state
+            return with_refresh(state, who, tokens, home_account_id, self.clock()) if signed_in else state
 
         own.commit(change)
         if not signed_in:
+            from doorcode._core.service_errors import ServiceError
+
             return ServiceError("signed_out", "The account was signed out while its token was being refreshed.")
         self._renew_other(tokens, request, home_account_id)
         return tokens
 
-    def _with_reply(self, state: State, tokens: Tokens, home_account_id: str) -> State:
-        return self._renewed(lookup.merge(state, tokens.rows, self.clock()), tokens, home_account_id)
-
-    def _with_refresh(self, state: State, tokens: Tokens, home_account_id: str) -> State:
-        """Put a new refresh token in the place of the one that was spent, not beside it, as MSAL does."""
-        who = self.who
-        rows = tokens.rows
-        if lookup.refresh_token(state, who.client_id, who.environments, home_account_id) is not None:
-            rows = lookup.without_refresh_tokens(rows)
-        return self._renewed(lookup.merge(state, rows, self.clock()), tokens, home_account_id)
-
-    def _renewed(self, state: State, tokens: Tokens, home_account_id: str) -> State:
-        """Put a reply's refresh token in the place of every earlier one: MSAL keeps one row for each set of scopes."""
-        who = self.who
-        new = lookup.refresh_token(tokens.rows, who.client_id, who.environments, home_account_id)
-        if new is None:
-            return state
-        return lookup.replace_refresh_token(
-            state, who.client_id, who.environments, home_account_id, new, int(self.clock())
-        )
-
     def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> None:
         """Write a new refresh token to the other cache too, where it holds the one before: both are one grant."""
+        from doorcode._core.cache_replies import renewed
+
         other = self.cache(cae=not request.enable_cae)
-        other.commit(lambda state: self._renewed(state, tokens, home_account_id))
+        other.commit(lambda state: renewed(state, self.who, tokens, home_account_id, self.clock()))
 
     @property
     def _expected(self) -> str:
@@ -309,6 +303,8 @@ class Session:
 
     def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return a record for each account that this application can use silently."""
+        from doorcode._accounts import records_of
+
         who = self.who
         both = fill_in(self.cache(cae=False).state(), self.cache(cae=True).state())
         return records_of(both, who.client_id, who.environments, self.config.authority.netloc)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from doorcode._core.steps import Ended, Failure, Role, TokenRequest
+from doorcode._core.steps import Ended, Role
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from doorcode._core.steps import Failure, TokenRequest
 
 Name: TypeAlias = tuple[str, ...]
 Landing: TypeAlias = "Future[Ended | Role]"
@@ -25,6 +29,8 @@ class Flights:
         Returns:
             None to its leader; to everybody else a future of an :class:`Ended`, or of ``Role.LEFT``.
         """
+        from concurrent.futures import Future  # loaded by the first that flies: a stored token does without
+
         with self._lock:
             if name in self._led:
                 return self._led[name][1]

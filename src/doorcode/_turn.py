@@ -7,11 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._bridge import exception_for
-from doorcode._core.failures import refused, waits_for_itself
-from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.secret import SecretDict
-from doorcode._core.service_errors import ServiceError, service_error
 from doorcode._core.steps import (
     Begin,
     DropLease,
@@ -105,6 +101,9 @@ class Turn:
         if landing is None:
             self._led.append(step.name)
         elif step.wait and (id(self.session), step.name) in _LED_OUTSIDE.get():
+            from doorcode._bridge import exception_for
+            from doorcode._core.failures import waits_for_itself
+
             raise exception_for(waits_for_itself())
         return landing
 
@@ -147,6 +146,8 @@ class Turn:
 
     def silence(self, step: Exchange[Any]) -> object:
         """Return what stands for an answer that did not come in time: for a request, a fault."""
+        from doorcode._core.faults import Endpoint, Fault, FaultKind
+
         endpoint = Endpoint.DEVICE if isinstance(step, Begin) else Endpoint.TOKEN
         words = f"No answer in time while asking {self.session.config.authority.netloc} for {endpoint.value}"
         return Fault(FaultKind.TIMEOUT, endpoint, words)
@@ -158,6 +159,9 @@ class Turn:
         elif vschars(result.get("access_token")):
             tokens = self.session.application.tokens_of(request, result)
         else:
+            from doorcode._core.failures import refused
+            from doorcode._core.service_errors import ServiceError, service_error
+
             return refused(service_error(result) or ServiceError("no_token", "The sign-in brought no access token."))
         return self.session.accept(tokens, request, anybody=self.anybody)
 

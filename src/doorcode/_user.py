@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from doorcode._browser_turn import BrowserTurn
-from doorcode._config import DEVELOPER_CLIENT_ID
+from doorcode._core.checks import check_plain_callback
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
 from doorcode._credential import InteractiveCredential
 from doorcode._either_way import Asking, sign_in
 from doorcode._errand import courier
 from doorcode._paste import PastePrompt
-from doorcode._prompt import check_plain_callback, present, prompting, say
+from doorcode._prompt import present, prompting, say
 from doorcode._turn import TokenResult
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._core.acquire import PERSON_SECONDS, _person_lease
+from doorcode._core.in_person import PERSON_SECONDS, _person_lease
 from doorcode.cache._tokens import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until

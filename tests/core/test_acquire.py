@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorcode._core import acquire, lookup
+from doorcode._core import acquire, in_person, lookup, renew
 from doorcode._core.failures import refused, required, unreachable
 from doorcode._core.lookup import StoredToken
 from doorcode._core.replies import Fault, ServiceError
@@ -121,7 +121,7 @@ class World:
             case End(name):
                 self.led.remove(name)
             case TakeLease(name, seconds):
-                assert seconds in {acquire.LEASE_SECONDS, acquire.PERSON_SECONDS}
+                assert seconds in {renew.LEASE_SECONDS, in_person.PERSON_SECONDS}
                 taken = self.leases.pop(0) if self.leases else True
                 self.held += [name] if taken else []
                 return taken
@@ -215,7 +215,7 @@ def test_a_busy_lease_is_waited_for_and_then_done_without() -> None:
     world.redeemed = [tokens("new")]
     assert secret(world.acquire()) == "new"
     waited = sum(step.seconds for step in world.steps(Sleep))
-    assert waited == pytest.approx(acquire.LONGEST_WAIT, abs=2 * acquire.LOOK_AGAIN)
+    assert waited == pytest.approx(renew.LONGEST_WAIT, abs=2 * renew.LOOK_AGAIN)
 
 
 def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
@@ -487,7 +487,7 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
 
     world.on_look = signed_in_at_the_fourth_look
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert [step.message for step in world.steps(Tell)] == [acquire.ANOTHER_PROCESS_ASKS]
+    assert [step.message for step in world.steps(Tell)] == [in_person.ANOTHER_PROCESS_ASKS]
     assert world.count(AskPerson) == 0
 
 

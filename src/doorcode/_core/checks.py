@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from typing import TYPE_CHECKING, Final
@@ -128,6 +129,19 @@ def check_callback(value: object) -> Callable[..., object] | None:
     raise TypeError(
         f"prompt_callback must be callable with (verification_uri, user_code, expires_on), not {_kind(value)}"
     )
+
+
+def check_plain_callback(value: object) -> Callable[..., object] | None:
+    """Check a prompt callback that is only called: what a coroutine function returns would never be awaited.
+
+    Raises:
+        TypeError: it is not callable, or a coroutine function.
+    """
+    callback = check_callback(value)
+    if any(map(inspect.iscoroutinefunction, (callback, getattr(callback, "__call__", None)))):  # noqa: B004 - its kind
+        message = "prompt_callback is a coroutine function, which only the credentials of doorcode.aio await"
+        raise TypeError(message)
+    return callback
 
 
 def check_redirect_uri(value: object) -> str:

@@ -1,10 +1,12 @@
-"""Know Microsoft's clouds: their authority hosts, the aliases of each, and the scope of its ARM."""
+"""Know Microsoft's clouds: their authority hosts, the aliases of each, the scope of its ARM, its own application."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Final
 
+DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+"""The Azure CLI's own application, in every cloud; azure-identity uses it too when a program names none."""
 _GERMANY: Final = "login.microsoftonline.de"
 
 

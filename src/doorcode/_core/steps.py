@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import field
 from enum import Enum
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from doorcode._core.device_reply import DeviceCode
-from doorcode._core.faults import Fault
-from doorcode._core.identity import Identity
-from doorcode._core.lookup import Account, State, StoredToken
-from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
+
+if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
+    from doorcode._core.device_reply import DeviceCode
+    from doorcode._core.faults import Fault
+    from doorcode._core.identity import Identity
+    from doorcode._core.lookup import Account, State, StoredToken
+    from doorcode._core.secret import Secret, SecretDict
+    from doorcode._core.service_errors import ServiceError
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -60,7 +62,7 @@ class Tokens:
     rows: State = field(repr=False)
 
 
-Reply: TypeAlias = Tokens | ServiceError | Fault
+Reply: TypeAlias = "Tokens | ServiceError | Fault"
 
 
 class Reason(Enum):
@@ -118,7 +120,7 @@ class Exchange(Step[A]):
 
 
 @dataclass(frozen=True, slots=True)
-class Begin(Exchange[DeviceCode | ServiceError | Fault]):
+class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
     """Ask the authority for a device code (RFC 8628 3.1); the request may take ``within`` seconds."""
 
     request: TokenRequest
@@ -149,7 +151,7 @@ class Poll(Exchange[Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class Recall(Step[StoredToken | None]):
+class Recall(Step["StoredToken | None"]):
     """Look for a fresh token in this process's memory."""
 
     request: TokenRequest

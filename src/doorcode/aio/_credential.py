@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -16,28 +14,12 @@ from typing_extensions import Self
 from doorcode._base import INFO, BaseCredential, is_logged
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.lookup import StoredToken
-from doorcode._core.steps import (
-    AskPerson,
-    DropLease,
-    Ended,
-    Exchange,
-    Failure,
-    Flow,
-    Join,
-    Look,
-    Role,
-    Show,
-    Sleep,
-    Step,
-    TakeLease,
-    Tell,
-    TokenRequest,
-    Tokens,
-)
+from doorcode._core.steps import Failure, Flow, TokenRequest
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 from doorcode._turn import Turn
-from doorcode.aio._drive import call, landing, off_loop, run, sleep
+from doorcode.aio._drive import off_loop, run
+from doorcode.aio._performer import Performer
 
 R = TypeVar("R")
 
@@ -215,100 +197,7 @@ class InteractiveCredential(BaseCredential, ABC):
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
         """Perform a flow in this task, and raise its failure."""
-        outcome = await run(flow, _Performer(self, turn, show))
+        outcome = await run(flow, Performer(self, turn, show))
         if isinstance(outcome, Failure):
             raise self._error(outcome, request) from None
         return outcome
-
-
-class _Performer:
-    """Perform the steps of one flow of a credential, with asyncio."""
-
-    def __init__(
-        self, credential: InteractiveCredential, turn: Turn, show: Callable[[DeviceCode], object] | None
-    ) -> None:
-        self._credential = credential
-        self._turn = turn
-        self._show = show
-        self._local: threading.Event | None = None
-
-    async def perform(self, step: Step[Any]) -> object:
-        """Perform one step and return its answer."""
-        answer: object = None
-        match step:
-            case Sleep(seconds):
-                await sleep(seconds)
-            case Join():
-                answer = await self._join(step)
-            case Exchange():
-                answer = await self._exchange(step)
-            case Tell(message):
-                await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
-            case AskPerson(request):
-                answer = await self._ask(request)
-            case Show(code) if self._show is not None:
-                shown = self._show(code)
-                if inspect.isawaitable(shown):
-                    await shown
-            case Look() | TakeLease() | DropLease():
-                answer = await self._off_loop(lambda: self._turn.perform(step))
-            case _:
-                answer = self._turn.perform(step)
-        return answer
-
-    async def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds, off the loop where that may block; who was cancelled does not wait."""
-        if ended_by is not None and not isinstance(ended_by, Exception):
-            self._give_up(ended_by)
-        elif self._turn.holds_lease:
-            await off_loop(lambda: self._turn.release(ended_by))
-        else:
-            self._turn.release(ended_by)
-
-    def _give_up(self, ended_by: BaseException) -> None:
-        """Hand over: at once, or when the last local work is done, which may bring a lease or a token."""
-        local = self._local
-        busy = local is not None and not local.is_set()
-        if not busy and not self._turn.holds_lease:
-            self._turn.release(ended_by)
-            return
-
-        def hand_over() -> None:
-            if local is not None:
-                local.wait()
-            self._turn.release(ended_by)
-
-        threading.Thread(target=hand_over, name="doorcode-release", daemon=True).start()
-
-    async def _join(self, step: Join) -> Role | Ended:
-        future = self._turn.join(step)
-        if future is None:
-            return Role.LEAD
-        return await landing(future) if step.wait else Role.BUSY
-
-    async def _exchange(self, step: Exchange[Any]) -> object:
-        turn = self._turn
-        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
-        return turn.silence(step) if answer is None else answer
-
-    async def _ask(self, request: TokenRequest) -> Tokens | Failure:
-        with self._turn.asking():
-            result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
-                *request.scopes,
-                claims=request.claims,
-                tenant_id=request.tenant_id,
-                enable_cae=request.enable_cae,
-                **request.options,
-            )
-        return await self._off_loop(lambda: self._turn.signed_in(result, request))
-
-    async def _off_loop(self, work: Callable[[], R]) -> R:
-        done = self._local = threading.Event()
-
-        def tracked() -> R:
-            try:
-                return work()
-            finally:
-                done.set()
-
-        return await off_loop(tracked)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from doorcode._config import DEVELOPER_CLIENT_ID
 from doorcode._core import device
 from doorcode._core.checks import check_callback, check_count, check_timeout
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
 from doorcode._pending import read_pending
 from doorcode._prompt import say

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from doorcode._browser_turn import BrowserTurn
-from doorcode._config import DEVELOPER_CLIENT_ID
 from doorcode._core.checks import check_callback
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
 from doorcode._either_way import Asking, sign_in
 from doorcode._errand import courier
