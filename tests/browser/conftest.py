@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,8 +13,12 @@ import doorcode.aio
 from doorcode._core import browser as browser_flow
 from doorcode._core.device import Pace
 from doorcode.emulator import Emulator
+from support import chromium
 from support.on_a_loop import LoopThread, OnALoop
 from support.person import Person
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 
 class Sync:
@@ -63,6 +67,20 @@ class Aio(Sync):
 
 
 MAKERS: dict[str, Callable[[Emulator], Sync]] = {"sync": Sync, "aio": Aio}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give the browser."""
+    with chromium.running() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Give a page of the browser, in which nobody has signed in."""
+    with chromium.context(browser) as opened:
+        yield opened.new_page()
 
 
 @pytest.fixture

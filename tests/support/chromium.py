@@ -93,8 +93,9 @@ def context(browser: Browser, look: Look = LOOKS[0], **options: Any) -> BrowserC
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button."""
-    page.get_by_role("button", name=name).click()
+    """Press a button, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name).click()
 
 
 def heading(page: Page) -> str:
