@@ -173,17 +173,17 @@ def test_reads_until_a_file_written_in_place_stands_still(path: Path, monkeypatc
     path.chmod(0o600)
     reads = 0
     most = 2
-    read_all = _disk._read_all
+    read_all = _disk._read_from_start
 
-    def read_while_written(descriptor: int) -> bytes:
+    def read_while_written(descriptor: int, at_most: int) -> bytes:
         nonlocal reads
         reads += 1
-        data = read_all(descriptor)
+        data = read_all(descriptor, at_most)
         if reads <= most:
             path.write_bytes(b"1" * (reads + 1))
         return data
 
-    monkeypatch.setattr(_disk, "_read_all", read_while_written)
+    monkeypatch.setattr(_disk, "_read_from_start", read_while_written)
     raw = _disk.read(str(path))
     assert raw is not None
     assert (raw.data, raw.stamp) == (b"111", _disk.file_stamp(str(path)))
@@ -421,10 +421,10 @@ def test_a_read_that_fails_is_reported(store: FileStore, monkeypatch: pytest.Mon
     """An error of the disk is an error of the store."""
     store.save(GOOD, None)
 
-    def refuse(_: int) -> bytes:
+    def refuse(*_: int) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(_disk, "_read_all", refuse)
+    monkeypatch.setattr(_disk, "_read_from_start", refuse)
     with pytest.raises(StoreError, match="Input/output error"):
         store.load()
 

@@ -94,13 +94,43 @@ def test_filling_reads_each_row_a_few_times() -> None:
 
 
 def test_a_token_under_its_own_key_is_found_without_an_index() -> None:
-    """A new process that asks for one token reads that one, and whose tokens there are."""
+    """A new process that knows whose token it asks for reads that one."""
     state = filled(LARGE)
     fresh = {**state, "AccessToken": Section(state["AccessToken"])}
     Counting.reads = 0
+    assert lookup.find_account(fresh, CLIENT, HOSTS, ACCOUNT) is not None
     found = lookup.access_token(fresh, CLIENT, HOSTS, ACCOUNT, TENANT, ("https://r7/.default",), NOW)
     assert found is not None
     assert Counting.reads < SMALL
+
+
+def test_a_plain_cache_is_read_once(
+    doorcode_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the file is a plain cache, its first bytes tell."""
+    (tmp_path / "tokens.nocae").write_text("{}")
+    options: dict[str, Any] = {
+        "cache_persistence_options": TokenCachePersistenceOptions(
+            path=tmp_path / "tokens", allow_unencrypted_storage=True
+        ),
+        **doorcode_emulator.credential_options,
+    }
+    with DeviceCodeCredential(prompt_callback=doorcode_emulator.prompt_approver(), **options) as credential:
+        record = credential.authenticate(scopes=["https://r/.default"])
+    size = (tmp_path / "tokens.nocae").stat().st_size
+    reads: list[int] = []
+    read = _disk._read_from_start
+
+    def counting(descriptor: int, at_most: int) -> bytes:
+        data = read(descriptor, at_most)
+        reads.append(len(data))
+        return data
+
+    monkeypatch.setattr(_disk, "_read_from_start", counting)
+    silent = DeviceCodeCredential(authentication_record=record, disable_automatic_authentication=True, **options)
+    silent.get_token("https://r/.default")
+    assert [length for length in reads if length == size] == [size]
+    assert sum(reads) < size + 100
 
 
 def make(authority: Emulator, path: Path) -> DeviceCodeCredential:

@@ -37,7 +37,7 @@ from doorcode._core.values import dataclass
 from doorcode._core.wire import decode_part, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from doorcode._core.secret import Secret
 
@@ -91,12 +91,10 @@ class Ambiguous:
 
 def accounts(state: State, client_id: str, environments: frozenset[str]) -> tuple[Account, ...]:
     """Return the accounts that this client has a refresh or access token for, one per home_account_id."""
-    hosts = _signed_in(state, client_id, environments)
-    described: dict[str, list[Row]] = {name: [] for name in hosts}
-    for _, row in rows_of(state, ACCOUNT):
-        if text_of(row, "environment").lower() in environments:
-            described.get(text_of(row, "home_account_id"), []).append(row)
-    return tuple(_account(name, hosts[name], rows) for name, rows in described.items())
+    hosts: dict[str, str] = {}
+    for name, host in _signed_in(state, client_id, environments):
+        hosts.setdefault(name, host)
+    return _described(state, environments, hosts)
 
 
 def find_account(
@@ -118,20 +116,21 @@ def find_account(
     Returns:
         The account; without either argument, the only one. Ambiguous when several fit, None when none.
     """
-    found = accounts(state, client_id, environments)
     if home_account_id:
-        found = tuple(account for account in found if account.home_account_id == home_account_id)
-    elif username:
+        # The first row that is theirs will do: with a refresh token there, no access token is looked at.
+        for name, host in _signed_in(state, client_id, environments):
+            if name == home_account_id:
+                return _described(state, environments, {name: host})[0]
+        return None
+    found = accounts(state, client_id, environments)
+    if username:
         found = tuple(account for account in found if account.username.casefold() == username.casefold())
     return Ambiguous(found) if len(found) > 1 else next(iter(found), None)
 
 
 def has_account(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> bool:
     """Tell whether this client has a refresh or access token for an account."""
-    return any(
-        client == client_id and home == home_account_id and host in environments
-        for client, home, host in _holders(state)
-    )
+    return any(name == home_account_id for name, _ in _signed_in(state, client_id, environments))
 
 
 def access_token(
@@ -237,13 +236,11 @@ def _is_bearer(row: Row) -> bool:
     return kind == ACCESS_TOKEN and (text_of(row, "token_type") or BEARER).lower() == BEARER.lower()
 
 
-def _signed_in(state: State, client_id: str, environments: frozenset[str]) -> dict[str, str]:
-    """Return the home_account_id of each account that this client has tokens for, with its host."""
-    hosts: dict[str, str] = {}
+def _signed_in(state: State, client_id: str, environments: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the home_account_id and host of whoever this client has tokens for."""
     for client, name, host in _holders(state):
         if name and client == client_id and host in environments:
-            hosts.setdefault(name, host)
-    return hosts
+            yield name, host
 
 
 def _holders(state: State) -> Iterator[Holder]:
@@ -251,6 +248,15 @@ def _holders(state: State) -> Iterator[Holder]:
     for _, row in rows_of(state, REFRESH_TOKEN):
         yield holder_of(row)
     yield from section_of(state, ACCESS_TOKEN).holders()
+
+
+def _described(state: State, environments: frozenset[str], hosts: Mapping[str, str]) -> tuple[Account, ...]:
+    """Return the accounts of these identifiers, with what the cache says of them."""
+    described: dict[str, list[Row]] = {name: [] for name in hosts}
+    for _, row in rows_of(state, ACCOUNT):
+        if text_of(row, "environment").lower() in environments:
+            described.get(text_of(row, "home_account_id"), []).append(row)
+    return tuple(_account(name, hosts[name], rows) for name, rows in described.items())
 
 
 def _account(home_account_id: str, environment: str, rows: list[Row]) -> Account:

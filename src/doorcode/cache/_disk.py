@@ -44,8 +44,12 @@ class Raw:
     stamp: str | None
 
 
-def read(path: str) -> Raw | None:
+def read(path: str, at_most: int = -1) -> Raw | None:
     """Read a private file, making it private first if it is not; None when there is none.
+
+    Args:
+        path: of the file.
+        at_most: bytes of its start to read; -1 reads it all.
 
     Raises:
         StoreError: it is a link, another user's, or cannot be read.
@@ -59,14 +63,14 @@ def read(path: str) -> Raw | None:
             return Raw(None, _stamp(os.stat(path)))
         raise failure("read", path, error) from error
     try:
-        return _read_open(path, descriptor)
+        return _read_open(path, descriptor, at_most)
     except OSError as error:
         raise failure("read", path, error) from error
     finally:
         os.close(descriptor)
 
 
-def _read_open(path: str, descriptor: int) -> Raw:
+def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         return Raw(None, _stamp(status))
@@ -76,7 +80,7 @@ def _read_open(path: str, descriptor: int) -> Raw:
     data = b""
     for _ in range(_READS):
         before = _stamp(os.fstat(descriptor))
-        data = _read_all(descriptor)
+        data = _read_from_start(descriptor, at_most)
         if _stamp(os.fstat(descriptor)) == before:
             return Raw(data, before)
     # Still being written in place: a stamp that nothing else has makes the caller look again.
@@ -91,10 +95,10 @@ def _make_private(descriptor: int) -> None:
             raise
 
 
-def _read_all(descriptor: int) -> bytes:
+def _read_from_start(descriptor: int, at_most: int) -> bytes:
     os.lseek(descriptor, 0, os.SEEK_SET)
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        return file.read()
+        return file.read(at_most)
 
 
 def file_stamp(path: str) -> str | None:

@@ -6,13 +6,26 @@ from typing import Final, Protocol
 
 from doorcode.cache._errors import StoreKeyError
 
-__all__ = ["JWE_START", "KEYED_START", "KeyGone", "NoSeal", "Seal", "SealBroken", "looks_sealed"]
+__all__ = [
+    "JWE_START",
+    "KEYED_START",
+    "START_LENGTH",
+    "KeyGone",
+    "NoSeal",
+    "Seal",
+    "SealBroken",
+    "looks_sealed",
+    "may_be_sealed",
+]
 
 JWE_START: Final = b"eyJ"
 """How compact JWE starts: a JSON object in base64url."""
 
 KEYED_START: Final = b"doorcode-sealed-1\n"
 """How content starts that is sealed with the caller's key."""
+
+START_LENGTH: Final = len(KEYED_START)
+"""Bytes of which :func:`may_be_sealed` needs to see no more."""
 
 _JWE_PARTS: Final = 5
 
@@ -54,6 +67,11 @@ class Seal(Protocol):
     def describe(self) -> str:
         """Return, for people, how content is protected."""
         ...
+
+
+def may_be_sealed(start: bytes) -> bool:
+    """Tell whether what starts so may be a sealed cache; False is certain."""
+    return start.startswith((KEYED_START, JWE_START))
 
 
 def looks_sealed(data: bytes) -> bool:

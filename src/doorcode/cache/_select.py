@@ -18,7 +18,7 @@ from doorcode.cache._file import FileStore, Place, is_json_object
 from doorcode.cache._lock import CacheLock, cache_lock
 from doorcode.cache._neighbour import PlainNeighbour
 from doorcode.cache._owner import user_id
-from doorcode.cache._seal import looks_sealed
+from doorcode.cache._seal import START_LENGTH, looks_sealed, may_be_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,16 +202,22 @@ class _Chooser:
     def _plain(self) -> bool:
         """Tell whether a plain cache exists, damaged or not, and not merely another store's empty signal file."""
         try:
-            raw = _disk.read(self.base)
+            raw = _disk.read(self.base, START_LENGTH)
         except StoreError:
             return True  # it is there; using it will say what is wrong with it
         if raw is not None and raw.data == b"":
             # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
             with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
-                raw = _disk.read(self.base)
+                raw = _disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
             return self._was_set_aside()
-        return not looks_sealed(raw.data)
+        return not (may_be_sealed(raw.data) and self._is_sealed())
+
+    def _is_sealed(self) -> bool:
+        with contextlib.suppress(StoreError):
+            whole = _disk.read(self.base)
+            return whole is not None and looks_sealed(whole.data or b"")
+        return False
 
     def _was_set_aside(self) -> bool:
         """Tell whether a plain cache was damaged, and nothing has been written in its place yet."""
