@@ -25,7 +25,9 @@ def acquire(request: TokenRequest, *, may_ask: bool, patience: float | None = No
         if isinstance(found, Refreshable):
             found = yield from _renew(request, found)
         if isinstance(found, PersonNeeded):
-            found = yield from _in_person(request, found, patience, may_ask=may_ask)
+            if not may_ask:
+                return _required(found)
+            found = yield from _in_person(request, found, patience)
         if isinstance(found, Again):
             ended = None
         elif isinstance(found, Ended):
@@ -45,7 +47,7 @@ def sign_in(request: TokenRequest, *, patience: float | None = None) -> Flow[Sto
     """
     found: StoredToken | Failure | Ended | Again = Again()
     while isinstance(found, Again):
-        found = yield from _in_person(request, None, patience, may_ask=True)
+        found = yield from _in_person(request, None, patience)
     if not isinstance(found, Ended):
         return found
     return found.failure or (yield from acquire(request, may_ask=True))
@@ -60,13 +62,15 @@ def _renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fail
     return (yield from renew(request, known))
 
 
-def _in_person(
-    request: TokenRequest, needed: PersonNeeded | None, patience: float | None, *, may_ask: bool
-) -> Flow[StoredToken | Failure | Ended | Again]:
-    if needed is not None and not may_ask:
-        from doorcode._core.failures import required
+def _required(needed: PersonNeeded) -> Failure:
+    from doorcode._core.failures import required
 
-        return required(needed.error, needed.candidates)
+    return required(needed.error, needed.candidates)
+
+
+def _in_person(
+    request: TokenRequest, needed: PersonNeeded | None, patience: float | None
+) -> Flow[StoredToken | Failure | Ended | Again]:
     from doorcode._core.in_person import in_person
 
     return (yield from in_person(request, needed, patience))

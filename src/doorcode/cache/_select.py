@@ -18,7 +18,7 @@ from doorcode.cache._file import FileStore, Place, is_json_object
 from doorcode.cache._lock import CacheLock, cache_lock
 from doorcode.cache._neighbour import PlainNeighbour
 from doorcode.cache._owner import user_id
-from doorcode.cache._seal import START_LENGTH, looks_sealed, may_be_sealed
+from doorcode.cache._seal import START_LENGTH, may_be_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -211,13 +211,7 @@ class _Chooser:
                 raw = _disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
             return self._was_set_aside()
-        return not (may_be_sealed(raw.data) and self._is_sealed())
-
-    def _is_sealed(self) -> bool:
-        with contextlib.suppress(StoreError):
-            whole = _disk.read(self.base)
-            return whole is not None and looks_sealed(whole.data or b"")
-        return False
+        return not may_be_sealed(raw.data)
 
     def _was_set_aside(self) -> bool:
         """Tell whether a plain cache was damaged, and nothing has been written in its place yet."""
