@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -29,6 +30,11 @@ NOT_OURS = {
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
 }
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start take Ctrl-C: a shell ignores it for what it runs in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
