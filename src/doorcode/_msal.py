@@ -17,11 +17,12 @@ from doorcode import errors
 from doorcode._config import Config
 from doorcode._core import lookup
 from doorcode._core.browser_steps import Redirect, SignInPage
+from doorcode._core.cache_rows import ACCESS_TOKEN, stored_token
 from doorcode._core.claims import merge_claims
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.identity import identify
-from doorcode._core.lookup import State, StoredToken
+from doorcode._core.lookup import State
 from doorcode._core.replies import device_code
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
@@ -225,9 +226,6 @@ class Application:
         }
         with self._recorder.noting(wanted(request.scopes)) as note:
             self._recorder.add(event, now=now)
-        refresh_in = response.get("refresh_in")
-        if isinstance(refresh_in, int):
-            response["refresh_on"] = int(now) + refresh_in
         return _tokens(request, response, note)
 
     def close(self) -> None:
@@ -284,24 +282,15 @@ def _tokens(request: TokenRequest, result: Mapping[str, Any], note: _Note) -> To
     rows: State = {}
     if named:
         rows = cast("State", lookup.with_asked_target(note.rows, request.scopes, request.tenant_id))
-    return Tokens(_stored(result), identity, SecretDict(result), rows)
+    (row,) = note.rows[ACCESS_TOKEN].values()
+    token = stored_token(row)  # as it is stored: one reply, one instant at which its token ends
+    assert token is not None, "a reply without a token is no success"
+    return Tokens(token, identity, SecretDict(result), rows)
 
 
 def _at_once(_flow: object) -> bool:
     """Let MSAL's polling loop end after one request."""
     return True
-
-
-def _stored(result: Mapping[str, Any]) -> StoredToken:
-    now = int(time.time())
-    refresh_on = result.get("refresh_on")
-    return StoredToken(
-        Secret(result["access_token"]),
-        expires_on=now + int(result.get("expires_in", 0)),
-        refresh_on=None if refresh_on is None else int(refresh_on),
-        cached_at=now,
-        token_type=str(result.get("token_type") or "Bearer"),
-    )
 
 
 def _unknown_authority(config: Config, stop: NoSuccess) -> errors.UnknownAuthorityError:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import json
 import pickle
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import AuthenticationRequiredError, errors
+from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
 from support.signing import OTHER, SCOPE, changed
 
 HOUR = 3600
+KEY = bytes(32)
 
 
 def test_the_person_signs_in_and_the_token_is_returned(make: Any, authority: Emulator) -> None:
@@ -49,6 +52,19 @@ def test_get_token_info(make: Any, authority: Emulator, refresh_in: int | None, 
     else:
         assert info.refresh_on == info.expires_on - HOUR + expected
         assert type(info.refresh_on) is int
+
+
+def test_a_token_ends_at_one_instant_wherever_it_is_kept(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process that signed in and the one that reads the store say the same, however the seconds fall."""
+    authority.configure(refresh_in=1800)
+    options = {"cache_persistence_options": TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=KEY)}
+    start, ticks = time.time(), itertools.count()
+    monkeypatch.setattr(time, "time", lambda: start + next(ticks))  # a second passes from one look to the next
+    told = make(**options).get_token_info(SCOPE)
+    read = make(**options).get_token_info(SCOPE)
+    assert (told.expires_on, told.refresh_on) == (read.expires_on, read.refresh_on)
 
 
 def test_nobody_changes_what_everybody_gets(make: Any, authority: Emulator) -> None:
