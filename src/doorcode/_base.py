@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from azure.core.credentials import AccessTokenInfo
-from azure.core.exceptions import ClientAuthenticationError
-
+from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._record import AuthenticationRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from azure.core.credentials import SupportsTokenInfo
+from doorcode._azure_core import SupportsTokenInfo
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 from typing_extensions import Self
 
+from doorcode._azure_core import AccessToken, AccessTokenInfo, TokenRequestOptions
 from doorcode._base import INFO, BaseCredential, is_logged
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord

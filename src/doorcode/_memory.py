@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from azure.core.credentials import AccessToken, AccessTokenInfo
-
+from doorcode._azure_core import AccessToken, AccessTokenInfo
 from doorcode._core.lookup import StoredToken
 from doorcode._core.secret import SHOWN
 

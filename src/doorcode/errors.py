@@ -24,8 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from azure.core.exceptions import ClientAuthenticationError
-
+from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.advice import explain as explain_error
 
 if TYPE_CHECKING:

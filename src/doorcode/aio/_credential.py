@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 from typing_extensions import Self
 
+from doorcode._azure_core import AccessToken, AccessTokenInfo, TokenRequestOptions
 from doorcode._base import INFO, BaseCredential, is_logged
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.lookup import StoredToken
