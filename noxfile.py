@@ -8,6 +8,7 @@ and what follows ``--`` goes to the tool that the session runs.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import nox
 
@@ -74,7 +75,15 @@ def typing(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure against azure-identity, and write docs/performance.md's figures and plots; `-- --quick` only tries it."""
     session.install("-q", *group("benchmarks"), ".[emulator]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    az: list[str] = []
+    if "--quick" not in session.posargs:
+        # In an environment of its own: it pins versions of what is measured.
+        place = Path(session.virtualenv.location) / "azure-cli"
+        session.run("python", "-m", "venv", str(place))
+        (programs,) = (place / name for name in ("bin", "Scripts") if (place / name).is_dir())
+        session.run(str(programs / "python"), "-m", "pip", "install", "-q", *group("azure-cli"), external=True)
+        az = ["--az", str(programs / "az")]
+    session.run("python", "-m", "benchmarks", *az, *session.posargs)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 ``python -m benchmarks`` takes some minutes on a quiet machine and writes ``benchmarks/results.json``, the tables in
 ``docs/performance.md`` and its plots. ``--quick`` shows that everything runs, in a minute, and writes nothing.
+``--az`` names an Azure CLI to measure too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import plots, processes, sharing, wire
+from benchmarks import azure_cli, plots, processes, sharing, wire
 from benchmarks.names import AZURE, OURS
 from benchmarks.pairs import Row, in_turn, shown
 from benchmarks.stage import Stage, child, staged
@@ -72,10 +74,8 @@ def warm(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
         ("aio", "floor_aio", "`await get_token`; the first, awaited"),
     ):
         yield Row(section, name, ours[floor], ours[key], unit="µs")
-    yield Row(section, "`get_token` in 8 threads; in one", ours["memory"], ours["threads"], unit="µs")
-    yield Row(
-        section, "the dict lookup and clock in 8 threads; in one", ours["floor"], ours["floor_threads"], unit="µs"
-    )
+    for key, name in (("threads", "`get_token` in 8 threads; in one"), ("floor_threads", "the first floor, the same")):
+        yield Row(section, name, ours[f"{key}_one"], ours[key], unit="µs")
 
 
 def memory(stage: Stage, count: int, size: int) -> Iterator[Row]:
@@ -85,7 +85,7 @@ def memory(stage: Stage, count: int, size: int) -> Iterator[Row]:
     yield Row("Memory", f"with a token out of {size:,} stored ones", theirs["cached"], ours["cached"], unit="MiB")
 
 
-def measure(*, quick: bool) -> tuple[list[Row], dict[str, tuple[int, int]]]:
+def measure(*, quick: bool, az: str | None) -> tuple[list[Row], dict[str, tuple[int, int]]]:
     """Measure everything; return the rows, and the numbers of requests by operation."""
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
@@ -95,8 +95,10 @@ def measure(*, quick: bool) -> tuple[list[Row], dict[str, tuple[int, int]]]:
             warm(stage, 1 if quick else 5, sizes),
             processes.rows(stage, 2 if quick else 11, sizes),
             processes.far_away(stage, 1 if quick else 5, hole=not quick),
+            azure_cli.rows(stage, 1 if quick else 5, az) if az else (),
             sharing.writing(stage, 1 if quick else 3, 3 if quick else 15),
-            sharing.filling(stage, 100 if quick else 2_000),
+            sharing.starting(stage, 1 if quick else 5),
+            sharing.filling(stage, 100 if quick else 5_000),
             memory(stage, 1 if quick else 3, sizes[-1]),
         ):
             for row in part:
@@ -156,9 +158,12 @@ def draw(rows: list[Row]) -> dict[str, str]:
     return {"warm.svg": warm_plot, "processes.svg": plots.bars("A new process, from start to end", groups)}
 
 
-def machine() -> str:
+def machine(az: str | None) -> str:
     """Say what was measured on, with which versions."""
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    if az:
+        said = subprocess.run([az, "version", "--output", "json"], capture_output=True, check=True)
+        versions += f", azure-cli {json.loads(said.stdout)['azure-cli']}"
     system = f"{platform.system()} ({platform.machine()}, {os.cpu_count()} cores)"
     return f"Python {platform.python_version()} on {system}; {versions}."
 
@@ -167,13 +172,15 @@ def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="show that everything runs, and write nothing")
-    quick: bool = parser.parse_args().quick
+    parser.add_argument("--az", help="the path of the Azure CLI, in an environment of its own")
+    given = parser.parse_args()
+    quick: bool = given.quick
     start = time.monotonic()
-    rows, requests = measure(quick=quick)
-    text = tables(rows, requests, machine())
+    rows, requests = measure(quick=quick, az=given.az)
+    text = tables(rows, requests, machine(given.az))
     print(text, f"It took {time.monotonic() - start:.0f} seconds.", sep="\n")
     if not quick:
-        found = {"machine": machine(), "rows": [row.as_json() for row in rows], "requests": requests}
+        found = {"machine": machine(given.az), "rows": [row.as_json() for row in rows], "requests": requests}
         (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)

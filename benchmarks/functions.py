@@ -24,6 +24,8 @@ from benchmarks.names import AZURE, CLIENT, OURS, SCOPE
 
 THREADS = 8
 LEAST_SECONDS = 0.04
+LEAST_SECONDS_OF_THREADS = 0.4
+"""Many times as long as one thread is let run before another one's turn comes."""
 VALUES = 5
 
 
@@ -38,17 +40,21 @@ class Bench:
         self._keep(name, timeit.Timer("call(scope)", globals={"call": call, "scope": SCOPE}).timeit)
 
     def threads(self, name: str, call: Callable[..., object]) -> None:
-        """Time calls of several threads at once: the seconds that all of them take, by the number of calls."""
+        """Time calls of eight threads at once, and of one in the same way: the seconds by the number of all calls."""
+        self._threads(name, call, THREADS)
+        self._threads(f"{name}_one", call, 1)
+
+    def _threads(self, name: str, call: Callable[..., object], count: int) -> None:
 
         def together(number: int) -> float:
-            gate = threading.Barrier(THREADS + 1)
+            gate = threading.Barrier(count + 1)
 
             def work() -> None:
                 gate.wait()
-                for _ in range(number // THREADS + 1):
+                for _ in range(number // count + 1):
                     call(SCOPE)
 
-            threads = [threading.Thread(target=work) for _ in range(THREADS)]
+            threads = [threading.Thread(target=work) for _ in range(count)]
             for thread in threads:
                 thread.start()
             gate.wait()
@@ -57,7 +63,7 @@ class Bench:
                 thread.join()
             return time.perf_counter() - start
 
-        self._keep(name, together)
+        self._keep(name, together, LEAST_SECONDS_OF_THREADS)
 
     def awaited(self, name: str, call: Callable[..., Any]) -> None:
         """Time ``await call(scope)`` in a running loop."""
@@ -70,10 +76,10 @@ class Bench:
 
         self._keep(name, lambda number: asyncio.run(again_and_again(number)))
 
-    def _keep(self, name: str, repeat: Callable[[int], float]) -> None:
+    def _keep(self, name: str, repeat: Callable[[int], float], least: float = LEAST_SECONDS) -> None:
         number = 1
-        while (took := repeat(number)) < LEAST_SECONDS:
-            number = max(2 * number, int(number * LEAST_SECONDS / max(took, 1e-9)))
+        while (took := repeat(number)) < least:
+            number = max(2 * number, int(number * least / max(took, 1e-9)))
         repeat(number)
         self.seconds[name] = statistics.median(repeat(number) / number for _ in range(VALUES))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -38,11 +37,10 @@ def writing(stage: Stage, count: int, tokens: int) -> Iterator[Row]:
     notes: list[str] = []
 
     def one(library: str) -> dict[str, float]:
-        place = stage.home / ".IdentityService"
-        shutil.copyfile(place / "cache1.nocae", place / "shared.nocae")
+        shared = stage.copy("shared")
         seconds, found = _together(stage, library, PROCESSES, count=tokens, cache="shared")
         wanted = {scope(f"{name}-{number}") for name in range(PROCESSES) for number in range(tokens)}
-        rows = json.loads((place / "shared.nocae").read_text())["AccessToken"].values()
+        rows = json.loads(shared.read_text())["AccessToken"].values()
         lost = len(wanted.difference(*(row["target"].split() for row in rows)))
         failed = sum(each["failed"] for each in found)
         if lost or failed:
@@ -55,6 +53,32 @@ def writing(stage: Stage, count: int, tokens: int) -> Iterator[Row]:
     section, note = "Refresh", "; ".join(notes)
     yield Row(section, f"{PROCESSES} processes, one cache: a token", theirs["each"], ours["each"], note=note)
     yield Row(section, f"{PROCESSES} processes, one cache: the longest call", theirs["worst"], ours["worst"])
+
+
+def starting(stage: Stage, count: int) -> Iterator[Row]:
+    """Yield what eight processes take that start at once and need a token each that is not stored yet."""
+    failed = {AZURE: 0, OURS: 0}
+
+    def one(library: str) -> dict[str, float]:
+        start = time.perf_counter()
+        failed[library] += started(stage, library, [scope(number) for number in range(PROCESSES)])
+        return {"seconds": time.perf_counter() - start}
+
+    theirs, ours = in_turn(count, partial(one, AZURE), partial(one, OURS))
+    notes = [f"{library}: {number} of {count * PROCESSES} failed" for library, number in failed.items() if number]
+    name = f"{PROCESSES} processes that start at once, a new token each"
+    yield Row("Refresh", name, theirs["seconds"], ours["seconds"], note="; ".join(notes))
+
+
+def started(stage: Stage, library: str, scopes: list[str]) -> int:
+    """Start a process for each of the scopes, with one new cache for all; return how many got no token."""
+    stage.copy("cachestarted")
+    programs = [stage.program(library, "started", scope=each) for each in scopes]
+    processes = [
+        subprocess.Popen([sys.executable, "-I", "-c", program], env=stage.environment, stderr=subprocess.DEVNULL)
+        for program in programs
+    ]
+    return sum(process.wait(timeout=600) != 0 for process in processes)
 
 
 def _together(stage: Stage, library: str, processes: int, **more: object) -> tuple[float, list[dict[str, Any]]]:

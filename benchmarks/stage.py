@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,14 +53,19 @@ class Stage:
     record: str = ""
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
-    def program(self, library: str, size: int, *, sealed: bool = False) -> str:
-        """Return a program that gets a token silently from a cache of so many tokens."""
+    def program(self, library: str, size: object, *, scope: str = SCOPE, sealed: bool = False) -> str:
+        """Return a program that gets a token silently, from a cache of so many tokens if it is in there."""
         cache = f"name='cache{size}', allow_unencrypted_storage=True"
         if sealed:
             cache = f"path={str(self.home / 'sealed')!r}, encryption_key=bytes(range(32))"
         return SILENT.format(
-            library=library, record=self.record, ca_file=self.authority.ca_file, cache=cache, scope=SCOPE
+            library=library, record=self.record, ca_file=self.authority.ca_file, cache=cache, scope=scope
         )
+
+    def copy(self, name: str) -> Path:
+        """Make a new cache of one token, in place of the one of that name if there is one; return its path."""
+        place = self.home / ".IdentityService"
+        return Path(shutil.copyfile(place / "cache1.nocae", place / f"{name}.nocae"))
 
     def facts(self, **more: object) -> str:
         """Return what a child process has to know, as JSON."""
@@ -68,12 +74,14 @@ class Stage:
 
 
 def run(stage: Stage, code: str, within: float = 60.0) -> tuple[float, bool]:
-    """Run a program in a new interpreter; return the seconds from spawning it to its end, and whether it ended well."""
-    command = [sys.executable, "-I", "-c", code]
+    """Run a program in a new interpreter; return what :func:`timed` does."""
+    return timed([sys.executable, "-I", "-c", code], stage.environment, within)
+
+
+def timed(command: Sequence[str], environment: Mapping[str, str], within: float = 60.0) -> tuple[float, bool]:
+    """Run a command; return the seconds from spawning it to its end, and whether it ended well."""
     start = time.perf_counter()
-    with subprocess.Popen(
-        command, env=stage.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         # A wait with a timeout looks every 50 ms, which is what is to be measured here.
         watchdog = threading.Timer(within, process.kill)
         watchdog.start()

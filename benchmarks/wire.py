@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks.names import CLIENT, SCOPE, scope
+from benchmarks.sharing import PROCESSES, started
 from benchmarks.stage import Stage
 
 THREADS = 32
@@ -38,6 +39,9 @@ def counted(stage: Stage, library: str) -> dict[str, int]:
     count("the same with CAE", lambda: credential.get_token(OTHER, enable_cae=True))
     count(f"{THREADS} threads, one new token", lambda: _together(lambda: credential.get_token(scope("many"))))
     credential.close()
+    count(
+        f"{PROCESSES} processes that start at once, one new token", lambda: started(stage, library, [OTHER] * PROCESSES)
+    )
     return found
 
 

@@ -18,6 +18,7 @@ from doorcode._core.steps import (
     Keep,
     Look,
     Poll,
+    Prepare,
     Reason,
     Recall,
     Redeem,
@@ -79,6 +80,8 @@ class Turn:
                 answer = session.recall(request)
             case Look(cae):
                 answer = View(session.cache(cae=cae).state(), session.who, session.clock())
+            case Prepare():
+                _ = session.application
             case TakeLease(name, seconds):
                 answer = self._take_lease(name, seconds)
             case DropLease(name):

@@ -7,8 +7,10 @@ import inspect
 import itertools
 import json
 import pickle
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
+from doorcode._core.renew import LEASE_SECONDS, LONGEST_WAIT, REFRESH_LEASE
+from doorcode._msal import Application
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
 from support.signing import OTHER, SCOPE, changed
 
@@ -353,3 +357,27 @@ def test_the_shape_of_the_class(make: Any) -> None:
     assert {inspect.iscoroutinefunction(getattr(make.credential_class, name)) for name in names} == {make.kind == "aio"}
     assert hasattr(make.credential_class, "__aenter__") == (make.kind != "sync")
     assert hasattr(make.credential_class, "__enter__") == (make.kind == "sync")
+
+
+def test_whoever_waits_for_another_process_is_ready_when_its_turn_comes(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a request needs is loaded while the other one refreshes, and nothing is asked before that is over."""
+    options = {"cache_persistence_options": TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=KEY)}
+    make(**options).authenticate(scopes=[SCOPE])
+    ready = threading.Event()
+
+    class Loaded(Application):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            ready.set()
+
+    monkeypatch.setattr("doorcode._msal.Application", Loaded)
+    waiting, requests = make(**options), authority.count()
+    other = make(**options)._session.cache(cae=False).lease(REFRESH_LEASE, LEASE_SECONDS)
+    with ThreadPoolExecutor() as pool:
+        token = pool.submit(waiting.get_token, OTHER)
+        assert ready.wait(LONGEST_WAIT / 2)
+        assert authority.count() == requests
+        other.release()
+        assert authority.verify(token.result(60).token)["aud"] == "https://s.example"

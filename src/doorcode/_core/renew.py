@@ -17,6 +17,7 @@ from doorcode._core.steps import (
     Join,
     Keep,
     Look,
+    Prepare,
     Reason,
     Redeem,
     Reply,
@@ -37,10 +38,15 @@ LEASE_SECONDS: Final = 30.0
 """Seconds after which the lease of a server that cannot see its holder die runs out."""
 LONGEST_WAIT: Final = 15.0
 """Seconds to wait for another process's refresh before refreshing alone."""
-LOOK_AGAIN: Final = 0.05
-LOOK_OFTEN: Final = 0.01
-"""Seconds between looks while another process refreshes: the second where somebody has waited for long. Without that,
-a process that gets many tokens in a row takes the lease again before anybody looks."""
+LOOK_AGAIN: Final = 0.02
+LOOK_OFTEN: Final = 0.005
+"""Seconds between looks while another process refreshes: the second where somebody has waited for some time. Without
+that, a process that gets many tokens in a row takes the lease again before anybody looks."""
+OUT_OF_LUCK: Final = 1.0
+"""Seconds of waiting after which it is rather the authority that is slow: from here on looks become fewer again."""
+PREPARE_AFTER: Final = 0.2
+"""Seconds of such waiting after which one gets ready to refresh oneself: commonly the other process brings the token
+before that; where each wants one of its own, nobody's turn is to be spent on loading."""
 CALM: Final = 30.0
 """Seconds for which a valid token is used without another try, after a refresh that failed."""
 
@@ -102,13 +108,21 @@ def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fa
 def _lease(known: Refreshable) -> Flow[bool | None]:
     """Wait for one's turn among the processes; None says that another one refreshes and a valid token is there."""
     at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
-    start = at
+    start, prepared = at, False
     while not got and at < start + LONGEST_WAIT:
         if known.valid is not None:
             return None
-        yield from ask(Sleep(max(LOOK_OFTEN, LOOK_AGAIN / (1 + 10 * (at - start)))))
+        if at < start + PREPARE_AFTER or prepared:
+            yield from ask(Sleep(_until_next_look(at - start)))
+        else:
+            yield from ask(Prepare())
+            prepared = True
         at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
     return got
+
+
+def _until_next_look(waited: float) -> float:
+    return max(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_AGAIN / (1 + 10 * waited))
 
 
 def _redeem(request: TokenRequest, known: Refreshable) -> Flow[Reply]:

@@ -264,6 +264,11 @@ class DropLease(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare(Step[None]):
+    """Load what requests are made with, which takes a moment the first time; makes none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redeem(Exchange[Reply]):
     """Redeem a refresh token (RFC 6749 6) and store what comes back.
 

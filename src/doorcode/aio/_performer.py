@@ -16,6 +16,7 @@ from doorcode._core.steps import (
     Failure,
     Join,
     Look,
+    Prepare,
     Role,
     Show,
     Sleep,
@@ -66,7 +67,7 @@ class Performer:
                 shown = self._show(code)
                 if inspect.isawaitable(shown):
                     await shown
-            case Look() | TakeLease() | DropLease():
+            case Look() | Prepare() | TakeLease() | DropLease():
                 answer = await self._off_loop(lambda: self._turn.perform(step))
             case _:
                 answer = self._turn.perform(step)

@@ -1,0 +1,90 @@
+"""Time ``az account get-access-token``, which many programs start whenever they need a token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+from benchmarks.names import OURS, SCOPE
+from benchmarks.pairs import Row, in_turn
+from benchmarks.stage import Stage, run, timed
+from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
+
+SETTINGS = """
+[core]
+collect_telemetry = false
+encrypt_token_cache = false
+instance_discovery = false
+survey_message = false
+[cloud]
+name = emulator
+"""
+CLOUD = """
+[emulator]
+endpoint_active_directory = {url}
+endpoint_active_directory_resource_id = https://r0.example
+endpoint_management = {url}
+endpoint_resource_manager = {url}
+"""
+
+
+def rows(stage: Stage, count: int, az: str) -> Iterator[Row]:
+    """Yield what a stored token takes with the Azure CLI, which reads it from a cache of the same format.
+
+    Args:
+        stage: the authority, and the caches of doorcode.
+        count: of pairs.
+        az: the path of the command.
+    """
+    command = [az, "account", "get-access-token", "--scope", SCOPE]
+    environment = _signed_in(stage)
+
+    def seconds(taken: tuple[float, bool]) -> dict[str, float]:
+        took, well = taken
+        assert well, "a program failed"
+        return {"seconds": took}
+
+    seconds(timed(command, environment))  # its first start prepares the later ones
+    theirs, ours = in_turn(
+        count,
+        lambda: seconds(timed(command, environment)),
+        lambda: seconds(run(stage, stage.program(OURS, 1))),
+    )
+    name = "`az account get-access-token`; a stored token"
+    yield Row("A new process, elsewhere", name, theirs["seconds"], ours["seconds"])
+
+
+def _signed_in(stage: Stage) -> dict[str, str]:
+    """Sign in as the Azure CLI's own application; return the environment in which it knows of that."""
+    folder = stage.home / "azure"
+    folder.mkdir(mode=0o700)
+    cache = folder / "msal_token_cache.json"
+    cache.with_name(f"{cache.name}.nocae").write_text("{}")  # a plain file that is there is used
+    with DeviceCodeCredential(
+        prompt_callback=stage.authority.prompt_approver(),
+        cache_persistence_options=TokenCachePersistenceOptions(path=cache, allow_unencrypted_storage=True),
+        **stage.authority.credential_options,
+    ) as credential:
+        record = credential.authenticate(scopes=[SCOPE])
+    cache.with_name(f"{cache.name}.nocae").rename(cache)
+    (folder / "config").write_text(SETTINGS)
+    (folder / "clouds.config").write_text(CLOUD.format(url=stage.authority.url))
+    (folder / "azureProfile.json").write_text(json.dumps(_profile(record)))
+    return {**stage.environment, "AZURE_CONFIG_DIR": str(folder), "REQUESTS_CA_BUNDLE": str(stage.authority.ca_file)}
+
+
+def _profile(record: AuthenticationRecord) -> dict[str, object]:
+    """Return what the Azure CLI remembers of an account with one subscription."""
+    subscription = {
+        "id": str(uuid4()),
+        "name": "emulated",
+        "state": "Enabled",
+        "isDefault": True,
+        "user": {"name": record.username, "type": "user"},
+        "tenantId": record.tenant_id,
+        "homeTenantId": record.tenant_id,
+        "environmentName": "emulator",
+        "managedByTenants": [],
+    }
+    return {"installationId": str(uuid4()), "subscriptions": [subscription]}
