@@ -25,7 +25,7 @@ ROWS = (
     ("_choice", "_job", "_options", "_record", "_response", "_terminal", "cache._options"),
     ("_accounts", "_config", "errors"),
     ("cache",),
-    ("_bridge", "_certificate", "_courier", "_last_page", "_memory", "_opening", "_pipeline", "_trouble"),
+    ("_bridge", "_certificate", "_courier", "_last_page", "_memory", "_metadata", "_opening", "_pipeline", "_trouble"),
     ("_drive", "_http", "_listener", "_prompt", "_sign_in"),
     ("_msal", "_paste", "_window"),
     ("_errand", "_session"),

@@ -27,6 +27,7 @@ from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
 from doorcode._job import stop_if_abandoned
+from doorcode._metadata import AuthorityMetadata
 from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._response import ErrorRequest, ErrorResponse
 from doorcode._trouble import fault_of
@@ -91,10 +92,12 @@ class HttpClient:
 
     Args:
         options: what the program gave for the azure-core pipeline.
+        metadata: what is remembered of authorities.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], metadata: AuthorityMetadata) -> None:
         self._options = dict(options)
+        self._metadata = metadata
         self._lock = threading.Lock()
         self._local = threading.local()
         self._built: BuiltPipeline | None = None
@@ -117,8 +120,14 @@ class HttpClient:
         **_: object,
     ) -> Success:
         """Ask for metadata, as MSAL wants it."""
-        endpoint = Endpoint.INSTANCE if "/discovery/instance" in url else Endpoint.DISCOVERY
-        return self._exchange(endpoint, HttpRequest("GET", url, params=params, headers=headers))
+        request = HttpRequest("GET", url, params=params, headers=headers)
+        if "/discovery/instance" in url:
+            return _as_msal_reads(self._exchange(Endpoint.INSTANCE, request))
+        known = self._metadata.recall(request.url)
+        if known is None:
+            known = self._exchange(Endpoint.DISCOVERY, request)
+            self._metadata.found(request.url, known)
+        return _as_msal_reads(known)
 
     def post(
         self,
@@ -133,7 +142,7 @@ class HttpClient:
         endpoint = Endpoint.TOKEN if "grant_type" in form else Endpoint.DEVICE
         request = HttpRequest("POST", url, params=params, headers=headers, data=form)
         request.headers.update(self._local.limits.headers)
-        return self._exchange(endpoint, request)
+        return _as_msal_reads(self._exchange(endpoint, request))
 
     def close(self) -> None:
         """Release the transport; a later request opens a new one, but a transport of the program's stays closed."""
@@ -142,8 +151,8 @@ class HttpClient:
         if built is not None and self._pid == os.getpid():
             built.pipeline.__exit__()
 
-    def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Success:
-        """Make one request.
+    def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Mapping[str, object]:
+        """Make one request and return the successful reply to it, normalised.
 
         Raises:
             NoSuccess: it brought no success.
@@ -209,13 +218,17 @@ class HttpClient:
             return self._built
 
 
-def _success(raw: RawReply, request: HttpRequest) -> Success:
+def _as_msal_reads(reply: Mapping[str, object]) -> Success:
+    return Success(json.dumps(reply))
+
+
+def _success(raw: RawReply, request: HttpRequest) -> Mapping[str, object]:
     reply = read(raw)
     if isinstance(reply, Fault):
         raise NoSuccess(reply)
     if isinstance(reply, ServiceError):
         raise NoSuccess(replace(reply, reply=_error_response(raw, request)))
-    return Success(json.dumps(reply))
+    return reply
 
 
 def _error_response(raw: RawReply, request: HttpRequest) -> ErrorResponse:

@@ -30,6 +30,7 @@ from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._core.token_reply import token_reply
 from doorcode._http import NO_HEADERS, HttpClient, NoSuccess
+from doorcode._metadata import AuthorityMetadata
 
 T = TypeVar("T")
 
@@ -97,11 +98,13 @@ class Application:
     Args:
         config: of the credential.
         http: the client that MSAL talks through.
+        metadata: what that one knows of authorities.
     """
 
-    def __init__(self, config: Config, http: HttpClient) -> None:
+    def __init__(self, config: Config, http: HttpClient, metadata: AuthorityMetadata) -> None:
         self._config = config
         self._http = http
+        self._metadata = metadata
         self._recorder = _Recorder()
         self._applications: dict[str, msal.PublicClientApplication] = {}
         self._building: dict[str, threading.Lock] = {}
@@ -139,7 +142,7 @@ class Application:
                     claims_challenge=merge_claims(request.claims, request.enable_cae),
                     exit_condition=_at_once,
                 )
-            return _tokens(request, result, note)
+            return self._tokens(request, result, note)
 
         return self._call(call, within, repeat=False)
 
@@ -183,7 +186,7 @@ class Application:
                 except RuntimeError as exception:
                     traceback.clear_frames(exception.__traceback__)
                     raise NoSuccess(_wrong_nonce(self._config)) from None
-            return _tokens(request, result, note)
+            return self._tokens(request, result, note)
 
         return self._call(call, within, repeat=False)
 
@@ -204,7 +207,7 @@ class Application:
                     list(scopes),
                     data={"claims": merge_claims(request.claims, request.enable_cae)},
                 )
-            return _tokens(request, result, note)
+            return self._tokens(request, result, note)
 
         # A hint for Entra's routing, as MSAL's own silent call gives it.
         mailbox = {"X-AnchorMailbox": f"Oid:{home_account_id.replace('.', '@')}"}
@@ -226,7 +229,7 @@ class Application:
         }
         with self._recorder.noting(wanted(request.scopes)) as note:
             self._recorder.add(event, now=now)
-        return _tokens(request, response, note)
+        return self._tokens(request, response, note)
 
     def close(self) -> None:
         """Release the HTTP transport; a later request opens a new one."""
@@ -249,7 +252,24 @@ class Application:
             words = f"{self._config.authority.netloc} sent a reply that could not be read ({type(exception).__name__})"
             answer = Fault(FaultKind.NOT_PROTOCOL, Endpoint.TOKEN, words)
             traceback.clear_frames(exception.__traceback__)
+        if isinstance(answer, Fault) and answer.kind is FaultKind.NOT_PROTOCOL and self._metadata.give_up():
+            # Where its endpoints were remembered to be, the authority is no more.
+            self._applications.clear()
+            if repeat:
+                return self._call(call, within, repeat=repeat, headers=headers)
         return answer
+
+    def _tokens(self, request: TokenRequest, result: Mapping[str, Any], note: _Note) -> Tokens:
+        identity = identify(result, request.tenant_id)
+        named = identity is not None or note.home_account_id is not None
+        rows: State = {}
+        if named:
+            rows = cast("State", lookup.with_asked_target(note.rows, request.scopes, request.tenant_id))
+            rows = {**rows, **self._metadata.rows()}
+        (row,) = note.rows[ACCESS_TOKEN].values()
+        token = stored_token(row)  # as it is stored: one reply, one instant at which its token ends
+        assert token is not None, "a reply without a token is no success"
+        return Tokens(token, identity, SecretDict(result), rows)
 
     def _application(self, tenant_id: str) -> msal.PublicClientApplication:
         application = self._applications.get(tenant_id)
@@ -274,18 +294,6 @@ class Application:
             if isinstance(stop.reply, ServiceError) and stop.reply.error == "invalid_instance":
                 raise _unknown_authority(config, stop) from None
             raise
-
-
-def _tokens(request: TokenRequest, result: Mapping[str, Any], note: _Note) -> Tokens:
-    identity = identify(result, request.tenant_id)
-    named = identity is not None or note.home_account_id is not None
-    rows: State = {}
-    if named:
-        rows = cast("State", lookup.with_asked_target(note.rows, request.scopes, request.tenant_id))
-    (row,) = note.rows[ACCESS_TOKEN].values()
-    token = stored_token(row)  # as it is stored: one reply, one instant at which its token ends
-    assert token is not None, "a reply without a token is no success"
-    return Tokens(token, identity, SecretDict(result), rows)
 
 
 def _at_once(_flow: object) -> bool:

@@ -158,9 +158,11 @@ class Session:
         with self._lock:
             if self._application is None:
                 from doorcode._http import HttpClient
+                from doorcode._metadata import AuthorityMetadata
                 from doorcode._msal import Application
 
-                self._application = Application(self.config, HttpClient(self.config.pipeline))
+                metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
+                self._application = Application(self.config, HttpClient(self.config.pipeline, metadata), metadata)
             return self._application
 
     def cache(self, *, cae: bool) -> TokenCache:

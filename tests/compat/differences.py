@@ -260,6 +260,17 @@ ROWS: Final = (
         reference="design: Why somebody would switch",
     ),
     Row(
+        "endpoints-remembered",
+        TOKENS,
+        theirs="Each process that has to refresh asks the authority for its endpoints first",
+        ours=(
+            "They are remembered for a day, in a section of the token cache that MSAL looks past; whether the authority is "
+            "to be trusted is not"
+        ),
+        why="One request for a token, not two",
+        reference="issue 10",
+    ),
+    Row(
         "valid-token-stays",
         TOKENS,
         theirs="A token that is still valid is not returned once refreshing it has failed",

@@ -23,7 +23,7 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "without": ("succeeds, prompts: 1, requests: 3", "succeeds, prompts: 0, requests: 1"),
         },
         "persistence_between_processes": {
-            "cae": ("succeeds, prompts: 1, requests: 3", "succeeds, prompts: 0, requests: 2"),
+            "cae": ("succeeds, prompts: 1, requests: 3", "succeeds, prompts: 0, requests: 1"),
         },
     },
     "account-in-the-cache": {
@@ -175,6 +175,14 @@ SIGHTINGS: Final[dict[str, Seen]] = {
         },
         "persistence_pickled": {
             "get.requests": (("discovery CONTOSO 200",), None),
+        },
+    },
+    "endpoints-remembered": {
+        "persistence_options_of_the_other_library": {
+            "sections": (
+                ("AccessToken", "Account", "AppMetadata", "IdToken", "RefreshToken"),
+                ("AccessToken", "Account", "AppMetadata", "DoorcodeMetadata", "IdToken", "RefreshToken"),
+            ),
         },
     },
     "valid-token-stays": {

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.metadata import discovery_reply, instance_reply
+from doorcode._core.metadata import (
+    METADATA,
+    REMEMBERED_FOR,
+    discovery_reply,
+    instance_reply,
+    metadata_row,
+    remembered,
+)
 
 GOOD: dict[str, object] = {
     "authorization_endpoint": "https://h/t/authorize",
@@ -79,3 +86,44 @@ def test_wrong_instance(value: object) -> None:
     """Without a usable place it says nothing."""
     with pytest.raises(ValueError, match="no tenant_discovery_endpoint"):
         instance_reply({"tenant_discovery_endpoint": value})
+
+
+URL = "https://h/t/v2.0/.well-known/openid-configuration"
+NOW = 1_800_000_000.7
+
+
+def test_what_a_cache_remembers_is_what_was_said() -> None:
+    """Endpoints and issuer, nothing else; read back as a reply, until a day has passed."""
+    row = metadata_row(URL, {**GOOD, "x": "y"}, NOW)
+    assert row == {**GOOD, "cached_at": "1800000000"}
+    state = {METADATA: {URL: row}}
+    assert remembered(state, URL, NOW) == GOOD
+    assert remembered(state, URL, 1_800_000_000 + REMEMBERED_FOR - 0.1) == GOOD
+    assert remembered(state, URL, 1_800_000_000 + REMEMBERED_FOR) is None
+    assert remembered(state, URL, NOW - 1) is None
+    assert remembered(state, URL.replace("/t/", "/other/"), NOW) is None
+
+
+def test_an_authority_without_device_flow_is_remembered_as_such() -> None:
+    """What was not named is not made up."""
+    reply = without("device_authorization_endpoint", "issuer")
+    row = metadata_row(URL, reply, NOW)
+    assert row is not None
+    assert remembered({METADATA: {URL: row}}, URL, NOW) == reply
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "device_authorization_endpoint"])
+@pytest.mark.parametrize("endpoint", ["https://evil.example/t/x", "https://h:444/t/x", "https://h.evil.example/x"])
+def test_endpoints_of_another_host_are_neither_kept_nor_believed(name: str, endpoint: str) -> None:
+    """The host is the authority's own, port included."""
+    assert metadata_row(URL, without(**{name: endpoint}), NOW) is None
+    row = {**GOOD, name: endpoint, "cached_at": "1800000000"}
+    assert remembered({METADATA: {URL: row}}, URL, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "section", [None, [], "x", {URL: None}, {URL: []}, {URL: {}}, {URL: {**GOOD, "cached_at": None}}], ids=str
+)
+def test_a_section_that_is_none_says_nothing(section: object) -> None:
+    """Whatever stands there."""
+    assert remembered({METADATA: section}, URL, NOW) is None  # type: ignore[dict-item]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import RequestsTransport
 
-from doorcode import errors
+from doorcode import TokenCachePersistenceOptions, errors
 from doorcode.emulator import Emulator, Refuse, ServerError
 from support.signing import OTHER, SCOPE, changed
 
@@ -72,6 +73,18 @@ def test_a_wrong_discovery_is_not_remembered(make: Any, authority: Emulator) -> 
         credential.get_token(SCOPE)
     assert credential.get_token(SCOPE).token
     assert authority.count("instance") == 2
+
+
+def test_trust_in_an_authority_is_not_remembered(make: Any, authority: Emulator, tmp_path: Path) -> None:
+    """A later process with the same cache knows the endpoints, and asks all the same whether this is an authority."""
+    options = {
+        "cache_persistence_options": TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=bytes(32)),
+        "disable_instance_discovery": False,
+    }
+    make(transport=ToTheEmulator(authority), **options).get_token(SCOPE)
+    authority.reset_counters()
+    make(transport=ToTheEmulator(authority), **options).get_token(OTHER)
+    assert [request.endpoint for request in authority.requests] == ["instance", "token:refresh_token"]
 
 
 def test_a_known_cloud_needs_no_instance_discovery(make: Any, authority: Emulator) -> None:

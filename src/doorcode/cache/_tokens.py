@@ -141,13 +141,13 @@ class MsalCache:
         with self._lock:
             before = self.state()
             after = change(before)
-            for section, rows in after.items():
+            for section, known in before.items():  # those that MSAL has; what else there may be is left out
+                rows = after.get(section, {})
                 for key, row in rows.items():
-                    if before.get(section, {}).get(key) != row:
+                    if known.get(key) != row:
                         self._cache.modify(section, dict(row), dict(row))
-            for section, rows in before.items():
-                for key, row in rows.items():
-                    if key not in after.get(section, {}):
+                for key, row in known.items():
+                    if key not in rows:
                         self._cache.modify(section, dict(row))
 
     def remove(self, change: Change) -> None:
