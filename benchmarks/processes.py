@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.names import AZURE, OURS
+from benchmarks.names import AZURE, OURS, scope
 from benchmarks.pairs import Row, in_turn
 from benchmarks.stage import Stage, run
 from doorcode.emulator import Hang, Latency
@@ -50,6 +50,7 @@ def far_away(stage: Stage, count: int, *, hole: bool) -> Iterator[Row]:
     """Yield what a stored token takes while the authority is far away, down, or a black hole."""
     stage.authority.faults.always("*", Latency(AWAY))
     yield _row(stage, count, f"a stored token, the authority {AWAY * 1e3:.0f} ms away")
+    yield _row(stage, count, f"a token to refresh, the authority {AWAY * 1e3:.0f} ms away", new=True)
     stage.authority.faults.clear()
     with stage.authority.offline():
         yield _row(stage, min(count, 2), "a stored token, the authority down")
@@ -59,11 +60,15 @@ def far_away(stage: Stage, count: int, *, hole: bool) -> Iterator[Row]:
         stage.authority.faults.clear()
 
 
-def _row(stage: Stage, count: int, name: str) -> Row:
+def _row(stage: Stage, count: int, name: str, *, new: bool = False) -> Row:
     notes: set[str] = set()
 
     def one(library: str) -> dict[str, float]:
-        seconds, well = run(stage, stage.program(library, 1), within=BLACK_HOLE_ENDS)
+        program = stage.program(library, 1)
+        if new:
+            stage.copy("cachenew")
+            program = stage.program(library, "new", scope=scope("new"))
+        seconds, well = run(stage, program, within=BLACK_HOLE_ENDS)
         if not well:
             notes.add(f"{library}: {'ended from outside' if seconds >= BLACK_HOLE_ENDS else 'an error, no token'}")
         return {"seconds": seconds}

@@ -264,8 +264,8 @@ ROWS: Final = (
         TOKENS,
         theirs="Each process that has to refresh asks the authority for its endpoints first",
         ours=(
-            "They are remembered for a day, in a section of the token cache that MSAL looks past; whether the authority is "
-            "to be trusted is not"
+            "They are remembered for a day, in a section of the token cache that MSAL looks past; whether an authority "
+            "is to be trusted is not"
         ),
         why="One request for a token, not two",
         reference="issue 10",
