@@ -48,8 +48,9 @@ class AuthorityMetadata:
             self._found[url] = row
 
     def rows(self) -> State:
-        """Return what is to be stored with the next tokens."""
-        return {METADATA: dict(self._found)} if self._found else {}
+        """Return what is to be stored with the next tokens: once, since another process may have found newer ones."""
+        found, self._found = self._found, {}
+        return {METADATA: found} if found else {}
 
     def give_up(self) -> bool:
         """Believe the caches no longer, where nothing answers as they say; return whether anybody did believe them."""

@@ -107,8 +107,6 @@ class Application:
         self._metadata = metadata
         self._recorder = _Recorder()
         self._applications: dict[str, msal.PublicClientApplication] = {}
-        self._building: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
 
     def begin(self, request: TokenRequest, within: float) -> DeviceCode | ServiceError | Fault:
         """Ask for a device code (RFC 8628 3.1)."""

@@ -144,7 +144,7 @@ def _text(name: str, value: object) -> str:
 
 def _parse(data: str) -> dict[str, object]:
     try:
-        fields = json.loads(data)
+        fields = json.loads(data[1:] if data[:1] == "\ufeff" else data)  # editors on Windows put it there
     except (ValueError, TypeError, RecursionError):
         message = "This is not an AuthenticationRecord: it is not JSON. Pass what serialize() returned."
         raise ValueError(message) from None

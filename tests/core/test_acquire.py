@@ -243,6 +243,16 @@ def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
     assert busy.count(Redeem) == leased.count(Redeem) == leased.count(Sleep) == 0
 
 
+@pytest.mark.parametrize(("seconds", "calm"), [(5, 30), (120, 120), (86400, 1600)])
+@pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
+def test_an_authority_that_wants_to_be_left_alone_is(reply: Fault | ServiceError, seconds: float, calm: float) -> None:
+    """With a valid token at hand nothing is asked before Retry-After is over, or the token is."""
+    world = cached(refresh_in=1800, age=2000)
+    world.redeemed = [replace(reply, retry_after=seconds)]
+    assert secret(world.acquire()) == "AT"
+    assert world.steps(Keep)[0].fresh_until == WALL + calm
+
+
 @pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
 def test_a_valid_token_outlives_a_refresh_that_fails(reply: Fault | ServiceError) -> None:
     """It is returned with a warning, and not retried for 30 seconds."""

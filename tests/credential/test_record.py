@@ -43,6 +43,12 @@ def test_serialized_it_is_azure_identitys() -> None:
     assert azure.identity.AuthenticationRecord.deserialize(record.serialize()).username == record.username
 
 
+def test_a_file_that_an_editor_marked_as_utf_8_is_read() -> None:
+    """Notepad and PowerShell begin what they save with a byte order mark."""
+    record = AuthenticationRecord(**FIELDS)
+    assert AuthenticationRecord.deserialize(f"\ufeff{record.serialize()}") == record
+
+
 def test_its_properties_are_read_only() -> None:
     """A record is a value: comparable, hashable, picklable, and shown with all it holds, none of it secret."""
     record = AuthenticationRecord(**FIELDS)

@@ -156,6 +156,19 @@ def test_msal_looks_past_it_and_keeps_it(make: Any, authority: Emulator, plain: 
     assert json.loads(cache.serialize())[METADATA] == before
 
 
+def test_a_long_lived_process_does_not_age_what_others_found(
+    make: Any, authority: Emulator, plain: dict[str, Any], path: Path
+) -> None:
+    """It stores what it found once, with the tokens that came next."""
+    credential = make(**plain)
+    credential.get_token(SCOPE)
+    rewritten(path, cached_at="4000000000")
+    before = json.loads(path.read_text())[METADATA]
+    credential.get_token(OTHER)
+    assert json.loads(path.read_text())[METADATA] == before
+    assert authority.count("discovery") == 1
+
+
 def rewritten(path: Path, **changes: object) -> None:
     """Change what a plain cache remembers of its one authority; None takes a value away."""
     content = json.loads(path.read_text())

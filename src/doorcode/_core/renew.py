@@ -48,7 +48,7 @@ PREPARE_AFTER: Final = 0.2
 """Seconds of such waiting after which one gets ready to refresh oneself: commonly the other process brings the token
 before that; where each wants one of its own, nobody's turn is to be spent on loading."""
 CALM: Final = 30.0
-"""Seconds for which a valid token is used without another try, after a refresh that failed."""
+"""Seconds for which a valid token is used without another try, after a refresh that failed; longer with Retry-After."""
 
 
 def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Ended | Again | PersonNeeded]:
@@ -153,5 +153,6 @@ def _make_do(request: TokenRequest, valid: StoredToken, reply: ServiceError | Fa
     failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply)
     yield from ask(Warn(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}"))
     _, view = yield from ask(Look(request.enable_cae))
-    yield from ask(Keep(request, valid, min(view.now + CALM, valid.expires_on)))
+    calm = max(CALM, reply.retry_after or 0.0)
+    yield from ask(Keep(request, valid, min(view.now + calm, valid.expires_on)))
     return valid
