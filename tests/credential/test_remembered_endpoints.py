@@ -81,28 +81,38 @@ def test_not_for_ever(
     assert "discovery" in asked(authority)
 
 
+MOVED = {
+    "a refresh": ("token", "get_token", OTHER, ["other", "discovery", "token:refresh_token"]),
+    "a sign-in": (
+        "device_authorization",
+        "authenticate",
+        None,
+        ["other", "discovery", "devicecode", "token:device_code"],
+    ),
+    "a poll": ("token", "authenticate", None, ["devicecode", "other", "discovery", "token:device_code"]),
+}
+
+
+@pytest.mark.parametrize(("name", "method", "scope", "expected"), MOVED.values(), ids=MOVED)
 def test_endpoints_that_have_moved_are_found_again(
-    make: Any, authority: Emulator, plain: dict[str, Any], path: Path
+    make: Any,
+    authority: Emulator,
+    plain: dict[str, Any],
+    path: Path,
+    name: str,
+    method: str,
+    scope: str | None,
+    expected: list[str],
 ) -> None:
-    """Where nothing of the protocol answers any more the authority is asked, in the same call."""
+    """Where nothing of the protocol answers any more the authority is asked, and what it says is remembered."""
     make(**plain).get_token(SCOPE)
-    rewritten(path, token_endpoint=f"{authority.url}/{authority.tenant_id}/moved/token")
+    rewritten(path, **{f"{name}_endpoint": f"{authority.url}/{authority.tenant_id}/moved"})
     asked(authority)
-    assert make(**plain).get_token(OTHER).token
-    assert asked(authority) == ["other", "discovery", "token:refresh_token"]
+    call = getattr(make(**plain), method)
+    assert call(scope) if scope else call(scopes=[SCOPE])
+    assert asked(authority) == expected
     assert make(**plain).get_token("https://third.example/.default").token
     assert asked(authority) == ["token:refresh_token"]
-
-
-def test_what_is_wrong_now_is_not_asked_for_ever(
-    make: Any, authority: Emulator, plain: dict[str, Any], path: Path
-) -> None:
-    """A page where a token endpoint was, and is again, costs one more round, and the process then asks for itself."""
-    make(**plain).get_token(SCOPE)
-    rewritten(path, device_authorization_endpoint=f"{authority.url}/{authority.tenant_id}/moved/code")
-    asked(authority)
-    assert make(**plain).authenticate(scopes=[SCOPE])
-    assert asked(authority) == ["other", "discovery", "devicecode", "token:device_code"]
 
 
 @pytest.mark.parametrize(
