@@ -113,7 +113,11 @@ def test_an_authority_without_device_flow_is_remembered_as_such() -> None:
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "device_authorization_endpoint"])
-@pytest.mark.parametrize("endpoint", ["https://evil.example/t/x", "https://h:444/t/x", "https://h.evil.example/x"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://evil.example/t/x", "https://h:444/t/x", "https://h.evil.example/x"],
+    ids=["host", "port", "a longer name"],
+)
 def test_endpoints_of_another_host_are_neither_kept_nor_believed(name: str, endpoint: str) -> None:
     """The host is the authority's own, port included."""
     assert metadata_row(URL, without(**{name: endpoint}), NOW) is None
@@ -121,9 +125,18 @@ def test_endpoints_of_another_host_are_neither_kept_nor_believed(name: str, endp
     assert remembered({METADATA: {URL: row}}, URL, NOW) is None
 
 
-@pytest.mark.parametrize(
-    "section", [None, [], "x", {URL: None}, {URL: []}, {URL: {}}, {URL: {**GOOD, "cached_at": None}}], ids=str
-)
+SECTIONS: dict[str, object] = {
+    "null": None,
+    "a list": [],
+    "text": "x",
+    "a row that is null": {URL: None},
+    "a row that is a list": {URL: []},
+    "an empty row": {URL: {}},
+    "a row without its time": {URL: {**GOOD, "cached_at": None}},
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
 def test_a_section_that_is_none_says_nothing(section: object) -> None:
     """Whatever stands there."""
     assert remembered({METADATA: section}, URL, NOW) is None  # type: ignore[dict-item]
