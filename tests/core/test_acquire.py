@@ -193,6 +193,23 @@ def test_an_expired_token_is_refreshed_under_the_lease() -> None:
     assert kinds == [Join, TakeLease, Redeem, DropLease, Keep, End]
     redeem = world.steps(Redeem)[0]
     assert (redeem.refresh_token, redeem.hurry) == (Secret("RT"), False)
+    assert world.steps(Keep)[0].fresh_until == tokens("new").token.fresh_until
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [(tokens("new"), None), (REFUSED, unreachable(REFUSED)), (GRANT, required(GRANT))],
+    ids=["a token", "outage", "refusal"],
+)
+def test_whoever_waits_for_a_refresh_learns_how_it_ended(
+    reply: Tokens | Fault | ServiceError, failure: Failure | None
+) -> None:
+    """The end of a flight says why there is no token; a valid token would not have waited for it."""
+    world = cached(age=4000)
+    world.redeemed = [reply]
+    world.acquire()
+    assert [step.failure for step in world.steps(End)] == [failure]
+    assert world.steps(Join)[0].wait
 
 
 def test_another_process_may_have_refreshed_meanwhile() -> None:
@@ -241,6 +258,7 @@ def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
     leased.leases = [False]
     assert secret(leased.acquire()) == "AT"
     assert busy.count(Redeem) == leased.count(Redeem) == leased.count(Sleep) == 0
+    assert not busy.steps(Join)[0].wait
 
 
 @pytest.mark.parametrize(("seconds", "calm"), [(5, 30), (120, 120), (86400, 1600)])

@@ -97,7 +97,7 @@ def test_what_a_cache_remembers_is_what_was_said() -> None:
     row = metadata_row(URL, {**GOOD, "x": "y"}, NOW)
     assert row == {**GOOD, "cached_at": "1800000000"}
     state = {METADATA: {URL: row}}
-    assert remembered(state, URL, NOW) == GOOD
+    assert remembered(state, URL, NOW) == remembered(state, URL, 1_800_000_000) == GOOD
     assert remembered(state, URL, 1_800_000_000 + REMEMBERED_FOR - 0.1) == GOOD
     assert remembered(state, URL, 1_800_000_000 + REMEMBERED_FOR) is None
     assert remembered(state, URL, NOW - 1) is None

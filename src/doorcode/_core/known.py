@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class PersonNeeded:
     """Silence is over: what was tried, and what the authority said to it."""
 
-    home_account_id: str | None = None
     tried: Secret | None = None
     error: ServiceError | None = None
     candidates: tuple[lookup.Account, ...] = ()
@@ -64,7 +63,7 @@ def find(request: TokenRequest) -> Flow[StoredToken | Refreshable | PersonNeeded
     valid = token if token is not None and token.valid(view.now) else None
     refresh_token = _refresh_token(view, account) or (_refresh_token(other, account) if other else None)
     if refresh_token is None:
-        return valid or PersonNeeded(account)
+        return valid or PersonNeeded()
     return Refreshable(account, refresh_token, valid)
 
 

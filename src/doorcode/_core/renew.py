@@ -88,7 +88,7 @@ def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | 
         return Again()
     if failure is None:
         return ended
-    return PersonNeeded(known.home_account_id, known.refresh_token, failure.error)
+    return PersonNeeded(known.refresh_token, failure.error)
 
 
 def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Again | PersonNeeded]:
@@ -146,7 +146,7 @@ def _settle(request: TokenRequest, known: Refreshable, reply: Reply) -> Flow[Sto
         return (yield from _make_do(request, known.valid, reply))
     if isinstance(reply, Fault):
         return unreachable(reply)
-    return PersonNeeded(known.home_account_id, known.refresh_token, reply)
+    return PersonNeeded(known.refresh_token, reply)
 
 
 def _make_do(request: TokenRequest, valid: StoredToken, reply: ServiceError | Fault) -> Flow[StoredToken]:
