@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from benchmarks.names import OURS, SCOPE
 from benchmarks.pairs import Row, in_turn
+from benchmarks.processes import ELSEWHERE
 from benchmarks.stage import Stage, run, timed
 from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
 
@@ -52,7 +53,7 @@ def rows(stage: Stage, count: int, az: str) -> Iterator[Row]:
         lambda: seconds(run(stage, stage.program(OURS, 1))),
     )
     name = "`az account get-access-token`; a stored token"
-    yield Row("A new process, elsewhere", name, theirs["seconds"], ours["seconds"])
+    yield Row(ELSEWHERE, name, theirs["seconds"], ours["seconds"])
 
 
 def _signed_in(stage: Stage) -> dict[str, str]:
