@@ -39,9 +39,9 @@ def counted(stage: Stage, library: str) -> dict[str, int]:
     count("the same with CAE", lambda: credential.get_token(OTHER, enable_cae=True))
     count(f"{THREADS} threads, one new token", lambda: _together(lambda: credential.get_token(scope("many"))))
     credential.close()
-    count(
-        f"{PROCESSES} processes that start at once, one new token", lambda: started(stage, library, [OTHER] * PROCESSES)
-    )
+    count("a new process that has to refresh", lambda: started(stage, library, [OTHER]))
+    name = f"{PROCESSES} processes that start at once, one new token"
+    count(name, lambda: started(stage, library, [OTHER] * PROCESSES))
     return found
 
 
