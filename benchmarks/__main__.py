@@ -177,10 +177,11 @@ def main() -> int:
     quick: bool = given.quick
     start = time.monotonic()
     rows, requests = measure(quick=quick, az=given.az)
-    text = tables(rows, requests, machine(given.az))
+    measured_on = machine(given.az)
+    text = tables(rows, requests, measured_on)
     print(text, f"It took {time.monotonic() - start:.0f} seconds.", sep="\n")
     if not quick:
-        found = {"machine": machine(given.az), "rows": [row.as_json() for row in rows], "requests": requests}
+        found = {"machine": measured_on, "rows": [row.as_json() for row in rows], "requests": requests}
         (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)

@@ -9,7 +9,7 @@ from uuid import uuid4
 from benchmarks.names import OURS, SCOPE
 from benchmarks.pairs import Row, in_turn
 from benchmarks.processes import ELSEWHERE
-from benchmarks.stage import Stage, run, timed
+from benchmarks.stage import Stage, run, seconds_of, timed
 from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
 
 SETTINGS = """
@@ -41,19 +41,18 @@ def rows(stage: Stage, count: int, az: str) -> Iterator[Row]:
     command = [az, "account", "get-access-token", "--scope", SCOPE]
     environment = _signed_in(stage)
 
-    def seconds(taken: tuple[float, bool]) -> dict[str, float]:
-        took, well = taken
-        assert well, "a program failed"
-        return {"seconds": took}
+    program = stage.program(OURS, 1)
 
-    seconds(timed(command, environment))  # its first start prepares the later ones
-    theirs, ours = in_turn(
-        count,
-        lambda: seconds(timed(command, environment)),
-        lambda: seconds(run(stage, stage.program(OURS, 1))),
-    )
+    def theirs() -> dict[str, float]:
+        return {"seconds": seconds_of(timed(command, environment), " ".join(command))}
+
+    def ours() -> dict[str, float]:
+        return {"seconds": seconds_of(run(stage, program), program)}
+
+    theirs()  # its first start prepares the later ones
+    az_took, ours_took = in_turn(count, theirs, ours)
     name = "`az account get-access-token`; a stored token"
-    yield Row(ELSEWHERE, name, theirs["seconds"], ours["seconds"])
+    yield Row(ELSEWHERE, name, az_took["seconds"], ours_took["seconds"])
 
 
 def _signed_in(stage: Stage) -> dict[str, str]:

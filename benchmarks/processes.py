@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.names import AZURE, OURS, scope
 from benchmarks.pairs import Row, in_turn
-from benchmarks.stage import Stage, run
+from benchmarks.stage import Stage, run, seconds_of
 from doorcode.emulator import Hang, Latency
 
 AWAY = 0.05
@@ -31,7 +31,9 @@ def rows(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
         **{f"{library} {size}": stage.program(library, size) for library in (AZURE, OURS) for size in sizes},
     }
     # One after the other, round by round: figures of one round stand beside each other in a row.
-    (taken,) = in_turn(count, lambda: {name: _seconds(stage, program) for name, program in code.items()})
+    (taken,) = in_turn(
+        count, lambda: {name: seconds_of(run(stage, program), program) for name, program in code.items()}
+    )
     yield Row("New process", "import the class", taken["class of theirs"], taken["class"])
     for size in sizes:
         name = f"a stored token, out of {size:,}"
@@ -59,10 +61,11 @@ def _row(stage: Stage, count: int, name: str, *, new: bool = False) -> Row:
     notes: set[str] = set()
 
     def one(library: str) -> dict[str, float]:
-        program = stage.program(library, 1)
         if new:
             stage.copy("cachenew")
             program = stage.program(library, "new", scope=scope("new"))
+        else:
+            program = stage.program(library, 1)
         seconds, well = run(stage, program, within=BLACK_HOLE_ENDS)
         if not well:
             notes.add(f"{library}: {'ended from outside' if seconds >= BLACK_HOLE_ENDS else 'an error, no token'}")
@@ -70,11 +73,3 @@ def _row(stage: Stage, count: int, name: str, *, new: bool = False) -> Row:
 
     theirs, ours = in_turn(count, partial(one, AZURE), partial(one, OURS))
     return Row("New process", name, theirs["seconds"], ours["seconds"], note="; ".join(sorted(notes)))
-
-
-def _seconds(stage: Stage, program: str) -> float:
-    seconds, well = run(stage, program)
-    if not well:
-        message = f"this program failed:\n{program}"
-        raise RuntimeError(message)
-    return seconds

@@ -91,6 +91,19 @@ def timed(command: Sequence[str], environment: Mapping[str, str], within: float 
     return took, process.returncode == 0
 
 
+def seconds_of(taken: tuple[float, bool], what: str) -> float:
+    """Return the seconds of what ended well.
+
+    Raises:
+        RuntimeError: it did not.
+    """
+    seconds, well = taken
+    if not well:
+        message = f"this failed:\n{what}"
+        raise RuntimeError(message)
+    return seconds
+
+
 def child(stage: Stage, module: str, library: str, **more: object) -> dict[str, Any]:
     """Run one of this package's modules in a new interpreter for one library; return what it prints as JSON."""
     command = [sys.executable, "-m", f"benchmarks.{module}", library, stage.facts(**more)]

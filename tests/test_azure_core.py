@@ -83,7 +83,7 @@ class TestAzureCore:
 
 @pytest.fixture(name="place")
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
-    """Return the folder of a package with two modules, which notes in a file what is run."""
+    """Return the folder of a package with two modules, which it imports itself."""
     folder = tmp_path / "doorcode_outside" / "inside"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("from . import first, second\nloaded = True\n")

@@ -85,12 +85,13 @@ def remembered(state: State, url: str, now: float) -> dict[str, object] | None:
 
 
 def _is_at_home(url: str, reply: Mapping[str, object]) -> bool:
-    hosts = {
-        parts and parts.netloc.lower()
-        for parts in (split_uri(reply[name]) for name in (*_REQUIRED, _DEVICE) if name in reply)
-    }
-    home = split_uri(url)
-    return home is not None and hosts == {home.netloc.lower()}
+    home, names = _netloc(url), (*_REQUIRED, _DEVICE) if _DEVICE in reply else _REQUIRED
+    return home is not None and all(_netloc(reply.get(name)) == home for name in names)
+
+
+def _netloc(uri: object) -> str | None:
+    parts = split_uri(uri)
+    return None if parts is None else parts.netloc.lower()
 
 
 def instance_reply(body: Mapping[str, object]) -> dict[str, object]:
