@@ -190,6 +190,18 @@ def test_keeps_two_caches_apart(home: Path, name: str) -> None:
     assert (plain.load().data, cae.load().data) == (GOOD, b'{"cae": 1}')
 
 
+def test_one_caches_file_in_place_of_the_others_is_refused(
+    opener: Callable[[], FileStore], home: Path, name: str, sealed: Path
+) -> None:
+    """The file of CAE tokens is sealed under another key: it is set aside, and not read as if it were this cache's."""
+    opener().save(GOOD, None)
+    choose(Options(name=name), cae=True).store.save(b'{"cae": 1}', None)
+    sealed.with_name(f"{name}.cae.sealed").replace(sealed)
+    with pytest.raises(StoreUnreadable):
+        opener().load()
+    assert opener().load() == Loaded(None, None)
+
+
 def test_works_where_the_session_has_no_link_to_the_users_keyring(
     opener: Callable[[], FileStore], name: str, home: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cache.harness import names
-from doorcode.cache import Conflict, StoreKeyError, StoreUnreadable, _jwe
+from doorcode.cache import Conflict, Loaded, StoreKeyError, StoreUnreadable, _jwe
 from doorcode.cache._file import FileStore
 from doorcode.cache._keyed import KeyedSeal
 from doorcode.cache._seal import SealBroken
@@ -111,6 +113,12 @@ def test_refuses_another_key() -> None:
         _jwe.decrypt(_jwe.encrypt(DATA, KEY, 1), OTHER_KEY)
 
 
+def sealed_as_0_1_0(data: bytes, key: bytes) -> bytes:
+    """Seal as doorcode 0.1.0 did, written down apart from the code under test; always with the same nonce."""
+    header = b"doorcode-sealed-1\n" + hashlib.sha256(b"doorcode key\n" + key).digest()[:8]
+    return header + b"n" * 12 + AESGCM(key).encrypt(b"n" * 12, data, header)
+
+
 class TestCallersKey:
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
@@ -184,6 +192,59 @@ class TestCallersKey:
         assert seal.open(sealed) == DATA
         with pytest.raises(SealBroken):
             seal.open(sealed.replace(b"sealed-1", b"sealed-2"))
+
+    @pytest.mark.parametrize("other", ["a.cae", "b.nocae"], ids=["another kind", "another program"])
+    def test_another_caches_file_is_refused_and_set_aside(self, tmp_path: Path, other: str) -> None:
+        """A file that the same key sealed for another cache is not read in this one's place."""
+        own, foreign = tmp_path / "a.nocae", tmp_path / other
+        self.store(own).save(DATA, None)
+        self.store(foreign).save(b'{"other": 1}', None)
+        foreign.replace(own)
+        with pytest.raises(StoreUnreadable, match="another cache's"):
+            self.store(own).load()
+        assert self.store(own).load() == Loaded(None, None)
+        assert [name for name in names(tmp_path) if name.startswith("a.nocae.damaged-")]
+
+    def test_is_read_wherever_the_directory_is_mounted(self, tmp_path: Path) -> None:
+        """The file's name is bound to the content, and its directory is not."""
+        self.store(tmp_path / "here" / "a.nocae").save(DATA, None)
+        (tmp_path / "here").replace(tmp_path / "there")
+        assert self.store(tmp_path / "there" / "a.nocae").load().data == DATA
+
+    def test_what_0_1_0_sealed_is_read_and_sealed_anew(self, path: Path) -> None:
+        """A file without its name in the additional data is read, and written at once with it."""
+        path.parent.mkdir()
+        path.write_bytes(sealed_as_0_1_0(DATA, KEY))
+        loaded = self.store(path).load()
+        assert loaded == Loaded(DATA, self.store(path).stamp())
+        renewed = path.read_bytes()
+        assert renewed != sealed_as_0_1_0(DATA, KEY)
+        assert self.store(path).load() == loaded
+        path.replace(path.with_name("other"))
+        with pytest.raises(StoreUnreadable):
+            self.store(path.with_name("other")).load()
+
+    def test_what_0_1_0_sealed_is_read_where_nothing_can_be_written(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full disk keeps the old form, and the content is had all the same."""
+        path.parent.mkdir()
+        path.write_bytes(sealed_as_0_1_0(DATA, KEY))
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", refuse)
+        assert self.store(path).load().data == DATA
+        assert path.read_bytes() == sealed_as_0_1_0(DATA, KEY)
+
+    def test_0_1_0_leaves_the_new_form_alone(self, path: Path) -> None:
+        """An earlier version takes it for another key's, which it never overwrites, and not for damage."""
+        self.store(path).save(DATA, None)
+        sealed, old = path.read_bytes(), sealed_as_0_1_0(DATA, KEY)
+        start = len(b"doorcode-sealed-1\n")
+        assert sealed[:start] == old[:start]
+        assert sealed[start : start + 8] != old[start : start + 8]
 
     def test_says_how_it_protects(self, path: Path) -> None:
         """People are told that the key is the program's."""

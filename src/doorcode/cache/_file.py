@@ -46,6 +46,10 @@ class _Bad:
     reason: str
 
 
+class _Outdated(Loaded):
+    """Content in an earlier sealed form, which is read and written anew."""
+
+
 def is_json_object(data: bytes) -> bool:
     """Tell whether bytes are one whole JSON object in UTF-8."""
     try:
@@ -107,6 +111,8 @@ class FileStore:
     def load(self) -> Loaded:
         """Return the content; takes the lock only where it looks damaged, which may be somebody writing in place."""
         found = self._look(self._where())
+        if isinstance(found, _Outdated):
+            return self._renewed(found)
         if isinstance(found, Loaded):
             return found
         try:
@@ -176,8 +182,16 @@ class FileStore:
             return Loaded(None, raw.stamp)
         except SealBroken as broken:
             return _Bad(raw.stamp, str(broken))
-        whole = self._is_whole(data)
-        return Loaded(data, raw.stamp) if whole else _Bad(raw.stamp, "it is damaged, or no token cache")
+        if not self._is_whole(data):
+            return _Bad(raw.stamp, "it is damaged, or no token cache")
+        return (Loaded if place.seal.is_current(raw.data) else _Outdated)(data, raw.stamp)
+
+    def _renewed(self, found: Loaded) -> Loaded:
+        """Write content in the present sealed form; where that fails, the next write does it."""
+        try:
+            return self.update(lambda data: data)
+        except StoreError:
+            return Loaded(found.data, found.stamp)
 
     def _look_again(self, first: _Bad) -> Loaded:
         """Decide under the lock what to do with content that could not be used without it."""

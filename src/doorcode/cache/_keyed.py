@@ -1,4 +1,7 @@
-"""The seal of a program that brings its own key: AES-256-GCM, with the header as additional data."""
+"""The seal of a program that brings its own key: AES-256-GCM, bound to the name of the file."""
+
+# Text for paths, as in the system calls below it all.
+# ruff: noqa: PTH119
 
 from __future__ import annotations
 
@@ -20,22 +23,28 @@ __all__ = ["KeyedSeal"]
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 8
 _HEADER_BYTES: Final = len(KEYED_START) + _ID_BYTES
+_NAMED: Final = b"\0\2"
+"""How the eight bytes start where the tag covers the file's name."""
 
 
 class KeyedSeal:
     """Seal content with a key that the program supplies.
 
     The sealed form is a fixed first line, eight bytes that tell which key it was, a random nonce, and the encrypted
-    content with its tag.
+    content with its tag. The tag covers the file's name, which tells the cache and its kind, so that one file cannot be
+    put in place of another that has the same key. The tag leaves the directory out: a home may be mounted elsewhere.
+    doorcode 0.1.0 covered no name, and told its keys by eight other bytes: it refuses the newer form as sealed with
+    another key, and leaves it as it is.
 
     Args:
-        path: of the file, for messages.
+        path: of the file.
         reveal_key: returns the 32 bytes, or raises ValueError or TypeError; called for each read and write.
     """
 
     def __init__(self, path: str, reveal_key: Callable[[], bytes]) -> None:
         self._path = path
         self._reveal_key = reveal_key
+        self._name = os.fsencode(os.path.basename(path))
 
     @property
     def encrypted(self) -> bool:
@@ -51,20 +60,25 @@ class KeyedSeal:
         key = self._key()
         header = KEYED_START + _key_id(key)
         nonce = os.urandom(_NONCE_BYTES)
-        return header + nonce + _aes_gcm(key).encrypt(nonce, data, header)
+        return header + nonce + _aes_gcm(key).encrypt(nonce, data, header + self._name)
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether sealed content is bound to the name of its file."""
+        return _id_in(sealed).startswith(_NAMED)
 
     def open(self, sealed: bytes) -> bytes:
         """Return the content.
 
         Raises:
-            SealBroken: it is damaged.
+            SealBroken: it is damaged, or another cache's.
             StoreKeyError: it was sealed with another key or in another way, or is not sealed at all.
         """
         if not sealed.startswith(KEYED_START):
             raise self._foreign(sealed)
         key = self._key()
         header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-        if header[len(KEYED_START) :] != _key_id(key):
+        bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(sealed))
+        if bound is None:
             raise StoreKeyError(
                 f"{self._path} was encrypted with another encryption_key than the one given; it was left as it is. "
                 "Give the key it was made with, or another name or path",
@@ -73,9 +87,9 @@ class KeyedSeal:
         from cryptography.exceptions import InvalidTag
 
         try:
-            return _aes_gcm(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header)
+            return _aes_gcm(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):
-            raise SealBroken("its encrypted form is damaged") from None
+            raise SealBroken("its encrypted form is damaged, or another cache's file is in its place") from None
 
     def _key(self) -> bytes:
         try:
@@ -94,7 +108,16 @@ class KeyedSeal:
         return SealBroken("it is damaged, or no token cache")
 
 
+def _id_in(sealed: bytes) -> bytes:
+    return sealed[len(KEYED_START) : _HEADER_BYTES]
+
+
 def _key_id(key: bytes) -> bytes:
+    return (_NAMED + hashlib.sha256(b"doorcode key of a named file\n" + key).digest())[:_ID_BYTES]
+
+
+def _unbound_key_id(key: bytes) -> bytes:
+    """Return what doorcode 0.1.0 wrote; that content has no name in its additional data."""
     return hashlib.sha256(b"doorcode key\n" + key).digest()[:_ID_BYTES]
 
 

@@ -64,6 +64,10 @@ class Seal(Protocol):
         """
         ...
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether bytes that were opened are in the form that ``close`` gives them; others are written anew."""
+        ...
+
     def describe(self) -> str:
         """Return, for people, how content is protected."""
         ...
@@ -111,6 +115,10 @@ class NoSeal:
                 where=self._path,
             )
         return sealed
+
+    def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Tell that there is no other form."""
+        return True
 
     def describe(self) -> str:
         """Say that nothing protects it but the file's mode."""
