@@ -76,6 +76,7 @@ class DeviceCodeCredential(InteractiveCredential):
             the sign-in: show its ``message``, then ``poll`` or ``wait``.
 
         Raises:
+            CacheUnavailableError: the persistent token cache cannot be used.
             CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
             ClientAuthenticationError: the authority gave no code.
         """
@@ -84,8 +85,7 @@ class DeviceCodeCredential(InteractiveCredential):
         from doorcode._two_step import PendingSignIn
 
         request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, True, {})  # noqa: FBT003 - force_prompt
-        now = time.monotonic()
-        flow = device.begin(request, sent=now, started=now, timeout=self._timeout)
+        flow = device.begin_pending(request, started=time.monotonic(), timeout=self._timeout)
         code, deadline = self._drive(flow, Turn(self._session), request)
         return PendingSignIn(self._session, request, code, deadline)
 

@@ -116,6 +116,8 @@ class BasePending:
     def _look(self, poll: Poll) -> bool:
         """Send a poll and take its reply, though nobody may wait for it any more; blocks."""
         try:
+            # A cache that cannot be used is an error before the code is spent.
+            self._session.cache(cae=self._request.enable_cae)
             reply = self._turn.exchange(poll)
         except BaseException:
             self._sent = None

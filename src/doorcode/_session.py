@@ -182,6 +182,8 @@ class Session:
 
         content = Content()
         try:
+            if self.config.persistence.has_key:
+                self.config.persistence.check_key()
             choice = choose(self.config.persistence, cae=cae, is_whole=content.is_whole)
             cache = StoredCache(choice.store, choice.also, self.warn, content, self._trouble)
             if self.config.persistence.has_key:

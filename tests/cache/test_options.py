@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import copy
+import functools
+import os
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import azure.identity
 import pytest
@@ -110,9 +114,58 @@ def test_reveals_the_key_to_whoever_seals() -> None:
     """Bytes and functions are the same to it; without a key there is an error."""
     assert TokenCachePersistenceOptions(encryption_key=KEY).reveal_key() == KEY
     assert TokenCachePersistenceOptions(encryption_key=read_key).reveal_key() == KEY
-    assert TokenCachePersistenceOptions(encryption_key=bytearray(KEY)).reveal_key() == KEY  # type: ignore[arg-type]
+    assert TokenCachePersistenceOptions(encryption_key=bytearray(KEY)).reveal_key() == KEY
     with pytest.raises(ValueError, match="no encryption_key"):
         TokenCachePersistenceOptions().reveal_key()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_takes_any_kind_of_bytes(kind: Callable[[bytes], Any]) -> None:
+    """A key may come in whatever a program has its bytes in, from a function too."""
+    assert TokenCachePersistenceOptions(encryption_key=kind(KEY)).reveal_key() == KEY
+    assert TokenCachePersistenceOptions(encryption_key=lambda: kind(KEY)).reveal_key() == KEY
+    with pytest.raises(ValueError, match="not 5"):
+        TokenCachePersistenceOptions(encryption_key=kind(b"short"))
+
+
+async def key_later() -> bytes:
+    """Return the key, in a coroutine."""
+    return KEY
+
+
+@pytest.mark.parametrize("source", [key_later, functools.partial(key_later)], ids=["function", "partial"])
+def test_refuses_a_coroutine_function(source: Any) -> None:
+    """The cache is read in threads, where nothing could be awaited."""
+    with pytest.raises(TypeError, match="not a coroutine function"):
+        TokenCachePersistenceOptions(encryption_key=source)
+
+
+def no_key() -> bytes:
+    """Fail as an environment variable that is not set does."""
+    raise KeyError("SIGN_IN_KEY")
+
+
+SOURCES: dict[str, tuple[Callable[[], Any], str]] = {
+    "raises": (no_key, "the function raised KeyError: 'SIGN_IN_KEY'"),
+    "returns None": (lambda: None, "not NoneType"),
+    "returns text": (lambda: "k" * 32, "not str"),
+    "returns 5 bytes": (lambda: b"short", "32 bytes, not 5"),
+    "returns a coroutine": (lambda: key_later(), "not a coroutine function"),  # noqa: PLW0108 - no coroutine function
+    "returns another key each time": (lambda: os.urandom(32), "another key when it was called again"),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), SOURCES.values(), ids=SOURCES)
+def test_checks_a_key_before_anything_depends_on_it(source: Callable[[], Any], reason: str) -> None:
+    """What a function returns is only known when it is called; the error says what is wrong with it."""
+    with pytest.raises(ValueError, match=f"the encryption_key: .*{reason}"):
+        TokenCachePersistenceOptions(encryption_key=source).check_key()
+
+
+def test_finds_nothing_wrong_with_a_key_that_can_be_had() -> None:
+    """Bytes, and a function that returns the same ones."""
+    TokenCachePersistenceOptions(encryption_key=KEY).check_key()
+    TokenCachePersistenceOptions(encryption_key=read_key).check_key()
 
 
 def test_shows_no_key() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -305,6 +306,51 @@ def test_a_wrong_key_is_an_error_before_anybody_is_asked(
     assert make(cache_persistence_options=options()).get_token(SCOPE).token
     assert authority.requests == []
     assert len(make.approver.prompts) == 1
+
+
+def no_key() -> bytes:
+    """Fail as a program's function does that finds no key."""
+    raise KeyError("SIGN_IN_KEY")
+
+
+KEYS: dict[str, Callable[[], Any]] = {
+    "raises": no_key,
+    "returns None": lambda: None,
+    "returns text": lambda: "k" * 32,
+    "returns 5 bytes": lambda: b"short",
+    "returns another key each time": lambda: os.urandom(32),
+}
+ASKING: dict[str, Callable[[Any], Any]] = {
+    "get_token": lambda credential: credential.get_token(SCOPE),
+    "authenticate": lambda credential: credential.authenticate(scopes=[SCOPE], force_prompt=True),
+    "begin": lambda credential: credential.begin(scopes=[SCOPE]),
+}
+
+
+@pytest.mark.parametrize("method", ASKING.values(), ids=ASKING)
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_key_that_cannot_be_used_is_an_error_before_anybody_is_asked(
+    make: Any, tmp_path: Path, authority: Emulator, key: Callable[[], Any], method: Callable[[Any], Any]
+) -> None:
+    """With no cache yet, too: the sign-in could not be kept."""
+    credential = make(cache_persistence_options=TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=key))
+    for _ in range(2):
+        with pytest.raises(errors.CacheUnavailableError, match="the encryption_key: "):
+            method(credential)
+    assert authority.requests == []
+    assert not list(tmp_path.glob("c*"))
+
+
+def test_a_key_that_cannot_be_used_spends_no_code(make: Any, tmp_path: Path, authority: Emulator) -> None:
+    """A sign-in that another process began is not polled for, as its tokens could not be kept."""
+    pending = make(prompt_callback=None).begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    keyless = TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=no_key)
+    credential = make(cache_persistence_options=keyless)
+    resumed = credential.resume(pending.serialize())
+    with pytest.raises(errors.CacheUnavailableError):
+        credential._done(resumed.wait()) if make.kind == "aio" else resumed.wait()
+    assert authority.count("token:device_code") == 0
 
 
 def test_a_damaged_cache_under_ones_own_key_is_set_aside(

@@ -10,7 +10,7 @@ from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import code_lapsed, refused, timed_out, unreachable
 from doorcode._core.faults import Fault, FaultKind
 from doorcode._core.service_errors import ServiceError
-from doorcode._core.steps import Begin, Failure, Flow, Poll, Reason, Reply, Show, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.steps import Begin, Failure, Flow, Look, Poll, Reason, Reply, Show, Sleep, TokenRequest, Tokens, ask
 from doorcode._core.values import dataclass
 
 SLOWER: Final = 5.0
@@ -121,6 +121,23 @@ def begin(
     if isinstance(reply, Fault):
         return unreachable(reply, "Couldn't begin authentication")
     return reply, _until(reply, sent, started, timeout)
+
+
+def begin_pending(
+    request: TokenRequest, *, started: float, timeout: float | None
+) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
+    """Ask for a device code whose sign-in the program finishes; a cache that cannot be used is an error before that.
+
+    Args:
+        request: what the token is for.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from then to the last poll, or None.
+
+    Returns:
+        as :func:`begin`.
+    """
+    yield from ask(Look(request.enable_cae))
+    return (yield from begin(request, sent=started, started=started, timeout=timeout))
 
 
 def wait(request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float) -> Flow[Tokens | Failure]:

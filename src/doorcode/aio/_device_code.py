@@ -74,12 +74,12 @@ class DeviceCodeCredential(InteractiveCredential):
             the sign-in: show its ``message``, then ``poll`` or ``wait``.
 
         Raises:
+            CacheUnavailableError: the persistent token cache cannot be used.
             CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
             ClientAuthenticationError: the authority gave no code.
         """
         request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt=True, options={})
-        now = time.monotonic()
-        flow = device.begin(request, sent=now, started=now, timeout=self._timeout)
+        flow = device.begin_pending(request, started=time.monotonic(), timeout=self._timeout)
         code, deadline = await self._drive(flow, Turn(self._session), request)
         return PendingSignIn(self._session, request, code, deadline)
 

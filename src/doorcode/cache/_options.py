@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ class TokenCachePersistenceOptions:
     Args:
         allow_unencrypted_storage: whether a plain file may be used where nothing can be encrypted.
         name: first part of the cache's name; programs that give the same one share sign-ins.
-        encryption_key: 32 bytes, or what returns them, which seal the cache instead of the system's own protection; for
-            containers and homes that several machines share. Losing the key loses the sign-ins. A callable is called
-            whenever the cache is opened, and travels in a pickle where bytes do not.
+        encryption_key: 32 bytes, or a function that returns the same 32 bytes whenever it is called, which seal the
+            cache instead of the system's own protection; for containers and homes that several machines share. Losing
+            the key loses the sign-ins. A function is called whenever the cache is opened, read or written, and travels
+            in a pickle where bytes do not.
         path: the file to use instead of ``~/.IdentityService/<name>``; ``.nocae`` or ``.cae`` is added.
         **kwargs: accepted as azure-identity accepts them, with a warning.
 
@@ -41,7 +43,7 @@ class TokenCachePersistenceOptions:
         *,
         allow_unencrypted_storage: bool = False,
         name: str = DEFAULT_NAME,
-        encryption_key: bytes | Callable[[], bytes] | None = None,
+        encryption_key: bytes | bytearray | memoryview | Callable[[], bytes] | None = None,
         path: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -49,9 +51,7 @@ class TokenCachePersistenceOptions:
         self.allow_unencrypted_storage: bool = bool(allow_unencrypted_storage)
         self.name: str = _checked_name(name)
         self.path: str | None = _checked_path(path)
-        self._key = (
-            encryption_key if encryption_key is None or callable(encryption_key) else checked_key(encryption_key)
-        )
+        self._key = _checked_source(encryption_key)
 
     @property
     def has_key(self) -> bool:
@@ -62,11 +62,28 @@ class TokenCachePersistenceOptions:
         """Return the program's key; call it only to seal or open content.
 
         Raises:
-            ValueError: there is none, or what the callable returned is not 32 bytes.
+            TypeError: the program's function returned something else than bytes.
+            ValueError: there is none, the function raised, or what it returned is not 32 bytes.
         """
         if self._key is None:
             raise ValueError("no encryption_key was given")
-        return checked_key(self._key()) if callable(self._key) else self._key
+        return checked_key(_called(self._key)) if callable(self._key) else self._key
+
+    def check_key(self) -> None:
+        """Check that the program's key can be had, before anything depends on it; calls a function twice.
+
+        Raises:
+            ValueError: why it cannot be used.
+        """
+        try:
+            steady = self.reveal_key() == self.reveal_key()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"cannot get the encryption_key: {error}") from error
+        if not steady:
+            raise ValueError(
+                "cannot use the encryption_key: the function returned another key when it was called again, so nothing "
+                "that it seals could be opened; return the same 32 bytes each time"
+            )
 
     def __repr__(self) -> str:
         key = "'[secret]'" if self.has_key else None
@@ -111,13 +128,44 @@ def checked_key(key: object) -> bytes:
         TypeError: it is not bytes.
         ValueError: it has another length.
     """
-    if not isinstance(key, (bytes, bytearray)):
+    if not isinstance(key, (bytes, bytearray, memoryview)):
         raise TypeError(f"encryption_key must be {KEY_BYTES} bytes or a function that returns them, not {_kind(key)}")
-    if len(key) != KEY_BYTES:
-        raise ValueError(
-            f"encryption_key must be {KEY_BYTES} bytes, not {len(key)}; make one with os.urandom({KEY_BYTES})"
-        )
+    size = memoryview(key).nbytes
+    if size != KEY_BYTES:
+        raise ValueError(f"encryption_key must be {KEY_BYTES} bytes, not {size}; make one with os.urandom({KEY_BYTES})")
     return bytes(key)
+
+
+def _checked_source(key: object) -> bytes | Callable[[], object] | None:
+    """Return a key, or the function that returns it, which is not called yet."""
+    if key is None:
+        return None
+    if not callable(key):
+        return checked_key(key)
+    from inspect import iscoroutinefunction
+
+    if iscoroutinefunction(key):
+        raise _coroutine_refused()
+    return key
+
+
+def _called(source: Callable[[], object]) -> object:
+    """Return what the program's function returns."""
+    try:
+        key = source()
+    except Exception as error:
+        raise ValueError(f"the function raised {_kind(error)}: {error}") from error
+    if isinstance(key, Coroutine):
+        key.close()
+        raise _coroutine_refused()
+    return key
+
+
+def _coroutine_refused() -> TypeError:
+    return TypeError(
+        "encryption_key must be a plain function, not a coroutine function: the cache is read in threads that have no "
+        "event loop"
+    )
 
 
 def _checked_name(name: object) -> str:

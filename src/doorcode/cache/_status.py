@@ -46,6 +46,8 @@ def status(options: object | None = None, *, cae: bool = False) -> Status:
     """
     resolved = TokenCachePersistenceOptions() if options is None else resolve_options(options)
     try:
+        if resolved.has_key:
+            resolved.check_key()
         choice = choose(resolved, cae=cae)
     except ValueError as error:
         return Status(None, encrypted=False, rejected=(), error=str(error))
