@@ -289,6 +289,38 @@ def test_says_why_else_it_cannot_be_used(calls: KeyCalls) -> None:
         KernelKeys(Refusing(read=errno.EACCES)).probe()
 
 
+@pytest.mark.parametrize("cae", [False, True])
+@pytest.mark.parametrize("full", [("add",), ("add", "link")], ids=["no key", "no key and no link"])
+def test_a_full_quota_stops_no_cache_whose_key_is_there(
+    opener: Callable[[], FileStore], name: str, monkeypatch: pytest.MonkeyPatch, full: tuple[str, ...], *, cae: bool
+) -> None:
+    """What exists is read and written; the other cache of that name is no reason to use neither."""
+    opener().save(GOOD, None)
+    refusing = Refusing(**dict.fromkeys(full, errno.EDQUOT))
+    monkeypatch.setattr("doorcode.cache._keyctl.key_calls", lambda: refusing)
+    store = choose(Options(name=name), cae=cae).store
+    assert isinstance(store, FileStore)
+    if not cae:
+        store.update(lambda _: b'{"b": 2}')
+        assert opener().load().data == b'{"b": 2}'
+    assert store.encrypted
+
+
+def test_a_full_quota_makes_no_key_seem_gone(calls: KeyCalls, name: str) -> None:
+    """Where the persistent keyring cannot be linked, a key in it is neither looked for elsewhere nor replaced."""
+    KernelKeys(calls).find_or_make(name)
+    with pytest.raises(StoreUnavailable, match=os.strerror(errno.EDQUOT)):
+        KernelKeys(Refusing(persistent=errno.EDQUOT)).find(name)
+
+
+def test_a_key_of_another_length_does_not_hide_the_kernels_refusal(calls: KeyCalls, name: str) -> None:
+    """It says nothing of whether a cache could be sealed."""
+    calls.add(KernelKeys(calls)._ring(), name, b"short")
+    KernelKeys(calls).probe(name)
+    with pytest.raises(StoreUnavailable, match=os.strerror(errno.EDQUOT)):
+        KernelKeys(Refusing(add=errno.EDQUOT)).probe(name)
+
+
 def test_does_not_rely_on_a_kernel_that_forgets(calls: KeyCalls, monkeypatch: pytest.MonkeyPatch) -> None:
     """A round trip that does not return what was sent is a reason not to use it."""
     keys = KernelKeys(calls)

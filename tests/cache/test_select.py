@@ -47,7 +47,7 @@ class Keys:
     def __init__(self, _: object = None) -> None:
         pass
 
-    def probe(self) -> None:
+    def probe(self, *_: str) -> None:
         pass
 
 
@@ -332,6 +332,18 @@ class TestStatus:
         )
         with pytest.raises(TypeError, match="must be a TokenCachePersistenceOptions"):
             status("msal.cache")
+
+    def test_tells_that_the_programs_key_cannot_be_had(self, home: Path) -> None:
+        """A function that raises is an error before a cache is there to be opened."""
+
+        def no_key() -> bytes:
+            raise KeyError("SIGN_IN_KEY")
+
+        told = status(Options(encryption_key=no_key))
+        assert (told.store, told.error) == (
+            None,
+            "cannot get the encryption_key: the function raised KeyError: 'SIGN_IN_KEY'",
+        )
 
 
 class TestImports:

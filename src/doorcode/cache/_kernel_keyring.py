@@ -87,12 +87,18 @@ class KernelKeys:
             raise StoreKeyError(f"the kernel lost the key {description!r} at once", where=description)
         return made
 
-    def probe(self) -> None:
-        """Make, find, read and remove a key, to see whether the store can be relied on.
+    def probe(self, *descriptions: str) -> None:
+        """See whether the store can be relied on: a cache's key is readable, or another makes the round trip.
+
+        Args:
+            *descriptions: the keys that the cache may have already. One that is there needs no room for another, of
+                which there may be none where the user's quota of keys is used up.
 
         Raises:
             StoreUnavailable: it cannot.
         """
+        if any(self._is_there(description) for description in descriptions):
+            return
         description = f"doorcode.probe.{os.getpid()}.{os.urandom(4).hex()}"
         try:
             ring = self._ring()
@@ -108,17 +114,32 @@ class KernelKeys:
         if found is None or found.secret != bytes(_jwe.KEY_BYTES):
             raise StoreUnavailable("the kernel did not give back a key that it had taken")
 
+    def _is_there(self, description: str) -> bool:
+        try:
+            return self.find(description) is not None
+        except StoreKeyError:  # the cache's own business: using it says what is wrong with its key
+            return False
+
     def _ring(self) -> int:
         try:
             # A key can be read only by whom the session keyring leads to it.
-            self._calls.link(USER_KEYRING, SESSION_KEYRING)
+            self._link_user_keyring()
             ring = self._calls.ring(USER_KEYRING)
         except OSError as error:
             raise _refused(error) from error
         try:
             return self._calls.persistent(ring)
-        except OSError:  # a kernel without them
-            return ring
+        except OSError as error:
+            if error.errno == errno.EDQUOT:  # there is one: in another keyring, its keys would seem to be gone
+                raise _refused(error) from error
+            return ring  # a kernel without them
+
+    def _link_user_keyring(self) -> None:
+        try:
+            self._calls.link(USER_KEYRING, SESSION_KEYRING)
+        except OSError as error:
+            if error.errno != errno.EDQUOT:  # with a full quota, an earlier link may do
+                raise
 
 
 class KernelSeal:

@@ -181,7 +181,7 @@ class _Chooser:
         if self.options.allow_unencrypted_storage and not os.path.exists(sealed) and not go_has_one and self._plain():
             raise StoreUnavailable(f"the plain file {self.base} exists and may be used")
         keys = KernelKeys(key_calls())
-        keys.probe()
+        keys.probe(*self._kernel_keys())
         ours = Place(sealed, KernelSeal(f"{self.cache}.sealed", keys))
         gos = Place(self.base, KernelSeal(self.cache, keys))
 
@@ -189,6 +189,11 @@ class _Chooser:
             return gos if not os.path.exists(sealed) and is_sealed_file(self.base) else ours
 
         return self._file(self.base, where=where)
+
+    def _kernel_keys(self) -> tuple[str, ...]:
+        """Return what the keys are called of this cache and of the one of the same name for the other tokens."""
+        name = self.cache.rpartition(".")[0]
+        return tuple(f"{name}{suffix}" for suffix in (".nocae.sealed", ".cae.sealed", ".nocae", ".cae"))
 
     def _file(self, path: str, seal: Seal | None = None, where: Callable[[], Place] | None = None) -> FileStore:
         private = self.options.path is None
