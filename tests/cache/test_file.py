@@ -526,7 +526,7 @@ class TestPlainNeighbour:
 
 
 def test_a_touched_file_is_private_and_not_followed(tmp_path: Path) -> None:
-    """A signal file is made 0600 and gets the given time; a link's target keeps its own."""
+    """A signal file is made 0600 and gets the given time; a link is refused, and its target keeps its own."""
     _disk.touch(str(tmp_path / "signal"), 10**18)
     assert (tmp_path / "signal").stat().st_mtime_ns == 10**18
     assert mode(tmp_path / "signal") == 0o600
@@ -534,7 +534,8 @@ def test_a_touched_file_is_private_and_not_followed(tmp_path: Path) -> None:
     victim.touch()
     os.utime(victim, ns=(5, 5))
     (tmp_path / "link").symlink_to(victim)
-    _disk.touch(str(tmp_path / "link"), 10**18)
+    with pytest.raises(StoreError, match="symbolic link"):
+        _disk.touch(str(tmp_path / "link"), 10**18)
     assert victim.stat().st_mtime_ns == 5
     with pytest.raises(StoreError, match="cannot write"):
         _disk.touch(str(tmp_path / "no" / "signal"), 1)

@@ -15,7 +15,7 @@ from typing import Final
 
 from doorcode._core.values import dataclass
 from doorcode.cache._flock import flag
-from doorcode.cache._owner import failure, make_private, refuse_others, user_id
+from doorcode.cache._owner import failure, make_private, refuse_foreign, refuse_others, user_id
 
 __all__ = ["Raw", "file_stamp", "move_aside", "read", "remove", "replace", "signal_stamp", "touch"]
 
@@ -30,18 +30,23 @@ _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | flag("O_CLOEXEC") | flag(
 _OTHERS: Final = 0o077
 _READS: Final = 5
 
+LARGEST: Final = 256 * 2**20
+"""Bytes that a token cache can have; far more than 10,000 tokens take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:
     """The bytes of a file and the stamp of exactly these.
 
     Attributes:
-        data: None where the path leads to something that is no regular file.
+        data: None where the path leads to something that cannot be a cache.
         stamp: opaque; None for an empty file.
+        reason: why there is no data, for people.
     """
 
     data: bytes | None = field(repr=False)
     stamp: str | None
+    reason: str = ""
 
 
 def read(path: str, at_most: int = -1) -> Raw | None:
@@ -55,12 +60,13 @@ def read(path: str, at_most: int = -1) -> Raw | None:
         StoreError: it is a link, another user's, or cannot be read.
     """
     try:
+        status = os.stat(path, follow_symlinks=False)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+            return _no_file(status)  # not opened: opening a device can have an effect
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket
-            return Raw(None, _stamp(os.stat(path)))
         raise failure("read", path, error) from error
     try:
         return _read_open(path, descriptor, at_most)
@@ -73,8 +79,10 @@ def read(path: str, at_most: int = -1) -> Raw | None:
 def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        return Raw(None, _stamp(status))
+        return _no_file(status)
     refuse_others(path, status)
+    if status.st_size > LARGEST and at_most < 0:
+        return Raw(None, _stamp(status), f"it is larger than {LARGEST >> 20} MiB")
     if user_id() is not None and status.st_mode & _OTHERS:
         _make_private(descriptor)
     data = b""
@@ -85,6 +93,10 @@ def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
             return Raw(data, before)
     # Still being written in place: a stamp that nothing else has makes the caller look again.
     return Raw(data, f"unsettled:{time.monotonic_ns()}")
+
+
+def _no_file(status: os.stat_result) -> Raw:
+    return Raw(None, _stamp(status), "it is not a regular file")
 
 
 def _make_private(descriptor: int) -> None:
@@ -98,7 +110,7 @@ def _make_private(descriptor: int) -> None:
 def _read_from_start(descriptor: int, at_most: int) -> bytes:
     os.lseek(descriptor, 0, os.SEEK_SET)
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        return file.read(at_most)
+        return file.read(at_most if at_most >= 0 else LARGEST + 1)
 
 
 def file_stamp(path: str) -> str | None:
@@ -119,14 +131,16 @@ def signal_stamp(path: str) -> str | None:
     """Return the stamp of a file that may be empty; None when there is none.
 
     Raises:
-        StoreError: the directory cannot be looked into.
+        StoreError: the directory cannot be looked into, or there is no regular file of this user's.
     """
     try:
-        return _numbers(os.stat(path, follow_symlinks=False))
+        status = os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise failure("look at", path, error) from error
+    refuse_foreign(path, status)
+    return _numbers(status)
 
 
 def _stamp(status: os.stat_result) -> str | None:
@@ -204,11 +218,12 @@ def touch(path: str, now: int) -> None:
         now: nanoseconds since 1970.
 
     Raises:
-        StoreError: it cannot be made.
+        StoreError: it cannot be made, or there is something that is not a regular file of this user's.
     """
     try:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, _WRITE, 0o600))
+        refuse_foreign(path, os.stat(path, follow_symlinks=False))
         os.utime(path, ns=(now, now), follow_symlinks=user_id() is None)
     except OSError as error:
         raise failure("write", path, error) from error

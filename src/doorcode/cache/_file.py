@@ -175,7 +175,7 @@ class FileStore:
         if raw is None:
             return Loaded(None, None)
         if not raw.data:
-            return _Bad(raw.stamp, "it is empty" if raw.data is not None else "it is not a regular file")
+            return _Bad(raw.stamp, raw.reason or "it is empty")
         try:
             data = place.seal.open(raw.data)
         except KeyGone:

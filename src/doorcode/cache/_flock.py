@@ -13,7 +13,7 @@ import os
 import weakref
 from typing import Final
 
-__all__ = ["BASE_FLAGS", "Grip", "HeldFile", "flag", "on_windows", "try_lock"]
+__all__ = ["Grip", "HeldFile", "flag", "on_windows", "try_lock"]
 
 
 def flag(name: str) -> int:
@@ -21,16 +21,6 @@ def flag(name: str) -> int:
     found: int = getattr(os, name, 0)
     return found
 
-
-BASE_FLAGS: Final = (
-    os.O_RDWR
-    | flag("O_CLOEXEC")
-    | flag("O_NOFOLLOW")
-    | flag("O_NONBLOCK")  # opening a planted FIFO must not wait
-    | flag("O_NOINHERIT")
-    | flag("O_BINARY")
-)
-"""How every lock file is opened."""
 
 _BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
 

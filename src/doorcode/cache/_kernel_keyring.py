@@ -1,7 +1,5 @@
 """A file sealed with a key that only the kernel keeps, for Linux without a desktop."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-
 from __future__ import annotations
 
 import errno
@@ -10,9 +8,8 @@ from dataclasses import field
 from typing import Final
 
 from doorcode._core.values import dataclass
-from doorcode.cache import _jwe
+from doorcode.cache import _disk, _jwe
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnavailable
-from doorcode.cache._flock import flag
 from doorcode.cache._keyctl import SESSION_KEYRING, USER_KEYRING, KeyCalls
 from doorcode.cache._seal import JWE_START, KeyGone
 
@@ -190,15 +187,10 @@ class KernelSeal:
 def is_sealed_file(path: str) -> bool:
     """Tell whether a file starts as a sealed one of Go's does."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | flag("O_NONBLOCK") | flag("O_NOFOLLOW") | flag("O_CLOEXEC"))
-    except OSError:
+        raw = _disk.read(path, len(JWE_START))
+    except StoreError:
         return False
-    try:
-        return os.read(descriptor, len(JWE_START)) == JWE_START
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    return raw is not None and raw.data == JWE_START
 
 
 def _refused(error: OSError) -> StoreUnavailable:

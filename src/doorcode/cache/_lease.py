@@ -8,7 +8,8 @@ import re
 from typing import Final
 
 from doorcode.cache._errors import StoreError
-from doorcode.cache._flock import BASE_FLAGS, Grip, HeldFile, try_lock
+from doorcode.cache._flock import Grip, HeldFile, try_lock
+from doorcode.cache._owner import open_own
 
 __all__ = ["FileLease", "FileLeases", "check_lease_name", "try_lease"]
 
@@ -79,11 +80,11 @@ def try_lease(path: str) -> FileLease | None:
         The lease, or None while somebody else holds it. Where the file system cannot lock, everybody gets it.
 
     Raises:
-        StoreError: the file cannot be made.
+        StoreError: the file cannot be made, or is not a regular file of this user's.
     """
     for _ in range(_TRIES):
         try:
-            descriptor = os.open(path, BASE_FLAGS | os.O_CREAT, 0o600)
+            descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StoreError(f"cannot make {path}: {error.strerror}", where=path, errno=error.errno) from error
         held = HeldFile(descriptor, try_lock(descriptor))

@@ -10,7 +10,8 @@ import importlib
 import os
 import threading
 
-from doorcode.cache._flock import BASE_FLAGS, Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._flock import Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._owner import open_own
 
 __all__ = ["Line"]
 
@@ -32,10 +33,11 @@ class Line:
             The file to close; None where there is no such line, and luck has to do.
 
         Raises:
+            StoreError: something that is not a regular file of this user's is in the file's place.
             TimeoutError: it was not one's turn for that many seconds.
         """
         try:
-            descriptor = os.open(self._path, BASE_FLAGS | os.O_CREAT, 0o600)
+            descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
         except OSError:  # what is wrong with the directory, the lock itself will tell
             return None
         held = HeldFile(descriptor, try_lock(descriptor))

@@ -6,22 +6,21 @@ it: existence keeps the second kind out, and the kernel tells everybody who can 
 """
 
 # Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH108, PTH123
+# ruff: noqa: PTH108
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
 from doorcode.cache._errors import StoreError, StoreLocked
-from doorcode.cache._flock import BASE_FLAGS, Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._flock import Grip, HeldFile, on_windows, try_lock
 from doorcode.cache._line import Line
 from doorcode.cache._lock_file import MARK, LockFileMaker, content_of, process_in, sign
-from doorcode.cache._owner import make_private
+from doorcode.cache._owner import make_private, open_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -107,7 +106,7 @@ class CacheLock:
 
         Raises:
             StoreLocked: another process held it all the time.
-            StoreError: the lock file cannot be made.
+            StoreError: the lock file cannot be made, or is not a regular file of this user's.
         """
         start = self._clock()
         self._let_others(start)
@@ -160,7 +159,7 @@ class CacheLock:
     def _take_over(self, watched: _Watched | None) -> tuple[HeldFile | None, _Watched | None]:
         """Take a lock file that was left behind; return what was seen of one that was not."""
         try:
-            descriptor = os.open(self.path, BASE_FLAGS)
+            descriptor = open_own(self.path, os.O_RDWR)
         except FileNotFoundError:
             return None, None
         except OSError as error:
@@ -214,22 +213,28 @@ class CacheLock:
         self._released = self._clock()
 
     def _failed(self, error: OSError) -> StoreError:
-        advice = f"cannot lock the token cache: {self.path}: {error.strerror}"
-        if error.errno == errno.ELOOP:
-            advice = f"{self.path} is a symbolic link, which is not followed; remove it"
-        return StoreError(advice, where=self.path, errno=error.errno)
+        words = f"cannot lock the token cache: {self.path}: {error.strerror}"
+        return StoreError(words, where=self.path, errno=error.errno)
 
     def _too_long(self, waited: float) -> StoreLocked:
-        try:
-            with open(self.path, "rb") as file:
-                pid = process_in(file.read(64))
-        except OSError:
-            pid = None
+        pid = self._holder()
         who = "another process" if pid is None else f"process {pid}"
         return StoreLocked(
             f"{who} has held {self.path} for {waited:.0f} s; if it is stuck, end it, and remove the file",
             where=self.path,
         )
+
+    def _holder(self) -> int | None:
+        try:
+            descriptor = open_own(self.path, os.O_RDONLY)
+        except (OSError, StoreError):
+            return None
+        try:
+            return process_in(content_of(descriptor))
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
 
 def cache_lock(path: str) -> CacheLock:

@@ -10,7 +10,8 @@ import os
 import sys
 from typing import Final
 
-from doorcode.cache._flock import BASE_FLAGS, Grip, HeldFile, flag, try_lock
+from doorcode.cache._flock import Grip, HeldFile, flag, try_lock
+from doorcode.cache._owner import open_own
 
 __all__ = ["MARK", "LockFileMaker", "content_of", "process_in", "sign"]
 
@@ -79,7 +80,7 @@ class LockFileMaker:
 
 def _create(path: str) -> HeldFile | None:
     try:
-        descriptor = os.open(path, BASE_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return None
     held = HeldFile(descriptor, try_lock(descriptor))

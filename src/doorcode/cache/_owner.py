@@ -12,10 +12,63 @@ import stat
 from typing import Final
 
 from doorcode.cache._errors import StoreError
+from doorcode.cache._flock import flag
 
-__all__ = ["ensure_directory", "failure", "make_private", "refuse_others", "user_id"]
+__all__ = ["ensure_directory", "failure", "make_private", "open_own", "refuse_foreign", "refuse_others", "user_id"]
 
 _OTHERS: Final = 0o077
+_SAFELY: Final = (
+    flag("O_CLOEXEC")
+    | flag("O_NOINHERIT")
+    | flag("O_NOFOLLOW")
+    | flag("O_NONBLOCK")  # opening a planted FIFO must not wait
+    | flag("O_NOCTTY")
+    | flag("O_BINARY")
+)
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a symbolic link"),
+)
+
+
+def open_own(path: str, flags: int) -> int:
+    """Open a regular file of this user's; refuse at once whatever else is at the path.
+
+    Args:
+        path: of the file.
+        flags: of ``os.open``; with ``O_CREAT`` a new file gets the mode 0600.
+
+    Raises:
+        OSError: the system refuses.
+        StoreError: the path leads to something that is not a regular file, or belongs to another user.
+    """
+    # Looked at before it is opened too: opening a device can have an effect.
+    with contextlib.suppress(FileNotFoundError):
+        refuse_foreign(path, os.stat(path, follow_symlinks=False))
+    descriptor = os.open(path, flags | _SAFELY, 0o600)
+    try:
+        refuse_foreign(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def refuse_foreign(path: str, status: os.stat_result) -> None:
+    """Refuse what is not a regular file of this user's.
+
+    Raises:
+        StoreError: it is not.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((words for test, words in _KINDS if test(status.st_mode)), "a device")
+        number = errno.ELOOP if stat.S_ISLNK(status.st_mode) else errno.EINVAL
+        words = "which is not followed" if number == errno.ELOOP else "and not a regular file"
+        raise StoreError(f"{path} is {kind}, {words}; remove it, or use another path", where=path, errno=number)
+    refuse_others(path, status)
 
 
 def ensure_directory(path: str, *, private: bool) -> None:
@@ -31,6 +84,8 @@ def ensure_directory(path: str, *, private: bool) -> None:
     try:
         _make_directories(path)
         status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         user = user_id()
         if user is None:
             return

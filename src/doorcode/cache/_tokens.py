@@ -256,7 +256,8 @@ class StoredCache:
         """Try once to take the store's lease; a store that cannot give one excludes nobody."""
         try:
             return self._store.lease(name, seconds)
-        except StoreError:
+        except StoreError as error:
+            self._trouble(f"Other processes are not kept from doing the same: {error}")
             return _NoLease()
 
     def _borrowed(self) -> State:
