@@ -11,6 +11,10 @@ TYPE_CHECKING = False  # as typing's, which takes three times as long to load as
 if TYPE_CHECKING:
     from typing import Final
 
+    from doorcode import aio as aio
+    from doorcode import cache as cache
+    from doorcode import errors as errors
+    from doorcode import prompts as prompts
     from doorcode._bearer import get_bearer_token_provider
     from doorcode._browser import InteractiveBrowserCredential
     from doorcode._core.clouds import AzureAuthorityHosts, KnownAuthorities
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from doorcode._user import UserCredential
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.errors import AuthenticationRequiredError, CredentialUnavailableError
+
+    __version__: str
 
 __all__ = [
     "AuthenticationRecord",
@@ -53,4 +59,10 @@ _HOME: Final = {
 }
 
 if not TYPE_CHECKING:  # checkers would take any name for one that is here
-    __getattr__, __dir__ = on_first_use(globals(), _HOME)
+    __getattr__, __dir__ = on_first_use(
+        globals(),
+        _HOME,
+        submodules=("aio", "cache", "errors", "prompts"),
+        unlisted=("emulator", "testing"),
+        version=True,
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from doorcode._azure_core import SupportsTokenInfo
+from doorcode._core.token_method import check_answer, token_method
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider
+
+NAME: Final = "get_bearer_token_provider"
+OTHER: Final = "doorcode.aio.get_bearer_token_provider"
 
 
 def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callable[[], str]:
@@ -16,21 +19,19 @@ def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callab
 
     Args:
         credential: any credential of azure-core's shape; it caches and refreshes, this function does neither.
+            ``get_token_info`` is called where the credential has it, else ``get_token``.
         *scopes: what the token is for, at least one.
 
     Returns:
         a function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
+        TypeError: the credential has neither method, or is one for asyncio.
         ValueError: no scope.
     """
-    if not scopes:
-        message = "get_bearer_token_provider requires at least one scope"
-        raise ValueError(message)
+    get = token_method(credential, scopes, name=NAME, other=OTHER, awaits=False)
 
     def provide() -> str:
-        if isinstance(credential, SupportsTokenInfo):
-            return credential.get_token_info(*scopes).token
-        return credential.get_token(*scopes).token
+        return check_answer(get(*scopes), credential, name=NAME, other=OTHER)
 
     return provide

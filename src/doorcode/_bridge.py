@@ -59,10 +59,30 @@ def unavailable(message: str) -> errors.CredentialUnavailableError:
     return joined(errors.CredentialUnavailableError)(message)
 
 
+def cache_unavailable(message: str) -> errors.CacheUnavailableError:
+    """Return the exception for a credential whose token cache cannot be used."""
+    return joined(errors.CacheUnavailableError)(message)
+
+
 def joined(cls: type[E]) -> type[E]:
-    """Return the class, joined with azure.identity's of the same name where that is loaded."""
-    theirs = getattr(sys.modules.get("azure.identity"), cls.__name__, None)
+    """Return the class, joined with azure.identity's counterpart where that is loaded."""
+    theirs = _counterpart(cls)
     return cls if theirs is None else cast("type[E]", _joined(cls, theirs))  # type: ignore[arg-type] # classes are hashable
+
+
+def _counterpart(cls: type[errors.CredentialUnavailableError]) -> type[Exception] | None:
+    """Return azure.identity's class of the same name as this one, or as the nearest of its bases.
+
+    A program may have put doorcode itself in azure.identity's place: a class of ours is no counterpart.
+    """
+    module = sys.modules.get("azure.identity")
+    for base in cls.__mro__:
+        if base is errors.AuthenticationFailedError:
+            break
+        theirs = getattr(module, base.__name__, None)
+        if isinstance(theirs, type) and issubclass(theirs, Exception):
+            return None if issubclass(theirs, errors.AuthenticationFailedError) else theirs
+    return None
 
 
 @lru_cache(maxsize=8)

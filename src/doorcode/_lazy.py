@@ -11,23 +11,39 @@ if TYPE_CHECKING:
 
 
 def on_first_use(
-    namespace: dict[str, Any], homes: Mapping[str, str]
+    namespace: dict[str, Any],
+    homes: Mapping[str, str],
+    *,
+    submodules: tuple[str, ...] = (),
+    unlisted: tuple[str, ...] = (),
+    version: bool = False,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package.
 
     Args:
         namespace: the package's ``globals()``; a name is put there when it has been loaded.
         homes: the public names, each with the module that it comes from.
+        submodules: the public modules and packages in this one.
+        unlisted: likewise, left out of ``dir``: they need an extra, and tools load what ``dir`` names.
+        version: whether the package has a ``__version__``, which takes a moment to find.
     """
+    package = namespace["__name__"]
 
     def load(name: str) -> Any:
-        if name not in homes:
-            message = f"module {namespace['__name__']!r} has no attribute {name!r}"
+        if name in homes:
+            namespace[name] = getattr(import_module(homes[name]), name)
+        elif name in submodules or name in unlisted:
+            namespace[name] = import_module(f"{package}.{name}")
+        elif name == "__version__" and version:
+            from importlib.metadata import version as version_of
+
+            namespace[name] = version_of(package)
+        else:
+            message = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(message)
-        namespace[name] = getattr(import_module(homes[name]), name)
         return namespace[name]
 
     def names() -> list[str]:
-        return sorted({*namespace, *homes})
+        return sorted({*namespace, *homes, *submodules, *(["__version__"] if version else [])})
 
     return load, names

@@ -78,6 +78,17 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
 }
 """Names that people bring from other languages, older versions and other libraries."""
 
+OF_OTHERS: Final[Mapping[str, str]] = {
+    "login_hint": "InteractiveBrowserCredential and UserCredential have",
+    "max_codes": "DeviceCodeCredential has",
+    "paste": "InteractiveBrowserCredential and UserCredential have",
+    "prefer": "UserCredential has",
+    "prompt_callback": "DeviceCodeCredential and UserCredential have",
+    "redirect_uri": "InteractiveBrowserCredential and UserCredential have",
+    "timeout": "the credentials that doorcode offers have",
+}
+"""Options that only some credentials have."""
+
 _CLOSE: Final = 0.8
 
 
@@ -100,8 +111,8 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
     for name in given:
         if name in PIPELINE:
             continue
-        if name in ours:
-            warn(f"{class_name} has no option {name!r}, which is InteractiveBrowserCredential's: it has no effect.")
+        if name in OF_OTHERS:
+            warn(f"{class_name} has no option {name!r}, which {OF_OTHERS[name]}: it has no effect.")
             continue
         from difflib import get_close_matches
 

@@ -6,7 +6,9 @@ import json
 from typing import Final
 
 VERSION: Final = "1.0"
-_FIELDS: Final = ("authority", "clientId", "homeAccountId", "tenantId", "username")
+SUPPORTED_VERSIONS: Final = {VERSION}
+_SAME_MAJOR: Final = "1."
+_FIELDS: Final = ("authority", "clientId", "homeAccountId", "tenantId")
 
 
 class AuthenticationRecord:
@@ -24,8 +26,6 @@ class AuthenticationRecord:
     Raises:
         TypeError: an argument is not text.
     """
-
-    __slots__ = ("_authority", "_client_id", "_home_account_id", "_tenant_id", "_username")
 
     def __init__(self, tenant_id: str, client_id: str, authority: str, home_account_id: str, username: str) -> None:
         self._tenant_id = _text("tenant_id", tenant_id)
@@ -61,7 +61,9 @@ class AuthenticationRecord:
 
     @classmethod
     def deserialize(cls, data: str) -> AuthenticationRecord:
-        """Read a record that ``serialize`` wrote, here or in azure-identity.
+        """Read a record that ``serialize`` wrote, here or in azure-identity for any language.
+
+        azure-identity for Java and for .NET write no version, and no user name, or null, where they know none.
 
         Args:
             data: the JSON text.
@@ -70,19 +72,14 @@ class AuthenticationRecord:
             ValueError: not JSON, another version, a key missing or of a wrong type; the message says which.
         """
         fields = _parse(data)
-        version = _field(fields, "version")
-        if version != VERSION:
-            message = (
-                f'Unexpected version "{version}" of an AuthenticationRecord: this package reads version {VERSION}.'
-            )
-            raise ValueError(message)
+        _check_version(fields)
         values = {name: _field(fields, name) for name in _FIELDS}
         return cls(
             tenant_id=values["tenantId"],
             client_id=values["clientId"],
             authority=values["authority"],
             home_account_id=values["homeAccountId"],
-            username=values["username"],
+            username=_username(fields),
         )
 
     def serialize(self) -> str:
@@ -152,6 +149,43 @@ def _parse(data: str) -> dict[str, object]:
         message = "This is not an AuthenticationRecord: it is JSON, but not an object."
         raise ValueError(message)  # noqa: TRY004 - a ValueError is what the contract promises for bad text
     return fields
+
+
+def _check_version(fields: dict[str, object]) -> None:
+    """Check that the fields are those of version 1.0.
+
+    Raises:
+        ValueError: the record is of another version, or has no version and another library's fields.
+    """
+    version = fields.get("version")
+    if version is not None:
+        version = _field(fields, "version")
+    if version == VERSION:
+        return
+    same_major = version.startswith(_SAME_MAJOR) if version is not None else "version" not in fields
+    if not (same_major and _names_an_authority(fields)):
+        message = (
+            f'Unexpected version "{version}" of an AuthenticationRecord: this package reads these versions: '
+            f"{SUPPORTED_VERSIONS}."
+        )
+        raise ValueError(message)
+
+
+def _names_an_authority(fields: dict[str, object]) -> bool:
+    """Tell whether the authority is one that a sign-in can have used: a host or an https URL."""
+    from doorcode._core.authorities import parse_authority
+
+    try:
+        parse_authority(_field(fields, "authority"))
+    except ValueError:
+        return False
+    return True
+
+
+def _username(fields: dict[str, object]) -> str:
+    """Return the user name; Java and .NET write null, or nothing, where the authority named none."""
+    unnamed = fields.get("username", fields.get("version")) is None
+    return "" if unnamed else _field(fields, "username")
 
 
 def _field(fields: dict[str, object], name: str) -> str:

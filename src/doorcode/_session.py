@@ -189,9 +189,9 @@ class Session:
             if self.config.persistence.has_key:
                 cache.check_key()
         except (ValueError, StoreKeyError) as error:
-            from doorcode.errors import CacheUnavailableError
+            from doorcode._bridge import cache_unavailable
 
-            raise CacheUnavailableError(str(error)) from error
+            raise cache_unavailable(str(error)) from error
         if choice.caution is not None and not cae:
             self.warn(choice.caution)
         return cache

@@ -10,13 +10,13 @@
         ├── SignInCancelledError            the program gave the sign-in up
         ├── OtherAccountError               somebody else signed in than the credential is for
         ├── AuthorityUnreachableError       no usable reply: network, proxy, certificate, outage
-        ├── CacheUnavailableError           no token store can be used here; also a ValueError
         ├── UnknownAuthorityError           instance discovery does not know the authority; also a ValueError
         └── CredentialUnavailableError      this credential cannot even try here
-            └── AuthenticationRequiredError a person is needed and may not be asked
+            ├── AuthenticationRequiredError a person is needed and may not be asked
+            └── CacheUnavailableError       no token store can be used here; also a ValueError
 
-Where ``azure.identity`` is imported in the same process, a CredentialUnavailableError and an
-AuthenticationRequiredError are instances of its classes of those names too.
+Where ``azure.identity`` is imported in the same process, a CredentialUnavailableError is an instance of its class of
+that name too, and an AuthenticationRequiredError likewise.
 """
 
 from __future__ import annotations
@@ -162,16 +162,16 @@ class AuthorityUnreachableError(AuthenticationFailedError):
     """Say that no usable reply came: no network, a proxy's page, an untrusted certificate, an outage."""
 
 
-class CacheUnavailableError(AuthenticationFailedError, ValueError):
-    """Say that no token store can be used as the program asked; the message names each one and the reason."""
-
-
 class UnknownAuthorityError(AuthenticationFailedError, ValueError):
     """Say that instance discovery does not know the authority; ``disable_instance_discovery=True`` skips the check."""
 
 
 class CredentialUnavailableError(AuthenticationFailedError):
     """Say that this credential lacks what it needs to even try; a chain goes on to its next one."""
+
+
+class CacheUnavailableError(CredentialUnavailableError, ValueError):
+    """Say that no token store can be used as the program asked; the message names each one and the reason."""
 
 
 class AuthenticationRequiredError(CredentialUnavailableError):

@@ -434,7 +434,10 @@ ROWS: Final = (
         "storage-error",
         ERRORS,
         theirs="`get_token` raises `ClientAuthenticationError` where nothing can encrypt the cache",
-        ours="`CacheUnavailableError`, which is that and a `ValueError`; it names each store and why it failed",
+        ours=(
+            "`CacheUnavailableError`, which is that, a `CredentialUnavailableError` at which a chain goes on, and a "
+            "`ValueError`; it names each store and why it failed"
+        ),
         why="It is what azure-identity's `ValueError` inside meant",
         reference="contract: The shared token cache",
     ),

@@ -376,7 +376,7 @@ SIGHTINGS: Final[dict[str, Seen]] = {
     },
     "storage-error": {
         "persistence_unusable": {
-            "get.raised": ("ClientAuthenticationError", "ClientAuthenticationError, ValueError"),
+            "get.raised": ("ClientAuthenticationError", "CredentialUnavailableError, ValueError"),
         },
     },
     "record-errors": {

@@ -111,3 +111,12 @@ def test_two_tenants_do_not_combine() -> None:
     """A path that names another tenant than the argument is refused."""
     with pytest.raises(ValueError, match="authority names tenant 't' but tenant_id is 'u'"):
         combine(parse_authority("h/t"), "u")
+
+
+@pytest.mark.parametrize("end", ["/", " ", "/ ", " /", "\n", "/\n", " / /\t", "\r\n"])
+@pytest.mark.parametrize("start", ["", " ", "\n"])
+@pytest.mark.parametrize("scheme", ["", "https://"])
+def test_what_stands_around_an_authority(scheme: str, start: str, end: str) -> None:
+    """Spaces, slashes and line ends around it, as environment files leave them, are no part of it."""
+    assert parse_authority(f"{start}{scheme}localhost{end}") == parse_authority("localhost")
+    assert parse_authority(f"{start}{scheme}localhost:8443/a{end}") == parse_authority("localhost:8443/a")

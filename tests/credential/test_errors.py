@@ -6,14 +6,17 @@ import copy
 import pickle
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import azure.identity
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode
-from doorcode import errors
+from doorcode import TokenCachePersistenceOptions, errors
 from doorcode._bridge import unavailable
 from doorcode.emulator import Decline, Emulator, Expire, Pending, Refuse, Reply
 from support.signing import SCOPE, changed, outcome
@@ -174,6 +177,48 @@ def test_azure_identitys_except_clauses_catch_ours(make: Any) -> None:
     with pytest.raises(azure.identity.CredentialUnavailableError, match="'scopes'"):
         credential.authenticate()
     assert type(unavailable("x")) is type(unavailable("y"))
+
+
+ALIASES = {
+    "doorcode itself": lambda: doorcode,
+    "a module of its names": lambda: SimpleNamespace(**{name: getattr(doorcode, name) for name in doorcode.__all__}),
+    "a module with one of them": lambda: SimpleNamespace(
+        CredentialUnavailableError=doorcode.CredentialUnavailableError,
+        AuthenticationRequiredError=azure.identity.AuthenticationRequiredError,
+    ),
+    "a module with subclasses of ours": lambda: SimpleNamespace(
+        CredentialUnavailableError=type("Mine", (doorcode.CredentialUnavailableError,), {}),
+        AuthenticationRequiredError=type("Mine", (doorcode.AuthenticationRequiredError,), {}),
+    ),
+    "a mock": Mock,
+    "nothing": lambda: None,
+}
+
+
+@pytest.mark.parametrize("alias", ALIASES.values(), ids=ALIASES)
+def test_doorcode_in_the_place_of_azure_identity(make: Any, monkeypatch: pytest.MonkeyPatch, alias: Any) -> None:
+    """A program that puts doorcode, or names of it, in azure.identity's place gets our errors."""
+    monkeypatch.setitem(sys.modules, "azure.identity", alias())
+    with pytest.raises(doorcode.AuthenticationRequiredError, match="Call 'authenticate'"):
+        make(disable_automatic_authentication=True).get_token(SCOPE)
+    with pytest.raises(doorcode.CredentialUnavailableError, match="'scopes'"):
+        make().authenticate()
+
+
+def test_a_chain_moves_on_where_no_cache_can_be_used(make: Any, tmp_path: Path) -> None:
+    """A credential whose cache is no good is one that cannot even try: azure-identity's chain goes on."""
+
+    def key() -> bytes:
+        raise KeyError("SIGN_IN_KEY")
+
+    options = TokenCachePersistenceOptions(path=tmp_path / "cache", encryption_key=key)
+    credential = make(cache_persistence_options=options)
+    with pytest.raises(errors.CacheUnavailableError) as caught:
+        credential.get_token(SCOPE)
+    assert isinstance(caught.value, azure.identity.CredentialUnavailableError)
+    assert isinstance(caught.value, ValueError)
+    if make.kind == "sync":
+        assert azure.identity.ChainedTokenCredential(credential, Other()).get_token(SCOPE).token == "next"
 
 
 def test_a_joined_error_has_our_message(make: Any, authority: Emulator) -> None:

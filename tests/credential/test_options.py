@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from importlib.metadata import version
 from typing import Any
 
 import azure.identity
 import pytest
 
 import doorcode
+import doorcode.aio
 from doorcode import AuthenticationRecord, DeviceCodeCredential, InteractiveCredential, TokenCachePersistenceOptions
 
 MEANT = {
@@ -45,8 +49,31 @@ def test_a_name_that_nobody_knows(make: Any) -> None:
 @pytest.mark.parametrize("name", ["login_hint", "redirect_uri"])
 def test_an_option_of_the_browser_credential(make: Any, name: str) -> None:
     """Programs that pass one set of options to both credentials go on working, and are told."""
-    with pytest.warns(UserWarning, match=f"'{name}'.*InteractiveBrowserCredential"):
+    with pytest.warns(UserWarning, match=f"'{name}', which InteractiveBrowserCredential and UserCredential have"):
         make.credential_class(**{name: "http://localhost:8400"})
+
+
+def nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+OF_OTHERS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a browser with a prompt": (
+        "InteractiveBrowserCredential", dict(prompt_callback=nothing), "which DeviceCodeCredential and UserCredential",
+    ),
+    "a browser with codes": ("InteractiveBrowserCredential", dict(max_codes=2), "which DeviceCodeCredential has"),
+    "a code with a choice": ("DeviceCodeCredential", dict(prefer="browser"), "which UserCredential has"),
+    "a code with pasting": ("DeviceCodeCredential", dict(paste=True), "which InteractiveBrowserCredential and"),
+    "both with codes": ("UserCredential", dict(max_codes=2), "which DeviceCodeCredential has"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", [doorcode, doorcode.aio], ids=["sync", "aio"])
+@pytest.mark.parametrize(("name", "options", "words"), OF_OTHERS.values(), ids=OF_OTHERS)
+def test_an_option_of_another_credential(module: Any, name: str, options: dict[str, Any], words: str) -> None:
+    """The warning names the class that has the option, and no other."""
+    with pytest.warns(UserWarning, match=rf"^{name} has no option '{next(iter(options))}', {words}"):
+        getattr(module, name)(**options)
 
 
 PIPELINE: dict[str, Any] = {
@@ -161,6 +188,25 @@ def test_the_public_names() -> None:
         assert getattr(doorcode, name) is not None
     with pytest.raises(AttributeError, match="'doorcode' has no attribute 'DefaultAzureCredential'"):
         doorcode.DefaultAzureCredential  # type: ignore[attr-defined]  # noqa: B018 - it is the access that counts
+
+
+LOADED_ON_FIRST_USE = """
+import doorcode
+assert doorcode.__version__ == {version!r}
+assert doorcode.errors.SignInTimedOutError
+assert doorcode.aio.DeviceCodeCredential
+assert doorcode.cache.status
+assert doorcode.prompts.stderr
+assert doorcode.emulator.Emulator
+assert doorcode.testing
+assert {{"__version__", "aio", "cache", "errors", "prompts"}} <= set(dir(doorcode))
+"""
+
+
+def test_modules_and_version_after_one_import() -> None:
+    """In a process of its own: ``import doorcode`` alone gives its modules and its version."""
+    program = LOADED_ON_FIRST_USE.format(version=version("doorcode"))
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_the_classes_that_azure_identity_has() -> None:

@@ -83,8 +83,61 @@ BAD = {
     **{
         f"without {name}": (json.dumps({key: value for key, value in TEXT.items() if key != name}), f'lacks "{name}"')
         for name in TEXT
+        if name != "version"
     },
-}
+    "no version": (json.dumps({**TEXT, "version": None}), """version "None".*{'1.0'}"""),
+    "another version's authority": (
+        json.dumps({**TEXT, "version": "1.1", "authority": "http://localhost"}), """version "1.1".*{'1.0'}""",
+    ),
+    "another version's fields": (json.dumps({**TEXT, "version": "1.1", "tenantId": None}), '"tenantId" of this'),
+    "no version, and an authority of no library's": (
+        json.dumps({**{key: value for key, value in TEXT.items() if key != "version"}, "authority": "ftp://x"}),
+        """version "None".*{'1.0'}""",
+    ),
+    "no version, and no account": (
+        json.dumps({key: value for key, value in TEXT.items() if key not in {"version", "homeAccountId"}}),
+        'lacks "homeAccountId"',
+    ),
+}  # fmt: skip
+
+
+ACCOUNT = {"homeAccountId": "uid.utid", "tenantId": "tid", "clientId": "cid"}
+OF_OTHER_LANGUAGES = {
+    # As their sources write it. Java and .NET: no version, and null where the authority named no user.
+    "Java": ({"authority": "login.microsoftonline.com", "username": "ada@x", **ACCOUNT}, "ada@x"),
+    "Java, without a user name": ({"authority": "login.microsoftonline.com", **ACCOUNT}, ""),
+    ".NET": ({"username": "ada@x", "authority": "login.microsoftonline.com", **ACCOUNT}, "ada@x"),
+    ".NET, without a user name": ({"username": None, "authority": "login.microsoftonline.com", **ACCOUNT}, ""),
+    "Go": (
+        {"authority": "https://login.microsoftonline.com", "username": "ada@x", "version": "1.0", **ACCOUNT}, "ada@x",
+    ),
+    "JavaScript": (
+        {"authority": "login.microsoftonline.com", "username": "ada@x", "version": "1.0", **ACCOUNT}, "ada@x",
+    ),
+    "JavaScript, before 2024": (
+        {"authority": "login.microsoftonline.com/tid", "username": "ada@x", "version": "1.0", **ACCOUNT}, "ada@x",
+    ),
+    "a later version with the same fields": (
+        {"authority": "login.microsoftonline.com", "username": "ada@x", "version": "1.1", "more": 1, **ACCOUNT},
+        "ada@x",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "username"), OF_OTHER_LANGUAGES.values(), ids=OF_OTHER_LANGUAGES)
+def test_a_record_of_another_language(fields: dict[str, Any], username: str) -> None:
+    """What azure-identity for another language wrote is read, and names the account to a credential."""
+    record = AuthenticationRecord.deserialize(json.dumps(fields))
+    assert (record.home_account_id, record.tenant_id, record.client_id) == ("uid.utid", "tid", "cid")
+    assert record.username == username
+    config = DeviceCodeCredential(authentication_record=record)._session.config
+    assert (config.authority.host, config.tenant_id, config.client_id) == ("login.microsoftonline.com", "tid", "cid")
+    assert AuthenticationRecord.deserialize(record.serialize()) == record
+
+
+def test_its_attributes_are_those_of_azure_identitys() -> None:
+    """Programs that look at vars() of a record, or at its __dict__, go on working."""
+    assert vars(AuthenticationRecord(**FIELDS)) == vars(azure.identity.AuthenticationRecord(**FIELDS))
 
 
 @pytest.mark.parametrize(("text", "words"), BAD.values(), ids=BAD)

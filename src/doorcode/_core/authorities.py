@@ -12,6 +12,8 @@ from doorcode._core.values import dataclass
 
 _DSTS: Final = "dstsv2"
 _CIAM: Final = ".ciamlogin.com"
+_EDGES: Final = "/ \t\r\n"
+"""What people and environment files leave at the end of an address."""
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
 
 
@@ -101,10 +103,10 @@ def _split(text: str) -> SplitResult:
 def _without_scheme(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return text.strip("/")
+        return text.strip(_EDGES)
     if scheme.lower() != "https":
         raise _wrong(text, f"must use https, not {scheme[:20]!r}")
-    return rest.strip("/")
+    return rest.strip(_EDGES)
 
 
 def _with_port(text: str, rest: str) -> SplitResult:

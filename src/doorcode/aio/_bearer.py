@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from azure.core.credentials_async import AsyncSupportsTokenInfo
+from doorcode._core.token_method import check_awaitable, token_method
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenProvider
+
+NAME: Final = "doorcode.aio.get_bearer_token_provider"
+OTHER: Final = "doorcode.get_bearer_token_provider"
 
 
 def get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str) -> Callable[[], Awaitable[str]]:
@@ -16,21 +19,21 @@ def get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str) -> C
 
     Args:
         credential: any asyncio credential of azure-core's shape; it caches and refreshes, this function does neither.
+            ``get_token_info`` is called where the credential has it, else ``get_token``.
         *scopes: what the token is for, at least one.
 
     Returns:
         a coroutine function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
+        TypeError: the credential has neither method, or is not one for asyncio.
         ValueError: no scope.
     """
-    if not scopes:
-        message = "get_bearer_token_provider requires at least one scope"
-        raise ValueError(message)
+    get = token_method(credential, scopes, name=NAME, other=OTHER, awaits=True)
 
     async def provide() -> str:
-        if isinstance(credential, AsyncSupportsTokenInfo):
-            return (await credential.get_token_info(*scopes)).token
-        return (await credential.get_token(*scopes)).token
+        answer = await check_awaitable(get(*scopes), credential, name=NAME, other=OTHER)
+        token: str = answer.token
+        return token
 
     return provide
