@@ -21,7 +21,7 @@ from doorcode._core.cache_rows import ACCESS_TOKEN, stored_token
 from doorcode._core.claims import merge_claims
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.faults import Endpoint, Fault, FaultKind
-from doorcode._core.identity import identify
+from doorcode._core.identity import identify, mailbox_header
 from doorcode._core.lookup import State
 from doorcode._core.replies import device_code
 from doorcode._core.scopes import wanted
@@ -207,9 +207,7 @@ class Application:
                 )
             return self._tokens(request, result, note)
 
-        # A hint for Entra's routing, as MSAL's own silent call gives it.
-        mailbox = {"X-AnchorMailbox": f"Oid:{home_account_id.replace('.', '@')}"}
-        return self._call(call, within, repeat=repeat, headers=mailbox)
+        return self._call(call, within, repeat=repeat, headers=mailbox_header(home_account_id))
 
     def tokens_of(self, request: TokenRequest, result: Mapping[str, Any]) -> Tokens:
         """Return tokens out of a result of MSAL's shape that was had elsewhere; its access token can be one."""

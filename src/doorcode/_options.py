@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from doorcode._core.checks import check_headers
+
 PIPELINE: Final = frozenset(
     {
         "_per_retry_policies",
@@ -102,11 +104,13 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
 
     Raises:
         TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one.
+        ValueError: a text cannot stand in a header.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
     """
     _check_transport(class_name, given.get("transport"))
+    check_headers(given)
     ours = [name for name in known if not name.startswith("_")]
     for name in given:
         if name in PIPELINE:

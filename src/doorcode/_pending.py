@@ -19,7 +19,7 @@ from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import cancelled
 from doorcode._core.replies import device_code
 from doorcode._core.steps import Failure, Poll, Reply, Sleep, TokenRequest, Tokens
-from doorcode._core.wire import instant, word
+from doorcode._core.wire import instant, vschars
 from doorcode._record import AuthenticationRecord
 from doorcode._session import Session
 from doorcode._turn import Turn
@@ -212,6 +212,6 @@ def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, De
     code = device_code(fields, now)
     if not isinstance(code, DeviceCode) or instant(fields["expires_on"]) is None:
         raise TypeError
-    code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=word(fields["correlation_id"]) or "")
+    code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=vschars(fields["correlation_id"]) or "")
     age = code.expires_in - (code.expires_on - now)
     return request, code, device.until_lapse(code, time.monotonic() - age)

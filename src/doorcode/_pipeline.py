@@ -27,12 +27,15 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from doorcode._core.retry_after import retry_after
 from doorcode._core.values import dataclass
+from doorcode._core.wire import header_text
 from doorcode._job import stop_if_abandoned
+from doorcode._transport import prepared, without_netrc
 from doorcode._trouble import untrusted
 
 _LOGGER: Final = logging.getLogger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes of a reply that are read at most, after decompression."""
+_USER_AGENT: Final = "User-Agent"
 _BODY: Final = "doorcode_body"
 """Where the body of a reply stands in its context."""
 
@@ -58,9 +61,13 @@ class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     def __init__(self, left: Callable[[], float]) -> None:
         self._left = left
 
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
-        """Stop a request that is about to be sent, or sent again."""
+    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
+        """Stop a request that nobody waits for; let another be sent with no password that is not the program's."""
         stop_if_abandoned()
+        request.context.options.update(without_netrc(request.context.transport))
+        headers = request.http_request.headers
+        if _USER_AGENT in headers:  # a part of it comes from the environment, and another from the system
+            headers[_USER_AGENT] = header_text(headers[_USER_AGENT])
 
     def on_response(
         self,
@@ -148,10 +155,10 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
             TracePolicy(**given),
             DistributedTracingPolicy(**given),
             HttpLoggingPolicy(**given),
-            EachTryPolicy(left),
         ]
+    policies = [*policies, EachTryPolicy(left)]
     repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
-    return BuiltPipeline(Pipeline(transport or RequestsTransport(**given), policies=policies), repeats)
+    return BuiltPipeline(Pipeline(prepared(transport or RequestsTransport(**given)), policies=policies), repeats)
 
 
 def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

@@ -36,7 +36,7 @@ def fault_of(exception: Exception, endpoint: Endpoint, host: str) -> Fault | Non
     text = " ".join(str(link) for link in _chain(exception))
     kind, words, step = _classify(exception, text)
     if kind is FaultKind.CERTIFICATE:
-        issuer = issuer_of(host)
+        issuer = issuer_of(untrusted(exception))
         words = words if issuer is None else f"{words}, issued by {issuer},"
     return Fault(kind, endpoint, f"{words} while asking {host} for {endpoint.value}", step=step)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.uris import is_loopback, split_uri
+from doorcode._core.wire import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _EXPLODED: Final = 3
 _SHOWN: Final = 80
 
@@ -194,10 +197,44 @@ def check_login_hint(value: object) -> str | None:
 
     Raises:
         TypeError: it is no string.
+        ValueError: it cannot stand in a URL.
     """
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                "login_hint holds half of a character (a lone surrogate), which no URL can carry"
+            ) from None
         return value or None
+    if value is None:
+        return None
     raise TypeError(f"login_hint must be a string, not {_kind(value)}")
+
+
+def check_headers(options: Mapping[str, object]) -> None:
+    """Check the options of an azure-core pipeline whose text becomes a header of each request.
+
+    Raises:
+        ValueError: a text cannot be the value of a header, or the name of one (RFC 9110 5.1, 5.5).
+    """
+    for name in ("user_agent", "sdk_moniker", "request_id"):
+        _check_header_value(name, options.get(name))
+    for name in ("headers", "base_headers"):
+        headers = options.get(name)
+        for header, value in headers.items() if isinstance(headers, Mapping) else ():
+            if isinstance(header, str) and not _TOKEN.fullmatch(header):
+                raise ValueError(f"{name}= has {_shown(header)}, which cannot be the name of a header (RFC 9110 5.1)")
+            _check_header_value(f"{name}= for {header}", value)
+
+
+def _check_header_value(name: str, value: object) -> None:
+    # The value is not shown: a program may send a secret of its own in a header.
+    if isinstance(value, str) and (value != header_text(value) or value[:1].isspace()):
+        raise ValueError(
+            f"{name} cannot be sent: a header is one line of Latin-1 characters without a space before them "
+            "(RFC 9110 5.5)"
+        )
 
 
 def check_flag(name: str, value: object) -> bool:

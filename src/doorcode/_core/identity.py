@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from doorcode._core.values import dataclass
-from doorcode._core.wire import as_object, decode_part, one_line, word
+from doorcode._core.wire import as_object, decode_part, one_line, vschars, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,19 @@ class Identity:
     home_account_id: str
     tenant_id: str
     username: str
+
+
+def mailbox_header(home_account_id: str) -> dict[str, str]:
+    """Return the header that tells Entra whose request this is, so that it is routed as MSAL's own are.
+
+    Args:
+        home_account_id: as an authority or a record has it, whatever it holds.
+
+    Returns:
+        one header; none for an identifier that no header can carry: it is a hint, and the request does without.
+    """
+    named = vschars(home_account_id)
+    return {} if named is None else {"X-AnchorMailbox": f"Oid:{named.replace('.', '@')}"}
 
 
 def identify(result: Mapping[str, object], asked_tenant: str) -> Identity | None:

@@ -18,6 +18,7 @@ _LONGEST_DIGITS: Final = 18
 _LATEST: Final = 10**11
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0A-\x1F\x7F-\x9F]")
 _VSCHAR: Final = re.compile(r"[\x20-\x7E]+")
 
 
@@ -134,6 +135,12 @@ def word(value: object) -> str | None:
 def vschars(value: object) -> str | None:
     """Return the value when it is a string that a token may be (VSCHAR of RFC 6749 appendix A), else None."""
     return value if isinstance(value, str) and _VSCHAR.fullmatch(value) else None
+
+
+def header_text(text: str) -> str:
+    """Return the text as a header can carry it: Latin-1 in one line, with "?" for the rest (RFC 9110 5.5)."""
+    latin = text.encode("latin-1", "replace").decode("latin-1")
+    return _CONTROL.sub("?", latin)
 
 
 def one_line(value: object, longest: int) -> str:

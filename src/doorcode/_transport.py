@@ -1,0 +1,79 @@
+"""The transport that requests to the authority go through: azure-core's own, over connections that are watched."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
+
+from doorcode._certificate import WitnessSocket
+
+_SCHEMES: Final = ("https://", "http://")
+
+
+def prepared(transport: Any) -> Any:
+    """Return a transport whose connections are watched.
+
+    Args:
+        transport: of azure-core's, or another. Only the session that azure-core makes is changed, before its first
+            request: a session that the program brings, or has used already, stays as it is.
+    """
+    if isinstance(transport, RequestsTransport) and transport.session is None:
+        transport.open()
+        session: Any = transport.session
+        for scheme in _SCHEMES:
+            theirs = session.get_adapter(scheme)
+            session.mount(scheme, _Adapter(max_retries=theirs.max_retries))
+    return transport
+
+
+def without_netrc(transport: Any) -> dict[str, Any]:
+    """Return the options of a request that keep it free of a password out of ``.netrc``.
+
+    ``requests`` sends such a password to whichever host a ``default`` entry or the authority's own name fits. What the
+    environment says of proxies and of certificates is still used, and so is an ``auth`` of the program's own session.
+    """
+    if not isinstance(transport, RequestsTransport) or getattr(transport.session, "auth", None):
+        return {}
+    return {"auth": _as_it_is}
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authenticate nothing, as a ``requests`` authentication: what a request carries stands in its body."""
+    return request
+
+
+class _Adapter(HTTPAdapter):
+    """Make connections that are watched."""
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Return the pool of connections for a request."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = _watched(pool.ConnectionCls)
+        return pool
+
+
+@lru_cache(maxsize=16)
+def _watched(connection_class: type[Any]) -> type[Any]:
+    if issubclass(connection_class, _Watched):
+        return connection_class
+    return type(connection_class.__name__, (_Watched, connection_class), {})
+
+
+class _Watched:
+    """A connection of urllib3's, whichever it is: direct, through a proxy or through SOCKS."""
+
+    ssl_context: Any
+    cert_reqs: Any
+
+    def connect(self) -> None:
+        """Connect; a certificate that is not trusted stays on the error."""
+        if hasattr(self, "cert_reqs") and self.ssl_context is None:
+            # As urllib3 makes one for each connection. Requests always says which certificates are trusted.
+            self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
+            self.ssl_context.sslsocket_class = WitnessSocket
+        super().connect()  # type: ignore[misc] # of whichever class this one is mixed into
