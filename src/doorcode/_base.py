@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.display import log_line
 from doorcode._record import AuthenticationRecord
 
 # Importing a credential's class is to cost next to nothing, and a token that is stored little more: what only some
@@ -155,14 +156,14 @@ class BaseCredential:
 
     def _tell(self, message: str) -> None:
         """Tell the person something, where a prompt would stand: in the log, unless a subclass prints its prompts."""
-        _LOGGER.info("%s: %s", type(self).__name__, message)
+        _LOGGER.info("%s: %s", type(self).__name__, log_line(message))
 
     def _succeeded(self, method: str) -> None:
         if is_logged(INFO):
             _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
 
     def _failed(self, method: str, exception: BaseException) -> None:
-        _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, exception)
+        _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, log_line(exception))
 
 
 def _check_list(scopes: object) -> None:

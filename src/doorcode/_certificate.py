@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, Final
 
-from doorcode._core.wire import one_line
+from doorcode._core.display import one_line
 
 _DER: Final = 2
 """``_ssl.ENCODING_DER``."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Final
 
+from doorcode._core.display import lines
 from doorcode._core.steps import Failure
 from doorcode._core.values import dataclass
 
@@ -58,7 +59,7 @@ ELSEWHERE: Final = Words(
 def failed(failure: Failure) -> Words:
     """Return the words for a sign-in that brought no token."""
     close = "You can close this page. Your program knows."
-    return Words("The sign-in did not work", (*failure.message.splitlines(), close), 400)
+    return Words("The sign-in did not work", (*lines(failure.message).split("\n"), close), 400)
 
 
 def render(words: Words) -> bytes:

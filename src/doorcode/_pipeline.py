@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
@@ -25,6 +26,7 @@ from azure.core.pipeline.policies import (
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
+from doorcode._core.display import one_line
 from doorcode._core.retry_after import retry_after
 from doorcode._core.values import dataclass
 from doorcode._core.wire import header_text
@@ -36,6 +38,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes of a reply that are read at most, after decompression."""
 _USER_AGENT: Final = "User-Agent"
+_LONGEST_HEADER: Final = 1000
+"""Characters of a header that a log gets."""
 _BODY: Final = "doorcode_body"
 """Where the body of a reply stands in its context."""
 
@@ -116,6 +120,17 @@ class TracePolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
             _LOGGER.debug("Response: %s for %s", response.http_response.status_code, request.http_request.method)
 
 
+class HeaderLoggingPolicy(HttpLoggingPolicy):
+    """Log requests and replies at INFO as azure-core does, with the authority's headers made safe to show."""
+
+    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
+        """Log the status and the headers."""
+        answer = response.http_response
+        headers = {one_line(name, _LONGEST_HEADER): one_line(text, _LONGEST_HEADER) for name, text in _items(answer)}
+        shown: Any = SimpleNamespace(status_code=answer.status_code, headers=headers)
+        super().on_response(request, PipelineResponse(response.http_request, shown, response.context))
+
+
 def user_agent() -> str:
     """Return what doorcode calls itself towards the authority."""
     return f"azsdk-python-doorcode/{version('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
@@ -154,7 +169,7 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
             CustomHookPolicy(**given),
             TracePolicy(**given),
             DistributedTracingPolicy(**given),
-            HttpLoggingPolicy(**given),
+            HeaderLoggingPolicy(**given),
         ]
     policies = [*policies, EachTryPolicy(left)]
     repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
@@ -178,6 +193,10 @@ def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
     # For hooks of the program's, which read text() and json() of replies as if they had not been streamed.
     cast("Any", answer)._content = bytes(body)  # noqa: SLF001 - azure-core has no public way
     return bytes(body)
+
+
+def _items(answer: Any) -> list[tuple[str, str]]:
+    return list(dict(answer.headers or {}).items())
 
 
 def _listed(policies: Any) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from doorcode._core.display import LONGEST_NAME, one_line
+
 VERSION: Final = "1.0"
 SUPPORTED_VERSIONS: Final = {VERSION}
 _SAME_MAJOR: Final = "1."
@@ -21,7 +23,7 @@ class AuthenticationRecord:
         client_id: the application that it signed in to.
         authority: host, or host:port, of the authority.
         home_account_id: the account's own identifier; what it is found by.
-        username: the account's name, for display.
+        username: the account's name, for display; control and invisible characters are taken out of it.
 
     Raises:
         TypeError: an argument is not text.
@@ -32,7 +34,7 @@ class AuthenticationRecord:
         self._client_id = _text("client_id", client_id)
         self._authority = _text("authority", authority)
         self._home_account_id = _text("home_account_id", home_account_id)
-        self._username = _text("username", username)
+        self._username = one_line(_text("username", username), LONGEST_NAME)
 
     @property
     def authority(self) -> str:

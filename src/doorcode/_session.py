@@ -14,6 +14,7 @@ from doorcode._core.cache_changes import fill_in
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
+from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_line
 from doorcode._core.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.steps import TokenRequest, Who
@@ -212,7 +213,7 @@ class Session:
 
     def warn(self, message: str) -> None:
         """Tell the program's log of something that stopped nothing."""
-        _LOGGER.warning("%s: %s", self.config.class_name, message)
+        _LOGGER.warning("%s: %s", self.config.class_name, log_line(message))
 
     # -- what replies change
 
@@ -289,7 +290,9 @@ class Session:
     def _expected(self) -> str:
         """Return the account that must sign in, for people."""
         record = self.record
-        return (record.username or record.home_account_id) if record is not None else self.config.username or ""
+        if record is None:
+            return one_line(self.config.username, LONGEST_NAME)
+        return account_name(record.username, record.home_account_id)
 
     def _is_expected(self, identity: Identity) -> bool:
         """Return whether this is the account that the program named, or put in its place with ``authenticate``.
@@ -338,7 +341,7 @@ class Session:
             return self.record.home_account_id
         found = self.accounts()
         if len(found) > 1:
-            names = ", ".join(record.username or record.home_account_id for record in found)
+            names = ", ".join(account_name(record.username, record.home_account_id) for record in found)
             message = f"several accounts are signed in ({names}): pass the one to sign out, out of accounts()"
             raise ValueError(message)
         return found[0].home_account_id if found else ""

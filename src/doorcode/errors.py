@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.advice import explain as explain_error
+from doorcode._core.display import lines
 
 if TYPE_CHECKING:
     from doorcode._core.service_errors import ServiceError
@@ -75,7 +76,8 @@ class AuthenticationFailedError(ClientAuthenticationError):
         # azure-core reads `error` while it initializes. It is called by name: in a class that is joined with
         # azure.identity's, super() would be theirs, whose arguments are others.
         self._said: ServiceError | None = None
-        ClientAuthenticationError.__init__(self, message, None, **kwargs)
+        shown = lines(message) if isinstance(message, str) else message
+        ClientAuthenticationError.__init__(self, shown, None, **kwargs)
         self.response: Any = response
         self.status_code: int | None = None if response is None else response.status_code
         self.reason: str | None = None if response is None else response.reason

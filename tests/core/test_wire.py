@@ -159,36 +159,6 @@ def test_vschars(value: object, expected: str | None) -> None:
     assert wire.vschars(value) == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "longest", "expected"),
-    [
-        ("  To sign in,\r\n\topen it ", 40, "To sign in, open it"),
-        ("a\x1b[31mb\x00c\x7f\u202ed\ud800", 40, "a[31mbcd"),
-        ("abcdef", 5, "abcd…"),
-        ("\x00" * 100 + "abc", 10, ""),
-        (None, 5, ""),
-        (["a"], 5, ""),
-    ],
-)
-def test_one_line(value: object, longest: int, expected: str) -> None:
-    """Text of others becomes one line that no terminal acts on."""
-    assert wire.one_line(value, longest) == expected
-
-
-@settings(deadline=None)
-@given(st.text(), st.integers(1, 50))
-def test_one_line_is_bounded_and_printable(text: str, longest: int) -> None:
-    """Whatever comes, what is shown is short and printable."""
-    shown = wire.one_line(text, longest)
-    assert shown.isprintable()
-    assert len(shown) <= longest
-
-
-def test_masked() -> None:
-    """Words that are long enough to be a token are not shown."""
-    assert wire.masked("see eyJhbGciOi.J9 and short", 8) == "see … and short"
-
-
 def test_is_shallow_ends() -> None:
     """Nesting is followed to a limit."""
     value: object = 1

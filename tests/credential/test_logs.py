@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from doorcode.emulator import Decline, Emulator
+from doorcode.emulator import Decline, Emulator, Refuse
 from support.signing import SCOPE, outcome
 
 
@@ -38,10 +39,28 @@ def test_authenticate(make: Any, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_failure(make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    """One line at WARNING with the reason."""
+    """One line at WARNING with the reason, which is two lines in the error: logs are read line by line."""
     authority.faults.queue("token", Decline())
     error = outcome(lambda: make().get_token(SCOPE))
-    assert lines(caplog) == [("WARNING", f"DeviceCodeCredential.get_token failed: {error}")]
+    reason, step = str(error).split("\n")
+    assert lines(caplog) == [("WARNING", f"DeviceCodeCredential.get_token failed: {reason}. {step}")]
+
+
+def test_a_warning(
+    make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture, shift: Callable[[float], None]
+) -> None:
+    """What a token is used on in spite of is one line as well, with the next step in it."""
+    authority.configure(refresh_in=1800)
+    credential = make()
+    credential.get_token(SCOPE)
+    caplog.clear()
+    shift(2000)
+    authority.faults.queue("token:refresh_token", Refuse("invalid_grant", 53003, "No."))
+    credential.get_token(SCOPE)
+    (warning,) = [text for level, text in lines(caplog) if level == "WARNING"]
+    assert "\n" not in warning
+    assert warning.startswith("DeviceCodeCredential: A token could not be refreshed and is used on")
+    assert "Sign in with" in warning
 
 
 @pytest.mark.parametrize(

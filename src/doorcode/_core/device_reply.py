@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from doorcode._core.display import one_line
 from doorcode._core.secret import Secret
 from doorcode._core.uris import is_presentable
 from doorcode._core.values import dataclass
-from doorcode._core.wire import LONGEST_SECONDS, duration, number, one_line, word
+from doorcode._core.wire import LONGEST_SECONDS, duration, number, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doorcode._core.advice import MORE_TIME, NEW_CODE, advice, remedy
+from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.faults import Fault
 from doorcode._core.lookup import Account
 from doorcode._core.service_errors import ServiceError
@@ -52,7 +53,7 @@ def required(error: ServiceError | None = None, candidates: tuple[Account, ...] 
     """Return the end for a request that needs a person who may not be asked."""
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
     if len(candidates) > 1:
-        names = ", ".join(account.username or account.home_account_id for account in candidates)
+        names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
         words += f" Several accounts are signed in ({names}): choose one with username or authentication_record."
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error))
@@ -61,8 +62,9 @@ def required(error: ServiceError | None = None, candidates: tuple[Account, ...] 
 
 def other_account(expected: str, username: str) -> Failure:
     """Return the end for a sign-in by somebody other than the record or ``username`` names."""
+    name = one_line(username, LONGEST_NAME) or "another account"
     words = (
-        f"Authentication failed: {username or 'another account'} signed in, but this credential is for {expected}. "
+        f"Authentication failed: {name} signed in, but this credential is for {expected}. "
         "Nothing was stored. Sign in with that account, or call authenticate() to change the account."
     )
     return Failure(Reason.OTHER_ACCOUNT, words)

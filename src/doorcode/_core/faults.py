@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from doorcode._core.display import masked, one_line
 from doorcode._core.values import dataclass
-from doorcode._core.wire import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import urlsplit
 
+from doorcode._core.display import LONGEST_NAME, one_line
 from doorcode._core.values import dataclass
-from doorcode._core.wire import as_object, decode_part, one_line, vschars, word
+from doorcode._core.wire import as_object, decode_part, vschars, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _ADFS: Final = "adfs"
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _USERNAME_CLAIMS: Final = ("preferred_username", "upn", "email", "unique_name")
-_LONGEST_USERNAME: Final = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Identity:
     Attributes:
         home_account_id: what the account is found by: ``uid.utid``, or ``sub`` without them.
         tenant_id: the tenant that issued the token.
-        username: for display only; "" when the reply names none (OpenID Connect Core 5.7).
+        username: as the authority wrote it, to be cleaned where it is shown; "" when the reply names none (OpenID
+            Connect Core 5.7).
     """
 
     home_account_id: str
@@ -91,5 +92,5 @@ def _is_tenant(value: object) -> TypeGuard[str]:
 
 
 def _username(claims: Mapping[str, object]) -> str:
-    names = (one_line(claims.get(name), _LONGEST_USERNAME) for name in _USERNAME_CLAIMS)
-    return next((name for name in names if name), "")
+    named = (claims.get(name) for name in _USERNAME_CLAIMS)
+    return next((name for name in named if isinstance(name, str) and one_line(name, LONGEST_NAME)), "")

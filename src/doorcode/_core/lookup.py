@@ -69,7 +69,7 @@ class Account:
 
     Attributes:
         home_account_id: what it is found by.
-        username: for display only; may be "".
+        username: as the cache has it, to be cleaned where it is shown; may be "".
         environment: the host of its authority.
         realms: the tenants that it was seen in.
         local_account_id: its object ID in the first of them; may be "".

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from doorcode._core.display import masked, one_line
 from doorcode._core.values import dataclass
-from doorcode._core.wire import as_array, as_object, decode_object, duration, masked, number, one_line
+from doorcode._core.wire import as_array, as_object, decode_object, duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,4 +116,8 @@ def _field(body: Mapping[str, object], name: str) -> str | None:
 
 
 def _claims(value: object) -> str | None:
-    return value if isinstance(value, str) and decode_object(value) is not None else None
+    found = decode_object(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    # The same object, with what is not to be shown raw written as escapes.
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else json.dumps(found)

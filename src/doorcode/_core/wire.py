@@ -143,26 +143,6 @@ def header_text(text: str) -> str:
     return _CONTROL.sub("?", latin)
 
 
-def one_line(value: object, longest: int) -> str:
-    """Make text from elsewhere safe to print: one line, and nothing that a terminal acts on.
-
-    Args:
-        value: anything; what is no string becomes the empty string.
-        longest: the most characters to keep.
-    """
-    if not isinstance(value, str):
-        return ""
-    # Four times, so that a run of invisible characters does not push out what can be read.
-    kept = (c if c.isprintable() else " " if c.isspace() else "" for c in value[: 4 * longest])
-    text = " ".join("".join(kept).split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def masked(text: str, longest_word: int) -> str:
-    """Replace each word that is long enough to be a token by an ellipsis."""
-    return re.sub(rf"[\w.~+=/-]{{{longest_word + 1},}}", "…", text)
-
-
 def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) <= _LONGEST_DIGITS else None
 

@@ -8,6 +8,7 @@ from typing import Final
 from doorcode._core.cache_changes import remove_account
 from doorcode._core.cache_rows import ACCESS_TOKEN, ACCOUNT, REFRESH_TOKEN, rows_of, text_of
 from doorcode._core.clouds import aliases
+from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.lookup import State
 from doorcode._core.values import dataclass
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
@@ -98,8 +99,12 @@ def clear(options: object | None = None) -> None:
 
 def _both(options: object | None) -> tuple[StoredCache, ...]:
     choices = [choose(_resolved(options), cae=cae) for cae in (False, True)]
-    trouble = Once(_LOGGER.warning)
-    return tuple(StoredCache(choice.store, choice.also, _LOGGER.warning, trouble=trouble) for choice in choices)
+    trouble = Once(_warn)
+    return tuple(StoredCache(choice.store, choice.also, _warn, trouble=trouble) for choice in choices)
+
+
+def _warn(message: str) -> None:
+    _LOGGER.warning("%s", log_line(message))
 
 
 def _resolved(options: object | None) -> TokenCachePersistenceOptions:
@@ -108,4 +113,4 @@ def _resolved(options: object | None) -> TokenCachePersistenceOptions:
 
 def _usernames(state: State) -> dict[str, str]:
     rows = (row for _, row in rows_of(state, ACCOUNT))
-    return {text_of(row, "home_account_id"): text_of(row, "username") for row in rows}
+    return {text_of(row, "home_account_id"): one_line(text_of(row, "username"), LONGEST_NAME) for row in rows}

@@ -1,0 +1,60 @@
+"""Make text from elsewhere safe to show: on a screen, in a log, in an error, on a page.
+
+Names, descriptions and identifiers come from an authority, a cache file, a record or a browser. A terminal acts on
+control characters, and readers are misled by text that changes its direction or cannot be seen. Text is cleaned where
+it is shown; what an account or a tenant is looked up by stays as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LONGEST_NAME: Final = 320
+"""Characters of a user name, which is mostly an e-mail address (RFC 5321 4.5.3.1)."""
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that nobody sees, although Unicode counts them as printable."""
+_PUNCTUATION: Final = (".", "!", "?", ":", ";", ",")
+
+
+def one_line(value: object, longest: int) -> str:
+    """Make text from elsewhere safe to print: one line, and nothing that a terminal acts on.
+
+    Args:
+        value: anything; what is no string becomes the empty string.
+        longest: the most characters to keep.
+    """
+    if not isinstance(value, str):
+        return ""
+    # Four times, so that a run of invisible characters does not push out what can be read.
+    text = " ".join(_visible(value[: 4 * longest]).split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def account_name(username: str, home_account_id: str) -> str:
+    """Return what a message calls an account by: its user name, else its identifier."""
+    return one_line(username, LONGEST_NAME) or one_line(home_account_id, LONGEST_NAME)
+
+
+def lines(text: str) -> str:
+    r"""Make a message of several lines safe to print: nothing but ``\n`` parts them, and a terminal acts on nothing."""
+    return "\n".join(_visible(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def log_line(message: object) -> str:
+    """Return a message as one line, for logs that are read line by line; its lines become sentences of it."""
+    whole = ""
+    for line in filter(None, map(str.strip, lines(str(message)).split("\n"))):
+        whole += f"{'' if not whole else ' ' if whole.endswith(_PUNCTUATION) else '. '}{line}"
+    return whole
+
+
+def masked(text: str, longest_word: int) -> str:
+    """Replace each word that is long enough to be a token by an ellipsis."""
+    return re.sub(rf"[\w.~+=/-]{{{longest_word + 1},}}", "…", text)
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and c not in _BLANK else " " if c.isspace() else "" for c in text)
