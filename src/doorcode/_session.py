@@ -30,6 +30,7 @@ from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, To
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.identity import Identity
+    from doorcode._core.secret import Secret
     from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure, Tokens
     from doorcode._drive import Wait
@@ -253,9 +254,18 @@ class Session:
         )
         return tokens
 
-    def refreshed(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> Tokens | ServiceError:
-        """Store what a refresh brought, unless the account was signed out meanwhile."""
-        from doorcode._core.cache_replies import with_refresh
+    def refreshed(
+        self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...]
+    ) -> Tokens | ServiceError:
+        """Store what a refresh brought, unless the account was signed out meanwhile.
+
+        Args:
+            tokens: what came back.
+            request: what was asked.
+            home_account_id: the account that it is for.
+            spent: the refresh token that was redeemed, and those that were refused before it.
+        """
+        from doorcode._core.cache_replies import with_refresh, with_rotated
 
         who = self.who
         own = self.cache(cae=request.enable_cae)
@@ -269,14 +279,18 @@ class Session:
                 lookup.has_account(known, who.client_id, who.environments, home_account_id)
                 for known in (state, *elsewhere)
             )
-            return with_refresh(state, who, tokens, home_account_id, self.clock()) if signed_in else state
+            if not signed_in:
+                return state
+            return with_refresh(state, who, tokens, home_account_id, spent, self.clock())
 
         own.commit(change)
         if not signed_in:
             from doorcode._core.service_errors import ServiceError
 
             return ServiceError("signed_out", "The account was signed out while its token was being refreshed.")
-        self._renew_other(tokens, request, home_account_id)
+        # Both caches hold one grant.
+        other = self.cache(cae=not request.enable_cae)
+        other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
         return tokens
 
     def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> None:

@@ -22,6 +22,7 @@ from doorcode._core.steps import (
     Reason,
     Recall,
     Redeem,
+    RenewLease,
     Step,
     TakeLease,
     TokenRequest,
@@ -84,6 +85,8 @@ class Turn:
                 _ = session.application
             case TakeLease(name, seconds):
                 answer = self._take_lease(name, seconds)
+            case RenewLease(name, seconds):
+                answer = self._renew_lease(name, seconds)
             case DropLease(name):
                 self._drop_lease(name)
             case Keep(request, token, fresh_until):
@@ -131,7 +134,8 @@ class Turn:
             step.request, step.refresh_token, step.home_account_id, LONGEST_REFRESH, repeat=not step.hurry
         )
         if isinstance(reply, Tokens):
-            return self.session.refreshed(reply, step.request, step.home_account_id)
+            spent = (step.refresh_token, *step.refused)
+            return self.session.refreshed(reply, step.request, step.home_account_id, spent)
         return reply
 
     def late(self, step: Exchange[Any]) -> Callable[[object], object]:
@@ -192,6 +196,12 @@ class Turn:
             return False
         self._leases[name] = lease
         return True
+
+    def _renew_lease(self, name: str, seconds: float, until: float | None = None) -> bool:
+        from doorcode.cache._protocol import RenewableLease
+
+        lease = self._leases[name]
+        return not isinstance(lease, RenewableLease) or lease.renew(seconds, until)
 
     def _drop_lease(self, name: str) -> None:
         lease = self._leases.pop(name, None)

@@ -266,6 +266,6 @@ def test_a_line_and_leases_stay_where_they_are_regular(path: Path) -> None:
     turn = Line(f"{path}.write.lock").enter(0)
     assert turn is not None
     turn.close()
-    lease = FileLeases().take(f"{path}.refresh.lock")
+    lease = FileLeases().take(f"{path}.refresh.lock", 10)
     assert lease is not None
     lease.release()

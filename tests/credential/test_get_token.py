@@ -20,10 +20,10 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
-from doorcode._core.renew import LEASE_SECONDS, LONGEST_WAIT, REFRESH_LEASE
+from doorcode._core.renew import LEASE_SECONDS, REFRESH_LEASE
 from doorcode._msal import Application
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
-from support.signing import OTHER, SCOPE, changed
+from support.signing import OTHER, PATIENCE, SCOPE, changed
 
 HOUR = 3600
 KEY = bytes(32)
@@ -377,7 +377,7 @@ def test_whoever_waits_for_another_process_is_ready_when_its_turn_comes(
     other = make(**options)._session.cache(cae=False).lease(REFRESH_LEASE, LEASE_SECONDS)
     with ThreadPoolExecutor() as pool:
         token = pool.submit(waiting.get_token, OTHER)
-        assert ready.wait(LONGEST_WAIT / 2)
+        assert ready.wait(PATIENCE)
         assert authority.count() == requests
         other.release()
         assert authority.verify(token.result(60).token)["aud"] == "https://s.example"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from doorcode.cache import _disk
 from doorcode.cache._lease import FileLeases
 from doorcode.emulator import Emulator
 from support.rows import ACCOUNT, CLIENT, HOST, TENANT, rows
+
+SECONDS = 60.0
 
 NOW = 1_800_000_000
 HOSTS = frozenset({HOST})
@@ -202,19 +203,30 @@ def test_who_was_turned_away_goes_before_who_had_the_lease(tmp_path: Path) -> No
     path = str(tmp_path / "refresh.lock")
     busy, waiting = FileLeases(), FileLeases()
     for _ in range(3):
-        lease = busy.take(path)
-        assert lease is not None, "nobody waits: it may have it again at once"
+        lease = busy.take(path, SECONDS)
+        assert lease is not None, "no other process waits: it may have it again at once"
         lease.release()
-    lease = busy.take(path)
+    lease = busy.take(path, SECONDS)
     assert lease is not None
-    later = lease.time_of_file() + 1_000_000_000
-    assert waiting.take(path) is None
-    os.utime(path, ns=(later, later))  # whatever the file system's clock ticks in
+    assert waiting.take(path, SECONDS) is None
     lease.release()
-    assert busy.take(path) is None
-    theirs = waiting.take(path)
+    assert busy.take(path, SECONDS) is None
+    theirs = waiting.take(path, SECONDS)
     assert theirs is not None
+    assert busy.take(path, SECONDS) is None
     theirs.release()
-    again = busy.take(path)
-    assert again is not None
+    again = busy.take(path, SECONDS)
+    assert again is not None, "it has waited in line since"
     again.release()
+
+
+def test_a_process_that_had_the_lease_does_not_wait_for_one_that_has_left(tmp_path: Path) -> None:
+    """A process that was turned away and never looks again holds nobody up for more than three looks."""
+    path = str(tmp_path / "refresh.lock")
+    busy = FileLeases()
+    lease = busy.take(path, SECONDS)
+    assert lease is not None
+    assert FileLeases().take(path, SECONDS) is None
+    lease.release()
+    taken = [busy.take(path, SECONDS) for _ in range(4)]
+    assert any(taken)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from doorcode._core.failures import timed_out
-from doorcode._core.known import Again, PersonNeeded, Refreshable, find
+from doorcode._core.known import Again, PersonNeeded, find
 from doorcode._core.lookup import StoredToken
 from doorcode._core.steps import (
     AskPerson,
@@ -107,6 +107,6 @@ def _person_lease(client_id: str, tenant_id: str) -> str:
 
 
 def _somebody_signed_in(request: TokenRequest, needed: PersonNeeded) -> Flow[bool]:
-    """Return whether a refresh token is there that was not when silence failed."""
-    known = yield from find(request)
-    return isinstance(known, StoredToken) or (isinstance(known, Refreshable) and known.refresh_token != needed.tried)
+    """Return whether a token is there that was not when silence failed."""
+    known = yield from find(request, needed.refused)
+    return not isinstance(known, PersonNeeded)

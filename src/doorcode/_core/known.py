@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PersonNeeded:
-    """Silence is over: what was tried, and what the authority said to it."""
+    """Silence is over: the refresh tokens that were refused, and what the authority said to the last of them."""
 
-    tried: Secret | None = None
+    refused: tuple[Secret, ...] = ()
     error: ServiceError | None = None
     candidates: tuple[lookup.Account, ...] = ()
 
@@ -38,16 +38,17 @@ class Refreshable:
     valid: StoredToken | None
 
 
-def find(request: TokenRequest) -> Flow[StoredToken | Refreshable | PersonNeeded]:
+def find(request: TokenRequest, refused: tuple[Secret, ...] = ()) -> Flow[StoredToken | Refreshable | PersonNeeded]:
     """Look into the caches.
 
     Args:
         request: what the token is for; with ``claims``, no access token that is there answers it.
+        refused: refresh tokens that the authority has refused: they are passed over.
     """
     _, view = yield from ask(Look(request.enable_cae))
     account = _account(view)
     other = None
-    if not isinstance(account, str) or _refresh_token(view, account) is None:
+    if not isinstance(account, str) or _refresh_token(view, account, refused) is None:
         # One sign-in serves CAE and non-CAE requests: the refresh token is one grant.
         _, other = yield from ask(Look(not request.enable_cae))
     if other is not None and account is None:
@@ -61,9 +62,11 @@ def find(request: TokenRequest) -> Flow[StoredToken | Refreshable | PersonNeeded
         yield from ask(Keep(request, token, token.fresh_until))
         return token
     valid = token if token is not None and token.valid(view.now) else None
-    refresh_token = _refresh_token(view, account) or (_refresh_token(other, account) if other else None)
+    refresh_token = _refresh_token(view, account, refused)
+    if refresh_token is None and other is not None:
+        refresh_token = _refresh_token(other, account, refused)
     if refresh_token is None:
-        return valid or PersonNeeded()
+        return valid or PersonNeeded(refused)
     return Refreshable(account, refresh_token, valid)
 
 
@@ -83,8 +86,8 @@ def _access_token(view: View, request: TokenRequest, account: str) -> StoredToke
     )
 
 
-def _refresh_token(view: View, account: str | Ambiguous | None) -> Secret | None:
+def _refresh_token(view: View, account: str | Ambiguous | None, refused: tuple[Secret, ...]) -> Secret | None:
     if not isinstance(account, str):
         return None
     who = view.who
-    return lookup.refresh_token(view.state, who.client_id, who.environments, account)
+    return lookup.refresh_token(view.state, who.client_id, who.environments, account, refused)

@@ -170,8 +170,14 @@ def access_token(
     return max(tokens, key=lambda token: (token.fresh(now), token.fresh_until), default=None)
 
 
-def refresh_token(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> Secret | None:
-    """Find the newest refresh token that an account has for this client.
+def refresh_token(
+    state: State,
+    client_id: str,
+    environments: frozenset[str],
+    home_account_id: str,
+    refused: tuple[Secret, ...] = (),
+) -> Secret | None:
+    """Find the newest refresh token that an account has for this client, but for those that were refused.
 
     Those of other clients are never used, whatever family they belong to.
     """
@@ -179,7 +185,7 @@ def refresh_token(state: State, client_id: str, environments: frozenset[str], ho
         row
         for _, row in rows_of(state, REFRESH_TOKEN)
         if text_of(row, "client_id") == client_id
-        and secret_of(row) is not None
+        and secret_of(row) not in (None, *refused)
         and is_account(row, environments, home_account_id)
     ]
     newest = max(rows, key=lambda row: instant(row.get("last_modification_time")) or 0, default=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode._core.failures import refused, required, unreachable
 from doorcode._core.faults import Fault
 from doorcode._core.known import Again, PersonNeeded, Refreshable, find
+from doorcode._core.lookup import StoredToken
 from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import (
     DropLease,
@@ -20,6 +21,7 @@ from doorcode._core.steps import (
     Prepare,
     Reason,
     Redeem,
+    RenewLease,
     Reply,
     Role,
     Sleep,
@@ -29,26 +31,36 @@ from doorcode._core.steps import (
     Warn,
     ask,
 )
+from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
-    from doorcode._core.lookup import StoredToken
+    from doorcode._core.secret import Secret
 
 REFRESH_LEASE: Final = "refresh"
-LEASE_SECONDS: Final = 30.0
-"""Seconds after which the lease of a server that cannot see its holder die runs out."""
-LONGEST_WAIT: Final = 15.0
-"""Seconds to wait for another process's refresh before refreshing alone."""
+LEASE_SECONDS: Final = 90.0
+"""Seconds that one redemption may take: the request's own time limit, and two writes to caches that others lock."""
 LOOK_AGAIN: Final = 0.02
 LOOK_OFTEN: Final = 0.005
-"""Seconds between looks while another process refreshes: the second where somebody has waited for some time. Without
-that, a process that gets many tokens in a row takes the lease again before anybody looks."""
+LOOK_SELDOM: Final = 0.05
+"""Seconds between looks while another process refreshes: at first, when this process has waited for some time, and
+when it is rather the authority that is slow. Without the second, a process that gets many tokens in a row takes the
+lease again before any other process looks."""
 OUT_OF_LUCK: Final = 1.0
 """Seconds of waiting after which it is rather the authority that is slow: from here on looks become fewer again."""
 PREPARE_AFTER: Final = 0.2
-"""Seconds of such waiting after which one gets ready to refresh oneself: commonly the other process brings the token
-before that; where each wants one of its own, nobody's turn is to be spent on loading."""
+"""After waiting this long for another process's refresh, in seconds, import what requests are made with, so that this
+process can refresh at once if the other one brings no token for it."""
 CALM: Final = 30.0
 """Seconds for which a valid token is used without another try, after a refresh that failed; longer with Retry-After."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What the authority answered to a refresh token, and the refresh tokens that were sent for it, in their order."""
+
+    known: Refreshable
+    reply: Reply
+    redeemed: tuple[Secret, ...]
 
 
 def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Ended | Again | PersonNeeded]:
@@ -88,57 +100,76 @@ def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | 
         return Again()
     if failure is None:
         return ended
-    return PersonNeeded(known.refresh_token, failure.error)
+    return PersonNeeded((known.refresh_token,), failure.error)
 
 
 def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Again | PersonNeeded]:
-    leased = yield from _lease(known)
-    if leased is None:
-        assert known.valid is not None
-        return known.valid
-    again = yield from find(request)
-    if not isinstance(again, Refreshable):
-        yield from ask(DropLease(REFRESH_LEASE))
-        return again
-    reply = yield from _redeem(request, again)
+    found = yield from _turn(request, known)
+    if not isinstance(found, Refreshable):
+        return found
+    outcome = yield from _redeemed(request, found)
     yield from ask(DropLease(REFRESH_LEASE))
-    return (yield from _settle(request, again, reply))
+    if not isinstance(outcome, _Answered):
+        return outcome
+    return (yield from _settle(request, outcome))
 
 
-def _lease(known: Refreshable) -> Flow[bool | None]:
-    """Wait for one's turn among the processes; None says that another one refreshes and a valid token is there."""
+def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | PersonNeeded | Refreshable]:
+    """Wait in line for this process's turn to refresh, for as long as that takes: each turn takes a bounded time.
+
+    Returns:
+        what may be redeemed, with the lease taken; or what has made that needless, without it.
+    """
     at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
     start, prepared = at, False
-    while not got and at < start + LONGEST_WAIT:
+    while not got:
         if known.valid is not None:
-            return None
+            return known.valid
         if at < start + PREPARE_AFTER or prepared:
             yield from ask(Sleep(_until_next_look(at - start)))
         else:
             yield from ask(Prepare())
             prepared = True
+        found = yield from find(request)
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
         at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
-    return got
+    found = yield from find(request)
+    if not isinstance(found, Refreshable):
+        yield from ask(DropLease(REFRESH_LEASE))
+    return found
 
 
 def _until_next_look(waited: float) -> float:
-    return max(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_AGAIN / (1 + 10 * waited))
+    return max(min(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
 
 
-def _redeem(request: TokenRequest, known: Refreshable) -> Flow[Reply]:
-    hurry = known.valid is not None
-    _, reply = yield from ask(Redeem(request, known.refresh_token, known.home_account_id, hurry))
-    if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
-        return reply
-    # Somebody who does not take our lease may have spent this token and stored its successor.
-    again = yield from find(request)
-    if not isinstance(again, Refreshable) or again.refresh_token == known.refresh_token:
-        return reply
-    _, reply = yield from ask(Redeem(request, again.refresh_token, again.home_account_id, hurry))
-    return reply
+def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | PersonNeeded | Again]:
+    """Redeem the refresh token and, where it turns out to be spent, one that another process has stored."""
+    refused: tuple[Secret, ...] = ()
+    while True:
+        # A process that was stopped in the meantime has lost its turn, and another one may have spent the token.
+        _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
+        if not held:
+            return Again()
+        hurry = known.valid is not None
+        redeem = Redeem(request, known.refresh_token, known.home_account_id, hurry, refused)
+        _, reply = yield from ask(redeem)
+        refused = (*refused, known.refresh_token)
+        answered = _Answered(known, reply, refused)
+        if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
+            return answered
+        again = yield from find(request, refused)
+        if isinstance(again, PersonNeeded):
+            return answered
+        if isinstance(again, StoredToken):
+            return answered if again == known.valid else again
+        known = again
 
 
-def _settle(request: TokenRequest, known: Refreshable, reply: Reply) -> Flow[StoredToken | Failure | PersonNeeded]:
+def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | PersonNeeded]:
+    known, reply = answered.known, answered.reply
     if isinstance(reply, Tokens):
         yield from ask(Keep(request, reply.token, reply.token.fresh_until))
         return reply.token
@@ -146,7 +177,7 @@ def _settle(request: TokenRequest, known: Refreshable, reply: Reply) -> Flow[Sto
         return (yield from _make_do(request, known.valid, reply))
     if isinstance(reply, Fault):
         return unreachable(reply)
-    return PersonNeeded(known.refresh_token, reply)
+    return PersonNeeded(answered.redeemed, reply)
 
 
 def _make_do(request: TokenRequest, valid: StoredToken, reply: ServiceError | Fault) -> Flow[StoredToken]:

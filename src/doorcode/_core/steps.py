@@ -257,6 +257,14 @@ class TakeLease(Step[bool]):
 
 
 @dataclass(frozen=True, slots=True)
+class RenewLease(Step[bool]):
+    """Hold a lease for so many seconds from now; False where another process has taken it from this one."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class DropLease(Step[None]):
     """Give a lease back."""
 
@@ -272,13 +280,15 @@ class Prepare(Step[None]):
 class Redeem(Exchange[Reply]):
     """Redeem a refresh token (RFC 6749 6) and store what comes back.
 
-    With ``hurry`` the request is not repeated: a valid token is at hand.
+    With ``hurry`` the request is not repeated: a valid token is at hand. ``refused`` are the account's refresh tokens
+    that the authority has refused on the way to this one.
     """
 
     request: TokenRequest
     refresh_token: Secret
     home_account_id: str
     hurry: bool
+    refused: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from doorcode._core.steps import (
     Join,
     Look,
     Prepare,
+    RenewLease,
     Role,
     Show,
     Sleep,
@@ -67,7 +68,7 @@ class Performer:
                 shown = self._show(code)
                 if inspect.isawaitable(shown):
                     await shown
-            case Look() | Prepare() | TakeLease() | DropLease():
+            case Look() | Prepare() | TakeLease() | RenewLease() | DropLease():
                 answer = await self._off_loop(lambda: self._turn.perform(step))
             case _:
                 answer = self._turn.perform(step)

@@ -15,9 +15,10 @@ from doorcode._core.values import dataclass
 from doorcode.cache import _disk
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._lease import FileLease, FileLeases, check_lease_name
+from doorcode.cache._lease_note import holder_in
 from doorcode.cache._lock import CacheLock, cache_lock
 from doorcode.cache._owner import ensure_directory
-from doorcode.cache._protocol import Conflict, Loaded, Stamp
+from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 from doorcode.cache._seal import KeyGone, NoSeal, Seal, SealBroken
 
 if TYPE_CHECKING:
@@ -153,11 +154,15 @@ class FileStore:
         with self._lock.hold():
             _disk.remove(self._where().path)
 
-    def lease(self, name: str, seconds: float) -> FileLease | None:  # noqa: ARG002 - the kernel ends it
-        """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process."""
+    def lease(self, name: str, seconds: float) -> FileLease | None:
+        """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
         check_lease_name(name)
         self._prepare()
-        return self._leases.take(f"{self._path}.{name}.lock")
+        return self._leases.take(f"{self._path}.{name}.lock", seconds)
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return what the holder of a lease has noted in the lease's file."""
+        return holder_in(f"{self._path}.{name}.lock")
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)

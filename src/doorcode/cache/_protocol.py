@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from doorcode._core.leases import LeaseHolder
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Conflict", "Lease", "Loaded", "ReadOnlyStore", "Stamp", "TokenStore", "UpdatingStore"]
+__all__ = [
+    "Conflict",
+    "Lease",
+    "LeaseHolder",
+    "Loaded",
+    "ReadOnlyStore",
+    "RenewableLease",
+    "Stamp",
+    "TokenStore",
+    "UpdatingStore",
+    "WatchedStore",
+]
 
 Stamp: TypeAlias = "str | None"
 """Opaque; differs whenever the stored content differs. None: nothing is stored."""
@@ -48,6 +60,23 @@ class Lease(Protocol):
 
     def release(self) -> None:
         """Let the next one have it; does nothing when released already, or in a forked child."""
+
+
+@runtime_checkable
+class RenewableLease(Lease, Protocol):
+    """A lease that its holder can keep for longer than it said at first, and that it may have lost meanwhile."""
+
+    def renew(self, seconds: float, until: float | None = None) -> bool:
+        """Say that the lease is needed for so many seconds from now.
+
+        Args:
+            seconds: how long at most.
+            until: the wall clock's time at which what the holder does is over in any case, in Unix seconds.
+
+        Returns:
+            whether this process still holds it: a store takes it from a holder that needs longer than it said.
+        """
+        ...
 
 
 class ReadOnlyStore(Protocol):
@@ -129,11 +158,12 @@ class TokenStore(Protocol):
 
         Args:
             name: letters, digits, ``-``, ``_`` and ``.``; at most 64.
-            seconds: how long it can take at most; a store that cannot see its holder die ends the lease then.
+            seconds: how long it can take at most, unless the lease is renewed. A store ends the lease then: its holder
+                is stopped, or dead where the store cannot see that.
 
         Returns:
-            The lease, which ends by itself when the process dies; None while somebody else, in this process or
-            another, holds it. Never waits.
+            The lease, which ends by itself when the process dies; a RenewableLease where the store can. None while
+            another caller, in this process or another, holds it. Never waits.
 
         Raises:
             StoreError: the place cannot be written.
@@ -166,4 +196,13 @@ class UpdatingStore(TokenStore, Protocol):
         Raises:
             StoreError: as for ``save``; also whatever ``change`` raises, and then nothing was stored.
         """
+        ...
+
+
+@runtime_checkable
+class WatchedStore(TokenStore, Protocol):
+    """A store that knows who holds a lease, so that a process that waits for it can tell its user."""
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return who holds a lease; None where that is not known. Never waits."""
         ...

@@ -13,9 +13,10 @@ from doorcode.cache import _disk
 from doorcode.cache._errors import StoreUnreadable
 from doorcode.cache._file import is_json_object
 from doorcode.cache._lease import FileLease, FileLeases, check_lease_name
+from doorcode.cache._lease_note import holder_in
 from doorcode.cache._lock import CacheLock, cache_lock
 from doorcode.cache._owner import ensure_directory
-from doorcode.cache._protocol import Conflict, Loaded, Stamp
+from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,11 +129,15 @@ class SignalledStore:
             self._vault.remove()
             self._sign()
 
-    def lease(self, name: str, seconds: float) -> FileLease | None:  # noqa: ARG002 - the kernel ends it
-        """Try once for ``<signal>.<name>.lock``; the kernel ends the lease with the process."""
+    def lease(self, name: str, seconds: float) -> FileLease | None:
+        """Try once for ``<signal>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
         check_lease_name(name)
         self._prepare()
-        return self._leases.take(f"{self._signal}.{name}.lock")
+        return self._leases.take(f"{self._signal}.{name}.lock", seconds)
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return what the holder of a lease has noted in the lease's file."""
+        return holder_in(f"{self._signal}.{name}.lock")
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._signal), private=True)

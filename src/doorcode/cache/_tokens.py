@@ -16,7 +16,16 @@ from doorcode._core.cache_changes import fill_in
 from doorcode._core.lookup import State
 from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
-from doorcode.cache._protocol import Conflict, Lease, ReadOnlyStore, Stamp, TokenStore, UpdatingStore
+from doorcode.cache._protocol import (
+    Conflict,
+    Lease,
+    LeaseHolder,
+    ReadOnlyStore,
+    Stamp,
+    TokenStore,
+    UpdatingStore,
+    WatchedStore,
+)
 
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
@@ -51,6 +60,10 @@ class TokenCache(Protocol):
 
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take a cross-process lease; None when another process holds it."""
+        ...
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return who holds a lease; None where that is not known."""
         ...
 
 
@@ -118,6 +131,10 @@ class MemoryCache:
         """Grant the lease: nobody else sees this cache."""
         return _NoLease()
 
+    def lease_holder(self, name: str) -> LeaseHolder | None:  # noqa: ARG002 - the Protocol's shape
+        """Return None: no lease is held by another process."""
+        return None
+
 
 class MsalCache:
     """Keep tokens in a token cache of the program's own.
@@ -161,6 +178,10 @@ class MsalCache:
     def lease(self, name: str, seconds: float) -> Lease | None:  # noqa: ARG002 - the Protocol's shape
         """Grant the lease: MSAL's caches know of none."""
         return _NoLease()
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:  # noqa: ARG002 - the Protocol's shape
+        """Return None: no lease is held by another process."""
+        return None
 
     def _rows(self, section: str) -> dict[str, dict[str, object]]:
         make_key = cast("Callable[..., str]", self._cache.key_makers[section])
@@ -259,6 +280,14 @@ class StoredCache:
         except StoreError as error:
             self._trouble(f"Other processes are not kept from doing the same: {error}")
             return _NoLease()
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return who holds the store's lease, where the store knows."""
+        store = self._store
+        try:
+            return store.lease_holder(name) if isinstance(store, WatchedStore) else None
+        except StoreError:
+            return None
 
     def _borrowed(self) -> State:
         state: State = {}

@@ -1,0 +1,74 @@
+"""Get tokens silently from a cache that other processes share; argument: what to do, as JSON.
+
+It says "ready", waits for a line, gets a token for each scope, and says what came of each: "token", or
+which error.
+A process that ``stops`` stops itself, as SIGSTOP does, when it has its turn to refresh and has sent nothing yet.
+"""
+
+# Lines on stdout are how these programs talk to the test.
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import doorcode
+import doorcode.aio
+from doorcode import TokenCachePersistenceOptions
+from doorcode._core import renew
+from doorcode._core.steps import Redeem
+from doorcode._turn import Turn
+
+
+def stop_at(name: str, *, before: bool) -> None:
+    """Have this process stop once: before or after the first call of one of a turn's methods that has to do with it."""
+    really: Any = getattr(Turn, name)
+
+    def trapped(turn: Turn, *arguments: Any) -> object:
+        answer = None if before else really(turn, *arguments)
+        if isinstance(arguments[0], Redeem) or answer is True:
+            setattr(Turn, name, really)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return really(turn, *arguments) if before else answer
+
+    setattr(Turn, name, trapped)
+
+
+STOPS = {
+    "with the lease": lambda: stop_at("_take_lease", before=False),
+    "about to send": lambda: stop_at("exchange", before=True),
+}
+
+
+def main(facts: dict[str, Any]) -> None:
+    """Do it."""
+    module = doorcode.aio if facts["kind"] == "aio" else doorcode
+    vars(renew).update(LEASE_SECONDS=facts.get("lease_seconds", renew.LEASE_SECONDS))
+    if "stops" in facts:
+        STOPS[facts["stops"]]()
+    credential: Any = module.DeviceCodeCredential(
+        cache_persistence_options=TokenCachePersistenceOptions(path=facts["path"], encryption_key=bytes(32)),
+        disable_automatic_authentication=True,
+        **facts["options"],
+    )
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for scope in facts["scopes"]:
+        try:
+            token = credential.get_token(scope)
+            if facts["kind"] == "aio":
+                asyncio.run(token)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            print(type(error).__name__, error, flush=True)
+        else:
+            print("token", flush=True)
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,202 @@
+"""Many processes, one account: each refresh token is sent once, and nobody has to sign in again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode._core.renew import REFRESH_LEASE
+from doorcode.cache._lease_note import holder_in
+from doorcode.emulator import Emulator, Hang, Latency
+from support.signing import PATIENCE, SCOPE
+
+PROGRAM = Path(__file__).parent / "programs" / "refresh.py"
+AWAY = 0.2
+"""Seconds that the authority takes for a refresh."""
+STOPPED_FOR = 4.0
+"""Seconds after which a process that says nothing is passed by: no request takes as long, on a busy machine either."""
+KINDS = ["sync", "aio"]
+
+
+class Process:
+    """One process that gets tokens."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(PROGRAM), json.dumps(facts)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def say(self) -> None:
+        """Let it begin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> str:
+        """Return its next line."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def outcomes(self) -> list[str]:
+        """Return what came of its calls."""
+        found = []
+        while (line := self.hear()) not in ("done", ""):
+            found.append(line)
+        return found
+
+    def wait_until_stopped(self) -> None:
+        """Wait until it has stopped itself."""
+        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+
+
+class Line:
+    """The processes of one test, the cache that they share, and the authority that they ask.
+
+    Args:
+        authority: refuses a refresh token that is sent twice, and takes a while for each.
+        path: of the cache.
+    """
+
+    def __init__(self, authority: Emulator, path: Path) -> None:
+        authority.configure(rotation="reject")
+        self.authority = authority
+        self.path = path
+        self.processes: list[Process] = []
+        options = TokenCachePersistenceOptions(path=path, encryption_key=bytes(32))
+        with DeviceCodeCredential(
+            cache_persistence_options=options,
+            prompt_callback=authority.prompt_approver(),
+            **authority.credential_options,
+        ) as credential:
+            credential.authenticate(scopes=[SCOPE])
+        authority.faults.always("token:refresh_token", Latency(AWAY))
+        authority.reset_counters()
+
+    def start(self, scopes: list[str], kind: str, **more: object) -> Process:
+        """Start a process that will get a token for each scope, and wait until it is ready."""
+        options = dict(self.authority.credential_options)
+        facts = {"path": str(self.path), "options": options, "scopes": scopes, "kind": kind, **more}
+        process = Process(facts)
+        self.processes.append(process)
+        return process
+
+    def run(self) -> None:
+        """Let every process that was started begin, at one moment."""
+        for process in self.processes:
+            assert process.hear() == "ready"
+        for process in self.processes:
+            process.say()
+
+    def holder(self) -> int:
+        """Return the number of the process whose turn is next, as soon as its request is at the authority."""
+        self.authority.wait_for("token:refresh_token", self.authority.count("token:refresh_token") + 1, PATIENCE)
+        holder = holder_in(f"{self.path}.nocae.{REFRESH_LEASE}.lock")
+        assert holder is not None
+        assert holder.process is not None
+        return holder.process
+
+    def check(self) -> None:
+        """Check what the authority saw: each refresh token once, and nobody who signs in."""
+        answered = [record for record in self.authority.requests_to("token:refresh_token") if record.status]
+        assert {record.status for record in answered} == {200}
+        redeemed = [record.form["refresh_token"] for record in answered]
+        assert len(set(redeemed)) == len(redeemed)
+        assert self.authority.count("devicecode") == 0
+
+
+@pytest.fixture
+def line(authority: Emulator, tmp_path: Path) -> Iterator[Line]:
+    """Give a line of processes; what still runs at the end is ended."""
+    made = Line(authority, tmp_path / "tokens")
+    yield made
+    for process in made.processes:
+        process.process.kill()
+        process.process.communicate()
+
+
+def scopes(number: int, count: int = 1) -> list[str]:
+    """Return scopes that only one process asks for."""
+    return [f"https://p{number}-{each}.example/.default" for each in range(count)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_refresh_token_is_sent_twice_however_long_the_line_is(line: Line, kind: str) -> None:
+    """Each process gets its tokens, in its turn."""
+    processes = [line.start(scopes(number, 2), kind) for number in range(8)]
+    line.run()
+    assert [process.outcomes() for process in processes] == [["token", "token"]] * 8
+    line.check()
+    assert line.authority.count("token:refresh_token") == 16
+
+
+def test_one_refresh_serves_every_process_that_wants_the_same_token(line: Line) -> None:
+    """Whoever waits looks into the cache at each turn."""
+    processes = [line.start([SCOPE.replace("r.", "same.")], "sync") for _ in range(6)]
+    line.run()
+    assert [process.outcomes() for process in processes] == [["token"]] * 6
+    assert line.authority.count("token:refresh_token") == 1
+
+
+def test_a_process_that_is_killed_lets_the_next_one_go_on(line: Line) -> None:
+    """The kernel ends its lease, and the refresh token that the authority has not redeemed still serves."""
+    processes = {process.process.pid: process for process in (line.start(scopes(n, 2), "sync") for n in range(8))}
+    line.authority.faults.queue("token:refresh_token", *[Hang()] * 3)  # it has not redeemed what the killed ones send
+    line.run()
+    killed: list[int] = []
+    for _ in range(3):
+        killed.append(line.holder())
+        processes[killed[-1]].process.kill()
+    outcomes = {pid: process.outcomes() for pid, process in processes.items()}
+    assert {pid: found for pid, found in outcomes.items() if pid not in killed} == {
+        pid: ["token", "token"] for pid in processes if pid not in killed
+    }
+    line.check()
+
+
+def test_a_process_that_is_stopped_for_a_while_is_waited_for(line: Line) -> None:
+    """Its request is under way: what it brings is stored when it goes on, and nothing was sent meanwhile."""
+    processes = [line.start(scopes(number), "sync") for number in range(6)]
+    line.run()
+    stopped = line.holder()
+    os.kill(stopped, signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        line.authority.wait_for("token:refresh_token", line.authority.count("token:refresh_token") + 1, 4 * AWAY)
+    os.kill(stopped, signal.SIGCONT)
+    assert [process.outcomes() for process in processes] == [["token"]] * 6
+    line.check()
+
+
+@pytest.mark.parametrize("stops", ["with the lease", "about to send"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_process_that_stays_stopped_is_passed_by_and_does_no_harm_when_it_goes_on(
+    line: Line, kind: str, stops: str
+) -> None:
+    """The others go on past it one at a time; awake again, it finds what they have stored, and nobody is asked."""
+    stopped = line.start(scopes(9, 2), kind, stops=stops, lease_seconds=STOPPED_FOR)
+    line.run()
+    stopped.wait_until_stopped()
+    others = [line.start(scopes(number), kind, lease_seconds=STOPPED_FOR) for number in range(4)]
+    for other in others:
+        assert other.hear() == "ready"
+    for other in others:
+        other.say()
+    assert [other.outcomes() for other in others] == [["token"]] * 4
+    stopped.process.send_signal(signal.SIGCONT)
+    assert stopped.outcomes() == ["token", "token"]
+    refused = [record for record in line.authority.requests_to("token:refresh_token") if record.status != 200]
+    # What was about to be sent is sent when the process wakes, and refused: what another one has stored is used then.
+    assert len(refused) == (stops == "about to send")
+    assert line.authority.count("devicecode") == 0
