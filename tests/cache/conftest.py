@@ -18,8 +18,8 @@ def start() -> Iterator[Start]:
     """Give what starts one of the programs beside the tests; what still runs at the end is ended."""
     running: list[Program] = []
 
-    def run(name: str, *arguments: object, traced: bool = True) -> Program:
-        command = [sys.executable, "-W", "error", str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
+    def run(name: str, *arguments: object, traced: bool = True, under: tuple[str, ...] = ()) -> Program:
+        command = [*under, sys.executable, "-W", "error", str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
         # What is timed is not slowed down by coverage, which finds its settings in the environment.
         env = {key: value for key, value in os.environ.items() if traced or not key.startswith("COVERAGE_PROCESS")}
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)

@@ -12,6 +12,7 @@ import pytest
 from doorcode.cache import StoreError, StoreLocked
 from doorcode.cache import _flock as flock_module
 from doorcode.cache._flock import Grip, HeldFile, try_lock
+from doorcode.cache._host import here
 from doorcode.cache._lock import GRACE, STALE_AFTER, CacheLock, process_lives
 
 DEAD = 3_999_999
@@ -290,16 +291,129 @@ def test_makes_a_named_file_where_a_link_cannot_be(world: World, monkeypatch: py
     assert not world.path.exists()
 
 
-def test_does_without_kernel_locks_where_there_are_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without flock the file's existence alone is the lock, as for msal-extensions."""
+@pytest.fixture
+def no_kernel_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a file system without kernel locks."""
     for module in ("_lock", "_lock_file"):
         monkeypatch.setattr(f"doorcode.cache.{module}.try_lock", lambda _: Grip.UNSUPPORTED)
+
+
+@pytest.mark.usefixtures("no_kernel_locks")
+def test_does_without_kernel_locks_where_there_are_none(world: World) -> None:
+    """On a file system without flock the file's existence alone is the lock, as for msal-extensions."""
     with world.lock.hold():
         assert b"flock" not in world.path.read_bytes()
         impatient = CacheLock(str(world.path), patience=1, clock=lambda: world.monotonic, sleep=world.sleep)
         with pytest.raises(StoreLocked), impatient.hold():
             pytest.fail("the lock was held")
     assert not world.path.exists()
+
+
+ELSEWHERE = b"%d prog\non node7 0123456789abcdef 4026531836" % DEAD
+CONTAINER = b"%d prog\non container %b 4026539999" % (DEAD, os.fsencode(here().boot))
+FOREIGN = pytest.mark.parametrize(
+    "content", [ELSEWHERE, ELSEWHERE + b"\nflock", CONTAINER], ids=["machine", "machine that locks", "container"]
+)
+
+
+@FOREIGN
+def test_takes_what_another_machine_left_once_it_is_seen_to_be_stale(world: World, content: bytes) -> None:
+    """Neither its process number nor its clock tells anything: ten seconds without a change do."""
+    world.leave(content, age=3600)
+    with world.lock.hold():
+        pass
+    assert STALE_AFTER < world.slept < STALE_AFTER + 0.1
+
+
+@pytest.mark.usefixtures("no_kernel_locks")
+@pytest.mark.parametrize("content", [ELSEWHERE, b"%d prog" % DEAD], ids=["named", "not named"])
+def test_without_kernel_locks_any_other_library_may_run_elsewhere(world: World, content: bytes) -> None:
+    """A dead process's number proves nothing where the file names no machine, and neither does its time."""
+    world.leave(content, age=3600)
+    with world.lock.hold():
+        assert world.path.read_bytes().startswith(b"%d " % os.getpid())
+    assert STALE_AFTER < world.slept < STALE_AFTER + 0.1
+    assert list(world.path.parent.glob("cache*")) == []
+
+
+@pytest.mark.usefixtures("no_kernel_locks")
+def test_without_kernel_locks_a_dead_process_of_this_machine_is_known(world: World) -> None:
+    """Its number means what it says."""
+    own = here()
+    world.leave(f"{DEAD} prog\non {own.name} {own.boot} {own.processes}".encode())
+    with world.lock.hold():
+        pass
+    assert GRACE <= world.slept < GRACE + 0.05
+
+
+@pytest.mark.usefixtures("no_kernel_locks")
+def test_without_kernel_locks_a_successors_file_is_put_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another process was quicker to take a stale file over, its new file keeps its name."""
+    world.leave(ELSEWHERE)
+    rename = os.rename
+    found: list[bytes] = []
+
+    def look_and_remove() -> None:
+        found.append(world.path.read_bytes())
+        world.path.unlink()
+        world.at_sleep = lambda: None
+
+    def rename_too_late(source: str, target: str) -> None:
+        world.path.unlink()
+        world.path.write_bytes(b"the successor's")
+        world.at_sleep = look_and_remove
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", rename_too_late)
+    with world.lock.hold():
+        assert found == [b"the successor's"]
+    assert list(world.path.parent.glob("cache*")) == []
+
+
+@pytest.mark.usefixtures("no_kernel_locks")
+def test_notices_that_its_lock_was_taken(world: World) -> None:
+    """Who was too slow is told before it writes."""
+    with world.lock.hold() as turn:
+        turn.confirm()
+        world.path.unlink()
+        with pytest.raises(StoreLocked, match="nothing was written"):
+            turn.confirm()
+        world.path.write_bytes(ELSEWHERE)
+        with pytest.raises(StoreLocked, match="nothing was written"):
+            turn.confirm()
+
+
+def test_names_the_machine_of_the_holder(world: World) -> None:
+    """A process number alone would be looked for on the wrong machine."""
+    world.leave(ELSEWHERE)
+    lock = CacheLock(str(world.path), patience=0)
+    with pytest.raises(StoreLocked, match=f"process {DEAD} of the machine 'node7' has held"), lock.hold():
+        pytest.fail("the lock was held")
+
+
+@pytest.mark.parametrize(("holders", "waits"), [(5, 10), (100, 60)], ids=["until it is free", "four times as long"])
+def test_waits_as_long_as_holders_come_and_go(world: World, holders: int, waits: float) -> None:
+    """The time to wait counts anew with each holder, up to a limit."""
+    changes = iter(range(2, 2 * holders, 2))
+    due = [next(changes)]
+
+    def change() -> None:
+        if world.slept < due[0]:
+            return
+        world.path.unlink()
+        due[0] = next(changes, 1000)
+        if due[0] < 1000:
+            world.leave(b"%d prog %d" % (os.getpid(), due[0]))
+
+    world.leave(b"%d prog" % os.getpid())
+    world.at_sleep = change
+    if holders < 10:
+        with world.lock.hold():
+            pass
+    else:
+        with pytest.raises(StoreLocked), world.lock.hold():
+            pytest.fail("the lock was held")
+    assert waits - 2.1 < world.slept < waits + 0.1
 
 
 def test_is_not_left_without_a_name_while_it_is_taken_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

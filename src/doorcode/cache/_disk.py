@@ -11,11 +11,14 @@ import os
 import stat
 import time
 from dataclasses import field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
 from doorcode.cache._flock import flag
 from doorcode.cache._owner import failure, make_private, refuse_foreign, refuse_others, user_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Raw", "file_stamp", "move_aside", "read", "remove", "replace", "signal_stamp", "touch"]
 
@@ -155,7 +158,7 @@ def _numbers(status: os.stat_result) -> str:
     return ":".join(map(str, numbers))
 
 
-def replace(path: str, data: bytes, now: int) -> str | None:
+def replace(path: str, data: bytes, now: int, confirm: Callable[[], None] = lambda: None) -> str | None:
     """Put new content in place of a file's, as a whole or not at all, on the disk when this returns.
 
     The caller holds the lock: the temporary file has one fixed name, so that none is ever left to gather.
@@ -165,6 +168,7 @@ def replace(path: str, data: bytes, now: int) -> str | None:
         data: the new content.
         now: nanoseconds since 1970, the new file's time. msal-extensions reloads only when that is later than its last
             look, so it is set after the replacement.
+        confirm: called when the new content is on the disk and not yet in place; what it raises leaves the old content.
 
     Returns:
         The new stamp.
@@ -181,6 +185,7 @@ def replace(path: str, data: bytes, now: int) -> str | None:
             with open(descriptor, "wb", buffering=0) as file:
                 _write_all(file.fileno(), data)
                 os.fsync(file.fileno())
+            confirm()
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):

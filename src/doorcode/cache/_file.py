@@ -16,7 +16,7 @@ from doorcode.cache import _disk
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._lease import FileLease, FileLeases, check_lease_name
 from doorcode.cache._lease_note import holder_in
-from doorcode.cache._lock import CacheLock, cache_lock
+from doorcode.cache._lock import CacheLock, Turn, cache_lock
 from doorcode.cache._owner import ensure_directory
 from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 from doorcode.cache._seal import KeyGone, NoSeal, Seal, SealBroken
@@ -131,21 +131,21 @@ class FileStore:
         if not data:
             raise ValueError("nothing to save: use delete()")
         self._prepare()
-        with self._lock.hold():
+        with self._lock.hold() as turn:
             place = self._where()
             if _disk.file_stamp(place.path) != expected:
                 found = self._look_locked(place)
                 return Conflict(found.data, found.stamp)
-            return self._write(place, data)
+            return self._write(place, data, turn)
 
     def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
         """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the disk."""
         self._prepare()
-        with self._lock.hold():
+        with self._lock.hold() as turn:
             place = self._where()
             found = self._look_locked(place)
             data = change(found.data)
-            return found if data is None else Loaded(data, self._write(place, data))
+            return found if data is None else Loaded(data, self._write(place, data, turn))
 
     def delete(self) -> None:
         """Remove the file."""
@@ -167,9 +167,9 @@ class FileStore:
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)
 
-    def _write(self, place: Place, data: bytes) -> Stamp:
+    def _write(self, place: Place, data: bytes, turn: Turn) -> Stamp:
         self._keep_what_is_lost(place)
-        return _disk.replace(place.path, place.seal.close(data), self._now())
+        return _disk.replace(place.path, place.seal.close(data), self._now(), turn.confirm)
 
     def _look_locked(self, place: Place) -> Loaded:
         found = self._look(place)

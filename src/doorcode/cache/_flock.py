@@ -10,10 +10,14 @@ import enum
 import errno
 import importlib
 import os
+import sys
 import weakref
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["Grip", "HeldFile", "flag", "on_windows", "try_lock"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BUSY", "Grip", "HeldFile", "flag", "on_linux", "on_windows", "try_lock"]
 
 
 def flag(name: str) -> int:
@@ -22,7 +26,8 @@ def flag(name: str) -> int:
     return found
 
 
-_BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
+BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
+"""What the kernel says when another open file has the lock."""
 
 
 class Grip(enum.Enum):
@@ -36,6 +41,11 @@ class Grip(enum.Enum):
 def on_windows() -> bool:
     """Tell whether files are locked and removed by Windows' rules."""
     return os.name == "nt"
+
+
+def on_linux() -> bool:
+    """Tell whether files can be locked by Linux's own rules."""
+    return sys.platform.startswith("linux")
 
 
 def try_lock(descriptor: int) -> Grip:
@@ -53,7 +63,7 @@ def try_lock(descriptor: int) -> Grip:
             fcntl = importlib.import_module("fcntl")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return Grip.TAKEN if error.errno in _BUSY else Grip.UNSUPPORTED
+        return Grip.TAKEN if error.errno in BUSY else Grip.UNSUPPORTED
     return Grip.HELD
 
 
@@ -72,16 +82,18 @@ def _unlock(descriptor: int) -> None:
 class HeldFile:
     """Own the descriptor of a locked file; in a forked child it is closed, and the parent's lock stays.
 
-    Attributes:
+    Args:
         descriptor: the open file; -1 once closed.
         grip: what the kernel promised.
+        unlock: gives back what the file has locked; by default what :func:`try_lock` took.
     """
 
-    __slots__ = ("__weakref__", "descriptor", "grip")
+    __slots__ = ("__weakref__", "_unlock", "descriptor", "grip")
 
-    def __init__(self, descriptor: int, grip: Grip) -> None:
+    def __init__(self, descriptor: int, grip: Grip, unlock: Callable[[int], None] = _unlock) -> None:
         self.descriptor = descriptor
         self.grip = grip
+        self._unlock = unlock
         _HELD.add(self)
 
     @property
@@ -93,7 +105,7 @@ class HeldFile:
         """Unlock and close; does nothing the second time."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
-            _unlock(descriptor)
+            self._unlock(descriptor)
             os.close(descriptor)
 
     def same_file(self, path: str) -> bool:

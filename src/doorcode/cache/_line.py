@@ -1,84 +1,109 @@
-"""Make our own processes and threads take turns in the order in which they came; the kernel keeps that order.
+"""Make our own processes and threads take turns in the order in which they came.
 
 The lock that is shared with other libraries can only be tried for, again and again, and then luck decides: one of many
 writers would wait for a long time. So ours queue up first, and one at a time tries.
+
+A turn is a lock on the one byte of the line's file whose offset is the time of arrival; it comes when no byte before
+that is locked. Whoever gives up or dies has no byte any more, and nobody needs a thread to wait in.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-import threading
+import time
+from typing import TYPE_CHECKING, Final
 
-from doorcode.cache._flock import Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._byte_lock import is_locked, lock_byte, unlock_bytes
+from doorcode.cache._flock import Grip, HeldFile
 from doorcode.cache._owner import open_own
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Line"]
+
+NEXT_PAUSE: Final = 0.001
+PAUSE: Final = 0.005
+"""Seconds between looks: of the one whose turn is next, and of everybody behind it."""
 
 
 class Line:
     """Wait in line for one's turn.
 
     Args:
-        path: of a file that the kernel locks; made when needed, and never removed. Its directory must exist.
+        path: of a file whose bytes the kernel locks; made when needed, and never removed. Its directory must exist.
+        clock: seconds, monotonic.
+        now: nanoseconds since 1970: processes on several machines may share a line.
+        sleep: waits for seconds.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._path = path
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
 
     def enter(self, seconds: float) -> HeldFile | None:
         """Wait for one's turn, which ends when the file is closed or the process dies.
 
+        Args:
+            seconds: how long to wait while the line does not move.
+
         Returns:
-            The file to close; None where there is no such line, and luck has to do.
+            The file to close; None on systems and file systems without such locks: processes then race for the lock.
 
         Raises:
             StoreError: something that is not a regular file of this user's is in the file's place.
-            TimeoutError: it was not one's turn for that many seconds.
+            TimeoutError: the line did not move for that many seconds.
         """
         try:
             descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
         except OSError:  # what is wrong with the directory, the lock itself will tell
             return None
-        held = HeldFile(descriptor, try_lock(descriptor))
-        if held.grip is Grip.HELD:
-            return held
-        if held.grip is Grip.UNSUPPORTED or on_windows():
-            held.close()
-            return None
-        waiter = _Waiter(held)
+        turn = HeldFile(descriptor, Grip.HELD, unlock_bytes)
         try:
-            late = not waiter.done.wait(seconds) and waiter.give_up()
+            if self._come_to(descriptor, seconds):
+                return turn
         except BaseException:  # an interrupted program must not hold up everybody behind it
-            if not waiter.give_up():
-                held.close()
+            turn.close()
             raise
-        if late:
-            raise TimeoutError
-        return held
+        turn.close()
+        return None
 
+    def _come_to(self, descriptor: int, seconds: float) -> bool:
+        try:
+            ticket = self._ticket(descriptor)
+            if ticket is not None:
+                self._wait(descriptor, ticket, seconds)
+        except TimeoutError:
+            raise
+        except OSError:
+            return False
+        return ticket is not None
 
-class _Waiter:
-    """Wait in a thread of its own: nothing else can wait for the kernel and stop after some seconds."""
+    def _ticket(self, descriptor: int) -> int | None:
+        ticket = self._now()
+        while (grip := lock_byte(descriptor, ticket)) is Grip.TAKEN:  # by one who came in the same nanosecond
+            ticket += 1
+        return ticket if grip is Grip.HELD else None
 
-    def __init__(self, held: HeldFile) -> None:
-        self.done = threading.Event()
-        self._held = held
-        self._given_up = False
-        self._deciding = threading.Lock()
-        threading.Thread(target=self._wait, name="doorcode-line", daemon=True).start()
+    def _wait(self, descriptor: int, ticket: int, seconds: float) -> None:
+        seen, since = None, self._clock()
+        while (ahead := is_locked(descriptor, 0, ticket)) is not None:
+            if ahead != seen:
+                seen, since = ahead, self._clock()
+            if self._clock() - since >= seconds:
+                raise TimeoutError
+            self._sleep(NEXT_PAUSE if self._is_next(descriptor, ahead, ticket) else PAUSE)
 
-    def give_up(self) -> bool:
-        """Let the turn pass when it comes; tell whether that was in time."""
-        with self._deciding:
-            self._given_up = not self.done.is_set()
-            return self._given_up
-
-    def _wait(self) -> None:
-        fcntl = importlib.import_module("fcntl")
-        fcntl.flock(self._held.descriptor, fcntl.LOCK_EX)
-        with self._deciding:
-            if self._given_up:
-                self._held.close()
-            else:
-                self.done.set()
+    def _is_next(self, descriptor: int, ahead: int, ticket: int) -> bool:
+        """Tell whether only the one is ahead."""
+        others = ((0, ahead), (ahead + 1, ticket))
+        return all(start >= end or is_locked(descriptor, start, end) is None for start, end in others)

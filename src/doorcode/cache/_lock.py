@@ -3,10 +3,14 @@
 With portalocker, msal-extensions creates ``<cache>.lockfile`` exclusively (trying for 5 s), locks it with ``flock`` and
 removes it afterwards; without, the file's existence is the whole lock. So ours creates it exclusively *and* locks
 it: existence keeps the second kind out, and the kernel tells everybody who can ask when its owner is gone.
+
+Where the kernel cannot lock, as on some network file systems, existence alone is the lock. A lock file of another
+machine is stale only when this process has seen it unchanged for ten seconds: a process number means nothing there, and
+clocks differ. Whoever was so slow that its lock was taken notices before it writes.
 """
 
 # Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH108
+# ruff: noqa: PTH104, PTH108
 
 from __future__ import annotations
 
@@ -15,17 +19,16 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.values import dataclass
 from doorcode.cache._errors import StoreError, StoreLocked
 from doorcode.cache._flock import Grip, HeldFile, on_windows, try_lock
 from doorcode.cache._line import Line
-from doorcode.cache._lock_file import MARK, LockFileMaker, content_of, process_in, sign
+from doorcode.cache._lock_file import LockFileMaker, Owner, content_of, owner_in, sign
 from doorcode.cache._owner import make_private, open_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["CacheLock", "cache_lock", "process_lives"]
+__all__ = ["CacheLock", "Turn", "cache_lock", "process_lives"]
 
 STALE_AFTER: Final = 10.0
 """Seconds after which a lock file that nobody has locked counts as left behind, whatever process it names."""
@@ -35,7 +38,10 @@ GRACE: Final = 0.2
 another container, or on another machine, where its number means nothing to us."""
 
 PATIENCE: Final = 15.0
-"""Seconds to wait for the lock; more than STALE_AFTER, so that a file left behind never ends a wait."""
+"""Seconds to wait for one holder; more than STALE_AFTER, so that a file left behind never ends a wait."""
+
+MOST_HOLDERS: Final = 4
+"""How many times as long to wait in all, where holders come and go."""
 
 FIRST_PAUSE: Final = 0.01
 LAST_PAUSE: Final = 0.002
@@ -46,12 +52,44 @@ LOOK_EVERY: Final = 0.025
 """Seconds between looks at whose the file is; in between it is enough to see whether it is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """One state of a lock file, and since when (seconds of the monotonic clock) it has been like that."""
+class _Watch:
+    """What one wait has seen of a lock file, in seconds of the monotonic clock."""
 
-    state: tuple[int, int, int]
-    since: float
+    def __init__(self, start: float) -> None:
+        self.state: tuple[int, int, int] | None = None
+        self.since = start
+        self.next_look = start
+
+    def see(self, state: tuple[int, int, int] | None, now: float) -> None:
+        """Note the state of the file; None when there is none."""
+        if state != self.state:
+            self.state, self.since = state, now
+
+
+class Turn:
+    """Hold the lock until the block ends.
+
+    Args:
+        held: the lock file.
+        path: where it should be.
+    """
+
+    def __init__(self, held: HeldFile, path: str) -> None:
+        self._held = held
+        self._path = path
+
+    def confirm(self) -> None:
+        """Check that the lock is still held; call it just before anything is written.
+
+        Raises:
+            StoreLocked: another process took it for one that was left behind.
+        """
+        if not self._held.same_file(self._path):
+            raise StoreLocked(
+                f"another process took {self._path} over, because this one had held it for too long; "
+                "nothing was written",
+                where=self._path,
+            )
 
 
 def process_lives(pid: int) -> bool:
@@ -72,7 +110,7 @@ class CacheLock:
 
     Args:
         path: of the lock file; its directory must exist when the lock is taken.
-        patience: seconds to wait before giving up.
+        patience: seconds to wait for one holder before giving up.
         clock: seconds, monotonic.
         now: seconds since 1970, to compare with a file's time.
         sleep: waits for seconds.
@@ -101,11 +139,11 @@ class CacheLock:
         self._released = float("-inf")
 
     @contextlib.contextmanager
-    def hold(self) -> Generator[None]:
-        """Hold the lock for a block; waits up to ``patience`` seconds. Not reentrant.
+    def hold(self) -> Generator[Turn]:
+        """Hold the lock for a block; waits as long as holders come and go. Not reentrant.
 
         Raises:
-            StoreLocked: another process held it all the time.
+            StoreLocked: one holder had it for ``patience`` seconds, or others for four times as long.
             StoreError: the lock file cannot be made, or is not a regular file of this user's.
         """
         start = self._clock()
@@ -115,7 +153,7 @@ class CacheLock:
             with contextlib.closing(LockFileMaker(self.path)) as maker:
                 held = self._acquire(maker, start)
             try:
-                yield
+                yield Turn(held, self.path)
             finally:
                 self._release(held)
         finally:
@@ -129,19 +167,18 @@ class CacheLock:
             raise self._too_long(self._clock() - start) from None
 
     def _acquire(self, maker: LockFileMaker, start: float) -> HeldFile:
-        next_look = self._clock()
-        watched: _Watched | None = None
+        watch = _Watch(self._clock())
         while True:
             held = self._create(maker)
-            if held is None and self._clock() >= next_look:
-                held, watched = self._take_over(watched)
-                next_look = self._clock() + LOOK_EVERY
+            if held is None and self._clock() >= watch.next_look:
+                held = self._take_over(watch)
+                watch.next_look = self._clock() + LOOK_EVERY
             if held is not None:
                 return held
-            waited = self._clock() - start
-            if waited >= self._patience:
-                raise self._too_long(waited)
-            self._sleep(max(LAST_PAUSE, FIRST_PAUSE / (1 + 50 * waited)))
+            now = self._clock()
+            if now - watch.since >= self._patience or now - start >= MOST_HOLDERS * self._patience:
+                raise self._too_long(now - start)
+            self._sleep(max(LAST_PAUSE, FIRST_PAUSE / (1 + 50 * (now - start))))
 
     def _let_others(self, start: float) -> None:
         """Give whoever waits a turn before this process takes the lock again."""
@@ -156,34 +193,35 @@ class CacheLock:
                 return None
             raise self._failed(error) from error
 
-    def _take_over(self, watched: _Watched | None) -> tuple[HeldFile | None, _Watched | None]:
-        """Take a lock file that was left behind; return what was seen of one that was not."""
+    def _take_over(self, watch: _Watch) -> HeldFile | None:
+        """Take a lock file that was left behind; note what was seen of one that was not."""
         try:
             descriptor = open_own(self.path, os.O_RDWR)
         except FileNotFoundError:
-            return None, None
+            watch.see(None, self._clock())
+            return None
         except OSError as error:
             if on_windows() and isinstance(error, PermissionError):
-                return None, watched
+                return None
             raise self._failed(error) from error
         # Nobody is kept from locking a file that is new: it is only looked at, until it can be one left behind.
         try:
             status = os.fstat(descriptor)
-            content = content_of(descriptor)
+            owner = owner_in(content_of(descriptor))
         except OSError:  # Windows lets nobody read what another process has locked
             os.close(descriptor)
-            return None, None
-        state = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if watched is None or watched.state != state:
-            watched = _Watched(state, self._clock())
-        if not content.endswith(MARK) and not self._abandoned(content, watched, status.st_mtime):
+            return None
+        watch.see((status.st_ino, status.st_mtime_ns, status.st_size), self._clock())
+        if not self._abandoned(owner, watch, status.st_mtime):
             os.close(descriptor)
-            return None, watched
-        return self._claim(HeldFile(descriptor, try_lock(descriptor))), watched
+            return None
+        return self._claim(HeldFile(descriptor, try_lock(descriptor)), owner, watch)
 
-    def _claim(self, held: HeldFile) -> HeldFile | None:
+    def _claim(self, held: HeldFile, owner: Owner, watch: _Watch) -> HeldFile | None:
         """Keep a file that is locked and still in its place, and let any other go."""
-        if held.grip is Grip.TAKEN or not held.same_file(self.path):
+        if held.grip is Grip.UNSUPPORTED:
+            self._remove_abandoned(held, owner, watch)
+        if held.grip is not Grip.HELD or not held.same_file(self.path):
             held.close()
             return None
         with contextlib.suppress(OSError):
@@ -191,14 +229,30 @@ class CacheLock:
         sign(held)
         return held
 
-    def _abandoned(self, content: bytes, watched: _Watched, modified: float) -> bool:
+    def _remove_abandoned(self, held: HeldFile, owner: Owner, watch: _Watch) -> None:
+        """Make room for a new lock file where the kernel locks none; whoever creates it first has the lock."""
+        if not owner.same_processes and self._clock() - watch.since <= STALE_AFTER:
+            return  # it may be another machine's, and no lock tells
+        aside = f"{self.path}.{os.urandom(6).hex()}"
+        with contextlib.suppress(OSError):
+            # One process only gets to rename it: what is removed afterwards is this file, or is put back.
+            os.rename(self.path, aside)
+            if not held.same_file(aside):
+                os.link(aside, self.path)
+            os.unlink(aside)
+
+    def _abandoned(self, owner: Owner, watch: _Watch, modified: float) -> bool:
         """Tell whether the owner of a lock file that may be without the kernel's lock is gone."""
-        age = self._clock() - watched.since
+        if owner.marked and owner.same_kernel is not False:
+            return True  # unless the kernel says that it is locked
+        age = self._clock() - watch.since
         if age < GRACE:
             return False
-        pid = process_in(content)
+        if owner.same_processes is False:
+            return age > STALE_AFTER
+        gone = owner.process is not None and not self._lives(owner.process)
         # The clock of the wall may have been set back since: then what was seen with the other clock decides.
-        return (pid is not None and not self._lives(pid)) or max(age, self._now() - modified) > STALE_AFTER
+        return gone or max(age, self._now() - modified) > STALE_AFTER
 
     def _release(self, held: HeldFile) -> None:
         if not held.open:  # a forked child: the lock is its parent's
@@ -217,20 +271,21 @@ class CacheLock:
         return StoreError(words, where=self.path, errno=error.errno)
 
     def _too_long(self, waited: float) -> StoreLocked:
-        pid = self._holder()
-        who = "another process" if pid is None else f"process {pid}"
+        owner = self._owner()
+        who = "another process" if owner is None or owner.process is None else f"process {owner.process}"
+        where = f" of the machine {owner.host!r}" if owner is not None and owner.same_kernel is False else ""
         return StoreLocked(
-            f"{who} has held {self.path} for {waited:.0f} s; if it is stuck, end it, and remove the file",
+            f"{who}{where} has held {self.path} for {waited:.0f} s; if it is stuck, end it, and remove the file",
             where=self.path,
         )
 
-    def _holder(self) -> int | None:
+    def _owner(self) -> Owner | None:
         try:
             descriptor = open_own(self.path, os.O_RDONLY)
         except (OSError, StoreError):
             return None
         try:
-            return process_in(content_of(descriptor))
+            return owner_in(content_of(descriptor))
         except OSError:
             return None
         finally:

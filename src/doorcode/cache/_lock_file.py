@@ -7,18 +7,42 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from typing import Final
 
+from doorcode._core.values import dataclass
 from doorcode.cache._flock import Grip, HeldFile, flag, try_lock
+from doorcode.cache._host import Host, here
 from doorcode.cache._owner import open_own
 
-__all__ = ["MARK", "LockFileMaker", "content_of", "process_in", "sign"]
+__all__ = ["LockFileMaker", "Owner", "content_of", "owner_in", "sign"]
 
 MARK: Final = b"\nflock"
 """What ours ends with: whoever wrote it held the kernel's lock, so without that lock it is gone."""
 
 _LONGEST_PID: Final = 10
+_LONGEST_PROGRAM: Final = 1024
+_PLACE: Final = re.compile(rb"\non (\S*) (\S*) (\S*)(?:\nflock)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who made a lock file, as it says.
+
+    Attributes:
+        process: its number; None when the file names none.
+        host: the name of its machine; empty in the files of other libraries, and of doorcode 0.1.0.
+        marked: whether it held the kernel's lock.
+        same_kernel: whether it ran under this very kernel, whose locks both see; None when the file does not say.
+        same_processes: whether its number means the same here; None likewise.
+    """
+
+    process: int | None
+    host: str = ""
+    marked: bool = False
+    same_kernel: bool | None = None
+    same_processes: bool | None = None
 
 
 class LockFileMaker:
@@ -93,13 +117,23 @@ def _create(path: str) -> HeldFile | None:
 
 
 def sign(held: HeldFile) -> None:
-    """Write down whose the lock is, as msal-extensions does; it holds without that where the disk is full."""
+    """Write down whose the lock is: as msal-extensions does, and then on which machine.
+
+    The lock holds without that where the disk is full.
+    """
     program = os.fsencode(sys.argv[0]) if getattr(sys, "argv", None) else b""
     mark = MARK if held.grip is Grip.HELD else b""
+    content = b"%d %b\non %b%b" % (os.getpid(), program[:_LONGEST_PROGRAM], _place(here()), mark)
     with contextlib.suppress(OSError):
         os.lseek(held.descriptor, 0, os.SEEK_SET)
         # Cut afterwards: a process killed in between must not leave a file that tells nothing.
-        os.ftruncate(held.descriptor, os.write(held.descriptor, b"%d %b%b" % (os.getpid(), program, mark)))
+        os.ftruncate(held.descriptor, os.write(held.descriptor, content))
+        if held.grip is not Grip.HELD:  # a network's file system, which shows it to other machines only now
+            os.fsync(held.descriptor)
+
+
+def _place(host: Host) -> bytes:
+    return os.fsencode(f"{host.name} {host.boot} {host.processes}")
 
 
 def content_of(descriptor: int) -> bytes:
@@ -108,8 +142,17 @@ def content_of(descriptor: int) -> bytes:
     return os.read(descriptor, 4096)
 
 
-def process_in(content: bytes) -> int | None:
-    """Return the process number that a lock file starts with, in braces where Go wrote it."""
+def owner_in(content: bytes) -> Owner:
+    """Return who made a lock file with this content."""
     first = content.split(maxsplit=1)[:1]
-    digits = first[0].strip(b"{}") if first else b""
-    return int(digits) if digits.isdigit() and len(digits) <= _LONGEST_PID else None
+    digits = first[0].strip(b"{}") if first else b""  # in braces where Go wrote it
+    process = int(digits) if digits.isdigit() and len(digits) <= _LONGEST_PID else None
+    marked = content.endswith(MARK)
+    place = _PLACE.search(content)
+    if place is None:
+        return Owner(process, marked=marked)
+    name, boot, processes = map(os.fsdecode, place.groups())
+    own = here()
+    same_kernel = boot == own.boot and (boot != "" or name == own.name)
+    same_processes = (name, boot, processes) == (own.name, own.boot, own.processes)
+    return Owner(process, name, marked, same_kernel, same_processes)

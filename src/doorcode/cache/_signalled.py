@@ -104,21 +104,23 @@ class SignalledStore:
         if not data:
             raise ValueError("nothing to save: use delete()")
         self._prepare()
-        with self._lock.hold():
+        with self._lock.hold() as turn:
             if self.stamp() != expected:
                 found = self._look_again()
                 return Conflict(found.data, found.stamp)
+            turn.confirm()
             self._vault.write(data)
             return self._sign()
 
     def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
         """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the system."""
         self._prepare()
-        with self._lock.hold():
+        with self._lock.hold() as turn:
             found = self._look_again()
             data = change(found.data)
             if data is None:
                 return found
+            turn.confirm()
             self._vault.write(data)
             return Loaded(data, self._sign())
 
