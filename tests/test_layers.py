@@ -23,7 +23,7 @@ ROWS = (
     ("_azure_core", "_lazy"),
     ("_core",),
     ("_choice", "_job", "_options", "_record", "_response", "_terminal", "cache._options"),
-    ("_accounts", "_config", "errors"),
+    ("_accounts", "_config", "_redact", "errors"),
     ("cache",),
     (
         "_bridge",

@@ -34,6 +34,8 @@ def exception_for(failure: Failure, request: TokenRequest | None = None) -> erro
         request: the request that failed; only a prompt's failure does without.
     """
     exception = _exception_for(failure, request)
+    if failure.fault is not None and failure.fault.cause is not None:
+        exception.__cause__ = failure.fault.cause
     exception._failure = failure  # noqa: SLF001 - for whoever waits for the same sign-in
     return exception
 

@@ -221,5 +221,6 @@ class InteractiveCredential(BaseCredential, ABC):
 
         outcome = drive(flow, self, turn, show, self._session.waits)
         if isinstance(outcome, Failure):
-            raise self._error(outcome, request) from None
+            error = self._error(outcome, request)
+            raise error from error.__cause__
         return outcome

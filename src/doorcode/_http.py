@@ -29,8 +29,9 @@ from doorcode._core.wire import json_object
 from doorcode._job import stop_if_abandoned
 from doorcode._metadata import AuthorityMetadata
 from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
+from doorcode._redact import proxy_secrets, redacted_text, trace_of
 from doorcode._response import ErrorRequest, ErrorResponse
-from doorcode._trouble import fault_of
+from doorcode._trouble import Settings, TransportError, fault_of
 
 _LOGGER: Final = logging.getLogger(__name__)
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -161,14 +162,31 @@ class HttpClient:
         host = urlsplit(request.url).netloc
         try:
             raw = self._send(endpoint, host, request)
-        except Exception as exception:
-            fault = fault_of(exception, endpoint, host)
+        except Exception as exception:  # noqa: BLE001 - whatever it is, it is the cause of what is raised
+            fault = fault_of(exception, endpoint, host, self._settings())
             if fault is None:
-                words = f"Authentication failed: {type(exception).__name__}: {exception}"
-                raise errors.AuthenticationFailedError(words) from exception
+                raise self._failed(exception) from _cause(exception)
         else:
             return _success(raw, request)
         raise NoSuccess(fault)
+
+    def _failed(self, exception: Exception) -> errors.AuthenticationFailedError:
+        """Return the error for what the program gave for the pipeline, its hooks and policies, and log where it is."""
+        cause = _cause(exception)
+        _LOGGER.debug("A request failed before or after the network\n%s", trace_of(cause))
+        words = f"Authentication failed: {type(cause).__name__}: {cause}"
+        return errors.AuthenticationFailedError(redacted_text(words, self._settings().secrets))
+
+    def _settings(self) -> Settings:
+        options = self._options
+        verify = options.get("connection_verify")
+        if (verify is None or verify is True) and options.get("use_env_settings", True):
+            verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        return Settings(
+            "" if verify is None or isinstance(verify, bool) else str(verify),
+            str(options.get("connection_cert") or ""),
+            proxy_secrets(options.get("proxies")),
+        )
 
     def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
         stop_if_abandoned()
@@ -216,6 +234,10 @@ class HttpClient:
                 self._pid = os.getpid()
                 self._built = build_pipeline(self._options, self._left)
             return self._built
+
+
+def _cause(exception: Exception) -> Exception:
+    return exception.error if isinstance(exception, TransportError) else exception
 
 
 def _as_msal_reads(reply: Mapping[str, object]) -> Success:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 import traceback
@@ -20,6 +21,7 @@ from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.cache_rows import ACCESS_TOKEN, stored_token
 from doorcode._core.claims import merge_claims
 from doorcode._core.device_reply import DeviceCode
+from doorcode._core.display import masked
 from doorcode._core.faults import Endpoint, Fault, FaultKind
 from doorcode._core.identity import identify, mailbox_header
 from doorcode._core.lookup import State
@@ -31,8 +33,11 @@ from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._core.token_reply import token_reply
 from doorcode._http import NO_HEADERS, HttpClient, NoSuccess
 from doorcode._metadata import AuthorityMetadata
+from doorcode._redact import redacted, trace_of
 
 T = TypeVar("T")
+_LOGGER: Final = logging.getLogger(__name__)
+_LONGEST_WORD: Final = 24
 
 FORM_POST: Final = "form_post"
 CORRELATION_ID: Final = "_correlation_id"
@@ -244,16 +249,23 @@ class Application:
         except errors.AuthenticationFailedError as exception:
             traceback.clear_frames(exception.__traceback__)
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as exception:
-            words = f"{self._config.authority.netloc} sent a reply that could not be read ({type(exception).__name__})"
-            answer = Fault(FaultKind.NOT_PROTOCOL, Endpoint.TOKEN, words)
+        except Exception as exception:
+            _LOGGER.debug("A reply was not understood\n%s", trace_of(exception))
+            theirs = _raised_by_msal(exception)
             traceback.clear_frames(exception.__traceback__)
+            if not theirs:
+                raise _own_error(exception) from exception
+            answer = self._unreadable(exception)
         if isinstance(answer, Fault) and answer.kind is FaultKind.NOT_PROTOCOL and self._metadata.give_up():
             # Where its endpoints were remembered to be, the authority is no more.
             self._applications.clear()
             if repeat:
                 return self._call(call, within, repeat=repeat, headers=headers)
         return answer
+
+    def _unreadable(self, exception: Exception) -> Fault:
+        words = f"{self._config.authority.netloc} sent a reply that could not be read ({type(exception).__name__})"
+        return Fault(FaultKind.NOT_PROTOCOL, Endpoint.TOKEN, words, cause=redacted(exception))
 
     def _tokens(self, request: TokenRequest, result: Mapping[str, Any], note: _Note) -> Tokens:
         identity = identify(result, request.tenant_id)
@@ -290,6 +302,19 @@ class Application:
             if isinstance(stop.reply, ServiceError) and stop.reply.error == "invalid_instance":
                 raise _unknown_authority(config, stop) from None
             raise
+
+
+def _raised_by_msal(exception: Exception) -> bool:
+    """Tell whether MSAL could not read a reply; else the error is one of this library's own."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exception.__traceback__))
+    packages = [name for name in (module.partition(".")[0] for module in modules) if name in {"msal", "doorcode"}]
+    return packages[-1:] == ["msal"]
+
+
+def _own_error(exception: Exception) -> errors.AuthenticationFailedError:
+    words = f"Authentication failed: {type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
+    return errors.AuthenticationFailedError(f"{words}\n{step}")
 
 
 def _at_once(_flow: object) -> bool:

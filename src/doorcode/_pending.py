@@ -174,7 +174,8 @@ class BasePending:
             AuthenticationFailedError: it ended without a token.
         """
         if isinstance(self._outcome, Failure):
-            raise exception_for(self._outcome, self._request)
+            error = exception_for(self._outcome, self._request)
+            raise error from error.__cause__
         return self._outcome
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from azure.core.pipeline.policies import (
     DistributedTracingPolicy,
     HeadersPolicy,
     HttpLoggingPolicy,
+    HTTPPolicy,
     ProxyPolicy,
     RequestIdPolicy,
     RetryPolicy,
@@ -32,7 +32,7 @@ from doorcode._core.values import dataclass
 from doorcode._core.wire import header_text
 from doorcode._job import stop_if_abandoned
 from doorcode._transport import prepared, without_netrc
-from doorcode._trouble import untrusted
+from doorcode._trouble import past_the_policies
 
 _LOGGER: Final = logging.getLogger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
@@ -52,7 +52,7 @@ class TooLongToWaitError(Exception):
         self.response = response
 
 
-class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
     """Look after each try of a request: send none that nobody waits for, and read what it brings.
 
     A repetition would reach the authority after a cancelled call, and a reply that nobody read would keep its
@@ -63,33 +63,35 @@ class EachTryPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     """
 
     def __init__(self, left: Callable[[], float]) -> None:
+        super().__init__()
         self._left = left
 
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        """Stop a request that nobody waits for; let another be sent with no password that is not the program's."""
+    def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, HttpResponse]:
+        """Send it, with no password that is not the program's, and read the reply's body as far as it is of interest.
+
+        Raises:
+            Abandoned: nobody waits for it any more.
+            TooLongToWaitError: the next try would come too late.
+            TransportError: another try would end in the same way.
+        """
         stop_if_abandoned()
         request.context.options.update(without_netrc(request.context.transport))
         headers = request.http_request.headers
         if _USER_AGENT in headers:  # a part of it comes from the environment, and another from the system
             headers[_USER_AGENT] = header_text(headers[_USER_AGENT])
-
-    def on_response(
-        self,
-        request: PipelineRequest[HttpRequest],  # noqa: ARG002 - azure-core's shape
-        response: PipelineResponse[HttpRequest, HttpResponse],
-    ) -> None:
-        """Read the body, as far as it is of interest, and end the tries where the next one would come too late."""
-        response.context[_BODY] = _read(response)
-        headers: Mapping[str, str] = response.http_response.headers or {}
-        wait = retry_after(headers.get("Retry-After"), time.time())
+        try:
+            response = self.next.send(request)
+            response.context[_BODY] = _read(response)
+        except Exception as exception:
+            error = past_the_policies(exception)
+            if error is exception:
+                raise
+            raise error from exception
+        reply: Mapping[str, str] = response.http_response.headers or {}
+        wait = retry_after(reply.get("Retry-After"), time.time())
         if wait is not None and wait >= self._left():
             raise TooLongToWaitError(response)
-
-    def on_exception(self, request: PipelineRequest[HttpRequest]) -> None:  # noqa: ARG002 - azure-core's shape
-        """Let a certificate error past the policy that repeats requests: trying again makes nobody trust it."""
-        error = untrusted(sys.exc_info()[1])
-        if error is not None:
-            raise error
+        return response
 
 
 def body_of(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from azure.core.pipeline.transport import RequestsTransport
@@ -52,9 +53,29 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         """Return the pool of connections for a request."""
-        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        try:
+            pool: Any = super().get_connection_with_tls_context(*args, **options)
+        except TypeError as error:  # requests puts the address of a proxy without a host together
+            message = "the address of the proxy has no host"
+            raise requests.exceptions.InvalidProxyURL(message) from error
         pool.ConnectionCls = _watched(pool.ConnectionCls)
         return pool
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Make the response; where a redirect leads nowhere, requests is not to stumble over that."""
+        response = super().build_response(req, resp)
+        location = response.headers.get("location")
+        if location is not None and not _can_be_followed(location):
+            del response.headers["location"]
+        return response
+
+
+def _can_be_followed(location: str) -> bool:
+    try:
+        _ = urlsplit(location).port
+    except ValueError:
+        return False
+    return location.isascii() and location.isprintable()
 
 
 @lru_cache(maxsize=16)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Iterator
+from dataclasses import field
 
 from azure.core import exceptions as azure
 
 from doorcode._certificate import issuer_of
 from doorcode._core.faults import Endpoint, Fault, FaultKind
+from doorcode._core.values import dataclass
+from doorcode._redact import chain, redacted, redacted_text
 
 _STRICT = (
     "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "
@@ -16,34 +19,94 @@ _STRICT = (
 )
 _CLOCK = "Set this machine's clock; if it is right, have whoever runs the server or the proxy renew the certificate."
 _SET_FILES = "Check connection_verify=, connection_cert= and the environment variable REQUESTS_CA_BUNDLE."
+_INSTALL_SOCKS = "Install it: pip install 'requests[socks]'."
+_SET_PROXY = "Check proxies= and the environment variable HTTPS_PROXY, as http://proxy.example:8080."
 _UNTIMELY = ("certificate is not yet valid", "certificate has expired")
 _UNUSUAL = ("not marked critical", "Missing Authority Key Identifier")
-_NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS", "NO_CERTIFICATE_OR_CRL_FOUND")
+_NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS")
+_BAD_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "[X509] PEM lib", "PEM routines")
+_BAD_CLIENT_FILE = ("[SSL] PEM lib", "KEY_VALUES_MISMATCH")
+_NAMED_FILE = re.compile(r"invalid path: (.+?)(?: |$)")
+_BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "Not supported proxy scheme")
 
 
-def fault_of(exception: Exception, endpoint: Endpoint, host: str) -> Fault | None:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a program has set that can be why a request fails.
+
+    Attributes:
+        certificates: the file or folder of trusted certificates, or "" for the default.
+        client_certificate: the files of the client's own certificate, or "".
+        secrets: what must not be shown of its proxies.
+    """
+
+    certificates: str = ""
+    client_certificate: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+_NO_SETTINGS = Settings()
+
+
+class TransportError(Exception):
+    """Carry what the transport raised past the policies: no repetition mends it.
+
+    Args:
+        error: what was raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
+def past_the_policies(error: Exception) -> Exception:
+    """Return what a transport's error goes on as, through the policy that repeats requests.
+
+    azure-core's errors stand for the network, whoever raises them, and are worth another try but for a certificate
+    or a setting that is wrong. Any other error says by :class:`TransportError` that it is no policy's and no hook's.
+    """
+    if not isinstance(error, azure.AzureError) or untrusted(error) is not None or _setting(error, _NO_SETTINGS):
+        return TransportError(error)
+    return error
+
+
+def fault_of(exception: Exception, endpoint: Endpoint, host: str, settings: Settings = _NO_SETTINGS) -> Fault | None:
     """Return the fault that an exception stands for, or None for one that is not the network's.
 
     Args:
         exception: what the pipeline raised.
         endpoint: what was asked.
         host: of the authority.
+        settings: of the program.
     """
-    if not isinstance(exception, (azure.AzureError, OSError)):
+    error = exception.error if isinstance(exception, TransportError) else exception
+    if isinstance(error, azure.ClientAuthenticationError):
         return None
-    if isinstance(exception, azure.ClientAuthenticationError):
+    found = _setting(error, settings)
+    if found is None and not _is_networks(exception):
         return None
-    text = " ".join(str(link) for link in _chain(exception))
-    kind, words, step = _classify(exception, text)
+    kind, words, step = found or _classify(error, _text(error))
     if kind is FaultKind.CERTIFICATE:
-        issuer = issuer_of(untrusted(exception))
+        issuer = issuer_of(untrusted(error))
         words = words if issuer is None else f"{words}, issued by {issuer},"
-    return Fault(kind, endpoint, f"{words} while asking {host} for {endpoint.value}", step=step)
+    if kind is not FaultKind.SETTING:
+        words = f"{words} while asking {host} for {endpoint.value}"
+    return Fault(
+        kind, endpoint, redacted_text(words, settings.secrets), step=step, cause=redacted(error, settings.secrets)
+    )
+
+
+def _is_networks(exception: Exception) -> bool:
+    """Tell whether an error is about the network: an OSError of a hook's is about something of its own."""
+    if isinstance(exception, TransportError):
+        return isinstance(exception.error, (azure.AzureError, OSError))
+    return isinstance(exception, azure.AzureError)
 
 
 def untrusted(exception: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """Return the certificate error that an exception stands for, or None."""
-    return next((link for link in _chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
+    return next((link for link in chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
 
 
 def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | None]:
@@ -55,8 +118,6 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
         kind, words, step = FaultKind.CERTIFICATE, f"The server's certificate is not trusted ({reason})", _cure(text)
     elif "Tunnel connection failed: 407" in text:
         kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
-    elif any(sign in text for sign in _NO_FILE):
-        words, step = "A file of certificates cannot be read", _SET_FILES
     elif isinstance(exception, (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)):
         kind, words = FaultKind.TIMEOUT, "No answer in time"
     elif type(exception) is azure.DecodeError:
@@ -64,6 +125,32 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
     else:
         words = _network_words(text)
     return kind, words, step
+
+
+def _setting(error: Exception, settings: Settings) -> tuple[FaultKind, str, str] | None:
+    """Return what a setting of the program's or of the machine's makes impossible, and what to do about it."""
+    text = _text(error)
+    found: tuple[str, str] | None = None
+    if "Missing dependencies for SOCKS" in text:
+        found = "The proxy is a SOCKS proxy, and PySocks, which speaks to those, is not installed", _INSTALL_SOCKS
+    elif any(sign in text for sign in _NO_FILE):
+        named = _NAMED_FILE.search(text)
+        found = f"The certificate file {named[1] if named else ''} does not exist", _SET_FILES
+    elif any(sign in text for sign in _BAD_CLIENT_FILE):
+        found = f"The client certificate {settings.client_certificate} cannot be read", _SET_FILES
+    elif any(sign in text for sign in _BAD_FILE) or ("SSLError" in text and _is_files(error)):
+        found = f"The certificate file {settings.certificates} cannot be read", _SET_FILES
+    elif any(sign in text for sign in _BAD_PROXY):
+        found = "The proxy's address cannot be used", _SET_PROXY
+    return None if found is None else (FaultKind.SETTING, " ".join(found[0].split()), found[1])
+
+
+def _is_files(error: Exception) -> bool:
+    return any(isinstance(link, (PermissionError, FileNotFoundError, IsADirectoryError)) for link in chain(error))
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(f"{type(link).__name__}: {link}" for link in chain(error))
 
 
 def _cure(text: str) -> str | None:
@@ -87,17 +174,3 @@ def _network_words(text: str) -> str:
         "SSLError": "TLS could not be agreed on",
     }
     return next((words for sign, words in known.items() if sign in text), "The connection failed")
-
-
-def _chain(exception: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps, each once."""
-    seen: set[int] = set()
-    todo = [exception]
-    while todo:
-        link = todo.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        wrapping = [getattr(link, name, None) for name in ("__cause__", "__context__", "reason", "inner_exception")]
-        todo += [wrapped for wrapped in (*wrapping, *link.args) if isinstance(wrapped, BaseException)]

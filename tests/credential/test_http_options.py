@@ -236,7 +236,7 @@ def test_a_certificate_of_another_time(reason: str) -> None:
 
 def test_a_file_of_certificates_that_is_not_there(make: Any) -> None:
     """The error is about the file, not about the network."""
-    with pytest.raises(errors.AuthorityUnreachableError, match=r"cannot be read.*\n.*connection_verify="):
+    with pytest.raises(errors.AuthorityUnreachableError, match=r"does not exist.*\n.*connection_verify="):
         make(connection_verify="/no/such/ca.pem", retry_total=0).get_token(SCOPE)
 
 

@@ -225,6 +225,7 @@ BY_KIND: Final = {
         "or set REQUESTS_CA_BUNDLE."
     ),
     FaultKind.PROXY: "Put the proxy's user name and password into proxies= or HTTPS_PROXY.",
+    FaultKind.SETTING: "Check the options, files and environment variables that the message names, then call again.",
     FaultKind.STATUS: "Wait a little, then call again.",
     FaultKind.NOT_PROTOCOL: "Sign in to the network if it wants that, check authority= and the proxy, then call again.",
 }

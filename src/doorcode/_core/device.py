@@ -198,7 +198,7 @@ def _end(reply: Reply, trouble: Fault | None) -> Tokens | Failure | None:
     if isinstance(reply, Tokens):
         return reply
     if isinstance(reply, Fault):
-        return unreachable(reply) if reply.kind is FaultKind.CERTIFICATE else None
+        return unreachable(reply) if reply.kind in {FaultKind.CERTIFICATE, FaultKind.SETTING} else None
     if reply.error in ("authorization_pending", "slow_down"):
         return None
     # A reply with the token may have been lost or unreadable, and the code is spent now.

@@ -66,13 +66,14 @@ class FaultKind(Enum):
     TIMEOUT = "no reply in time"
     CERTIFICATE = "a certificate that is not trusted"
     PROXY = "a proxy that asks for credentials"
+    SETTING = "an option, a file or a package that is wrong or missing on this machine"
     STATUS = "a service that is busy or broken"
     NOT_PROTOCOL = "a reply that is not the protocol's"
 
     @property
     def permanent(self) -> bool:
         """Whether trying again is of no use until somebody changes something."""
-        return self in {FaultKind.CERTIFICATE, FaultKind.PROXY}
+        return self in {FaultKind.CERTIFICATE, FaultKind.PROXY, FaultKind.SETTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Fault:
         status: the HTTP status, where there was a reply.
         retry_after: how long the service asked to be left alone, in seconds.
         step: what to do next; None for what its kind always wants.
+        cause: what MSAL or the transport raised, without secrets; None where a reply was the trouble.
     """
 
     kind: FaultKind
@@ -94,6 +96,7 @@ class Fault:
     status: int | None = None
     retry_after: float | None = None
     step: str | None = None
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 def not_protocol(raw: RawReply, why: str, *, excerpt: bool = False) -> Fault:

@@ -199,5 +199,6 @@ class InteractiveCredential(BaseCredential, ABC):
         """Perform a flow in this task, and raise its failure."""
         outcome = await run(flow, Performer(self, turn, show))
         if isinstance(outcome, Failure):
-            raise self._error(outcome, request) from None
+            error = self._error(outcome, request)
+            raise error from error.__cause__
         return outcome

@@ -1,0 +1,99 @@
+"""Take secrets out of exceptions of other libraries, which programs see as the cause of ours."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, cast
+from urllib.parse import unquote
+from urllib.request import getproxies
+
+from doorcode._core.display import masked
+
+_LONGEST_WORD: Final = 24
+_USER_INFO: Final = re.compile(r"[^\s/@'\"()]+:[^\s/@'\"()]*@")
+_HELD: Final = ("request", "response", "pool", "conn", "_conn", "exc_traceback", "continuation_token", "model")
+"""Attributes of azure-core's, requests' and urllib3's exceptions that lead to bodies, headers or frames."""
+_GONE: Final = "…"
+
+
+def chain(exception: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that it wraps, each once."""
+    seen: set[int] = set()
+    todo = [exception]
+    while todo:
+        link = todo.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        wrapping = [getattr(link, name, None) for name in ("__cause__", "__context__", "reason", "inner_exception")]
+        todo += [wrapped for wrapped in (*wrapping, *link.args) if isinstance(wrapped, BaseException)]
+
+
+def proxy_secrets(proxies: object) -> tuple[str, ...]:
+    """Return what must not be shown of the addresses of proxies: user names and passwords, as written and decoded.
+
+    Args:
+        proxies: the program's own, as azure-core takes them; those of the environment are added.
+    """
+    own = cast("Mapping[object, object]", proxies).values() if isinstance(proxies, Mapping) else ()
+    found: set[str] = set()
+    for address in (*own, *getproxies().values()):
+        if isinstance(address, str) and "@" in address:
+            user_info = address.rpartition("@")[0].rpartition("://")[2]
+            password = user_info.partition(":")[2]
+            found |= {user_info, unquote(user_info), password, unquote(password)}
+    return tuple(sorted((secret for secret in found if secret), key=len, reverse=True))
+
+
+def redacted_text(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without these secrets, and without any user name and password in an address."""
+    for secret in secrets:
+        text = text.replace(secret, _GONE)
+    return _USER_INFO.sub("", text)
+
+
+def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseException:
+    """Take secrets out of an exception and all that it wraps.
+
+    What a request sent stands in tracebacks' frames and in attributes, and a proxy's password in texts.
+
+    Args:
+        exception: what a transport raised; it is changed.
+        secrets: texts that may not stay.
+
+    Returns:
+        the exception; or, where a secret cannot be taken out of it, one that says the same.
+    """
+    secrets = tuple(secrets)
+    for link in chain(exception):
+        _redact(link, secrets)
+    if not any(_shows(link, secret) for link in chain(exception) for secret in secrets):
+        return exception
+    return ConnectionError(redacted_text(f"{type(exception).__name__}: {exception}", secrets))
+
+
+def trace_of(exception: BaseException) -> str:
+    """Return where an exception was raised, as lines for a log, without what frames hold and without long words."""
+    lines = traceback.format_tb(exception.__traceback__)
+    return f"{''.join(lines)}{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+
+
+def _redact(link: BaseException, secrets: tuple[str, ...]) -> None:
+    link.__traceback__ = None
+    held = vars(link)
+    for name in _HELD:
+        if held.get(name) is not None:
+            held[name] = None
+    for name, value in held.items():
+        if isinstance(value, str):
+            held[name] = redacted_text(value, secrets)
+    args: tuple[Any, ...] = tuple(redacted_text(arg, secrets) if isinstance(arg, str) else arg for arg in link.args)
+    if args != link.args:
+        link.args = args
+
+
+def _shows(link: BaseException, secret: str) -> bool:
+    return secret in f"{link} {link!r} {vars(link)}"
