@@ -216,6 +216,10 @@ class Session:
         """Tell the program's log of something that stopped nothing."""
         _LOGGER.warning("%s: %s", self.config.class_name, log_line(message))
 
+    def log_debug(self, message: str) -> None:
+        """Write a line into the program's log that only helps to find an error."""
+        _LOGGER.debug("%s: %s", self.config.class_name, message)
+
     # -- what replies change
 
     def accept(self, tokens: Tokens, request: TokenRequest, *, anybody: bool) -> Tokens | Failure:

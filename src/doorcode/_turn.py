@@ -16,6 +16,7 @@ from doorcode._core.steps import (
     Failure,
     Join,
     Keep,
+    LogDebug,
     Look,
     Poll,
     Prepare,
@@ -93,6 +94,8 @@ class Turn:
                 session.keep(request, token, fresh_until)
             case Warn(message):
                 session.warn(message)
+            case LogDebug(message):
+                session.log_debug(message)
             case End(name, failure):
                 self._led.remove(name)
                 session.flights.end(name, failure)

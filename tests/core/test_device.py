@@ -46,7 +46,10 @@ PACES = {
         dict(interval=1), [REFUSED, REFUSED, REFUSED, PENDING, OK], [1, 3, 7, 15, 16],
     ),
     "the back-off is capped: a person waits": (
-        dict(interval=5), [REFUSED, REFUSED, REFUSED, REFUSED, OK], [5, 15, 35, 65, 95],
+        dict(interval=5), [REFUSED, REFUSED, REFUSED, REFUSED, OK], [5, 15, 25, 35, 45],
+    ),
+    "five lost connections double the wait to 10 s": (
+        dict(interval=1), [REFUSED] * 5 + [OK], [1, 3, 7, 15, 25, 35],
     ),
     "a login page of a captive portal is no answer": (dict(interval=5), [PORTAL, OK], [5, 15]),
     "Retry-After longer than the back-off is respected": (dict(interval=5), [busy(503, 20), OK], [5, 25]),
@@ -136,6 +139,30 @@ def test_ten_refused_connections_in_a_row_are_survived() -> None:
     outcome, line = sign_in([REFUSED] * 10 + [OK])
     assert outcome is OK
     assert max(line.gaps) == device.LONGEST_BACK_OFF
+
+
+def test_each_failed_poll_is_logged_and_a_long_outage_warned_of_once() -> None:
+    """DEBUG has the number, the fault and the next wait; WARNING comes when 30 s have passed, once an outage."""
+    outcome, line = sign_in([PENDING] + [REFUSED] * 8 + [PENDING] + [busy(503)] * 5 + [OK])
+    assert outcome is OK
+    assert line.debug[0] == "Poll 2 failed: The connection was refused. The next poll is due in 10 s."
+    assert [text.split()[1] for text in line.debug] == [*"2345678", "9", "11", "12", "13", "14", "15"]
+    assert line.warnings == [
+        f"The authority has not answered for 30 s; the sign-in goes on. The last request failed: {words}"
+        for words in (
+            f"The connection was refused. {BY_KIND[FaultKind.UNREACHABLE]}",
+            f"HTTP 503. {BY_KIND[FaultKind.STATUS]}",
+        )
+    ]
+
+
+def test_a_sign_in_goes_on_where_another_process_left_it() -> None:
+    """The pace that the authority asked for holds on, and the next poll comes when it is due."""
+    virtual = Virtual([code()], [PENDING, OK])
+    progress = device.Progress(device.Pace(15.0, device.MARGIN), due=4.0)
+    outcome, line = virtual.drive(device.wait(REQUEST, code(), device.until_lapse(code(), 0.0), 1.0, progress))
+    assert outcome is OK
+    assert [round(gap, 3) for gap in line.slept] == [3.0, 18.0]
 
 
 def test_retry_after_beyond_the_deadline_leaves_one_last_look() -> None:

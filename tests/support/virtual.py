@@ -10,7 +10,7 @@ from doorcode._core.identity import Identity
 from doorcode._core.lookup import StoredToken
 from doorcode._core.replies import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Begin, Flow, Poll, Show, Sleep, Step, TokenRequest, Tokens
+from doorcode._core.steps import Begin, Flow, LogDebug, Poll, Show, Sleep, Step, TokenRequest, Tokens, Warn
 
 R = TypeVar("R")
 
@@ -65,6 +65,8 @@ class Timeline:
     beginnings: list[float] = field(default_factory=list)
     withins: list[float] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    debug: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[float]:
@@ -106,6 +108,9 @@ class Virtual:
             line.slept.append(step.seconds)
             line.now += step.seconds
             return None
+        if isinstance(step, (LogDebug, Warn)):
+            (line.debug if isinstance(step, LogDebug) else line.warnings).append(step.message)
+            return None
         if isinstance(step, Show):
             line.shown.append(step.code)
             return None
@@ -117,7 +122,7 @@ class Virtual:
             return self.codes[min(len(line.begins), len(self.codes)) - 1]
         assert isinstance(step, Poll)
         assert step.request is REQUEST
-        assert step.code is line.shown[-1]
+        assert not line.shown or step.code is line.shown[-1]
         line.polls.append(line.now)
         line.withins.append(step.within)
         self._pass(line, len(line.polls))

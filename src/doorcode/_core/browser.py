@@ -20,7 +20,7 @@ from doorcode._core.failures import refused, timed_out, unreachable, without_ans
 from doorcode._core.faults import Fault
 from doorcode._core.secret import Secret
 from doorcode._core.service_errors import ServiceError, service_error
-from doorcode._core.steps import Failure, Flow, Reply, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.steps import Failure, Flow, LogDebug, Reply, Sleep, TokenRequest, Tokens, ask
 
 LONGEST_BEGINNING: Final = 60.0
 """Seconds that discovery may take, its repetitions included."""
@@ -102,7 +102,7 @@ def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: flo
     """Redeem the code; while no answer comes, try again: the person has done their part."""
     until = at + LONGEST_REDEEMING
     trouble: Fault | None = None
-    for pause in (*BACK_OFF, None):
+    for attempt, pause in enumerate((*BACK_OFF, None), 1):
         within = min(LONGEST_REQUEST, until - at)
         at, reply = yield from ask(RedeemCode(request, page, redirect, within))
         if not isinstance(reply, Fault):
@@ -112,6 +112,7 @@ def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: flo
         trouble = reply
         if reply.kind.permanent or pause is None or at + pause >= until:
             break
+        yield from ask(LogDebug(f"Redeeming the code failed, try {attempt}: {reply.message}. The next in {pause:g} s."))
         at, _ = yield from ask(Sleep(pause))
     assert trouble is not None
     return trouble

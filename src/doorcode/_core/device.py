@@ -7,18 +7,36 @@ from dataclasses import replace
 from typing import Final
 
 from doorcode._core.device_reply import DeviceCode
-from doorcode._core.failures import code_lapsed, refused, timed_out, unreachable
+from doorcode._core.failures import code_lapsed, refused, still_failing, timed_out, unreachable
 from doorcode._core.faults import Fault, FaultKind
 from doorcode._core.service_errors import ServiceError
-from doorcode._core.steps import Begin, Failure, Flow, Look, Poll, Reason, Reply, Show, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.steps import (
+    AwaitPoll,
+    Begin,
+    Failure,
+    Flow,
+    LogDebug,
+    Look,
+    Poll,
+    Reason,
+    Reply,
+    Show,
+    Sleep,
+    TokenRequest,
+    Tokens,
+    Warn,
+    ask,
+)
 from doorcode._core.values import dataclass
 
 SLOWER: Final = 5.0
 """Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""
 MARGIN: Final = 1.2
 """How much longer to wait once a slow_down showed that this clock runs faster than the authority's."""
-LONGEST_BACK_OFF: Final = 30.0
-"""Seconds between polls at most while the network fails: a person is waiting for the answer."""
+LONGEST_BACK_OFF: Final = 10.0
+"""Seconds between polls at most while the network fails, unless the interval or a Retry-After is longer."""
+LONG_OUTAGE: Final = 30.0
+"""Seconds of failing polls after which the program's log has a warning."""
 LONGEST_REQUEST: Final = 10.0
 """Seconds that one poll may take."""
 LONGEST_BEGINNING: Final = 60.0
@@ -62,6 +80,39 @@ class Pace:
         if reply.error != "slow_down":
             return calm
         return replace(calm, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sign-in has come: how fast to poll, and when the next poll is due (monotonic seconds)."""
+
+    pace: Pace
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """For how long polls have failed.
+
+    Attributes:
+        attempt: the number of the last poll.
+        since: when the first of the polls failed that have failed in a row (monotonic seconds), or None.
+        warned: whether the log has a warning about them.
+    """
+
+    attempt: int = 0
+    since: float | None = None
+    warned: bool = False
+
+    def after(self, reply: ServiceError | Fault, at: float) -> Outage:
+        """Return what a reply that came at ``at`` makes of it."""
+        if isinstance(reply, Fault):
+            return replace(self, attempt=self.attempt + 1, since=at if self.since is None else self.since)
+        return Outage(self.attempt + 1)
+
+    def lasted(self, at: float) -> float:
+        """Return the seconds that polls have failed for."""
+        return 0.0 if self.since is None else at - self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +191,9 @@ def begin_pending(
     return (yield from begin(request, sent=started, started=started, timeout=timeout))
 
 
-def wait(request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float) -> Flow[Tokens | Failure]:
+def wait(
+    request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float, progress: Progress | None = None
+) -> Flow[Tokens | Failure]:
     """Poll until the person is done, the authority says no, or the deadline has come.
 
     Args:
@@ -148,11 +201,13 @@ def wait(request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float)
         code: the code that was shown.
         deadline: when to stop.
         at: when the authority's last reply was there, in monotonic seconds.
+        progress: how far another process had come with this sign-in; None at its beginning.
     """
-    pace = Pace(code.interval)
+    pace = Pace(code.interval) if progress is None else progress.pace
+    due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
+    outage = Outage()
     while True:
-        due = _due(pace, at, deadline)
-        woke, _ = yield from ask(Sleep(max(0.0, min(due, deadline.at) - at)))
+        woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
         if due > deadline.at:
             return deadline.end(pace.trouble)
         within = min(LONGEST_REQUEST, max(0.0, deadline.at - woke) + GRACE)
@@ -162,6 +217,8 @@ def wait(request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float)
             return end
         assert not isinstance(reply, Tokens)
         pace = pace.after(reply)
+        due = _due(pace, at, deadline)
+        outage = yield from _log_outage(outage, reply, at, due - at)
 
 
 def _with_one_code(request: TokenRequest, sent: float, started: float, timeout: float | None) -> Flow[Tokens | Failure]:
@@ -171,6 +228,18 @@ def _with_one_code(request: TokenRequest, sent: float, started: float, timeout: 
     code, deadline = begun
     at, _ = yield from ask(Show(code))
     return (yield from wait(request, code, deadline, at))
+
+
+def _log_outage(outage: Outage, reply: ServiceError | Fault, at: float, pause: float) -> Flow[Outage]:
+    """Log a poll that failed, and warn once when polls have failed for long."""
+    outage = outage.after(reply, at)
+    if isinstance(reply, Fault):
+        words = f"Poll {outage.attempt} failed: {reply.message}. The next poll is due in {pause:.3g} s."
+        yield from ask(LogDebug(words))
+        if outage.lasted(at) >= LONG_OUTAGE and not outage.warned:
+            yield from ask(Warn(still_failing(outage.lasted(at), reply)))
+            return replace(outage, warned=True)
+    return outage
 
 
 def until_lapse(code: DeviceCode, sent: float) -> Deadline:

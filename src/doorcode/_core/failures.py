@@ -49,6 +49,12 @@ def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
     return Failure(Reason.EXPIRED, _lapsed(words, NEW_CODE, fault), fault=fault)
 
 
+def still_failing(seconds: float, fault: Fault) -> str:
+    """Return the warning for a sign-in whose polls have failed for so many seconds, in one line."""
+    words = f"The authority has not answered for {seconds:.0f} s; the sign-in goes on. {_with_trouble('', fault)[2:]}"
+    return f"{words}. {remedy(fault)}"
+
+
 def required(error: ServiceError | None = None, candidates: tuple[Account, ...] = ()) -> Failure:
     """Return the end for a request that needs a person who may not be asked."""
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."

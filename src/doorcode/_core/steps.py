@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
+    from doorcode._core.device import Pace
     from doorcode._core.device_reply import DeviceCode
     from doorcode._core.faults import Fault
     from doorcode._core.identity import Identity
@@ -142,6 +143,13 @@ class Sleep(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitPoll(Sleep):
+    """Wait for the next poll; ``pace`` is how fast to poll from here on, for whoever keeps it."""
+
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
 class Poll(Exchange[Reply]):
     """Ask once whether the person is done (RFC 8628 3.4); the request may take ``within`` seconds."""
 
@@ -204,6 +212,13 @@ class Keep(Step[None]):
 @dataclass(frozen=True, slots=True)
 class Warn(Step[None]):
     """Tell the program's log of something that did not stop the request."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogDebug(Step[None]):
+    """Write a line into the program's log, at DEBUG."""
 
     message: str
 
