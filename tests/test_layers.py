@@ -20,7 +20,7 @@ SRC = ROOT / "src"
 # A package's name stands for all that is in it, except what has a place of its own.
 # Imports inside functions and those for type checkers count.
 ROWS = (
-    ("_azure_core", "_lazy"),
+    ("_azure_core", "_clock", "_lazy"),
     ("_core",),
     ("_choice", "_job", "_options", "_record", "_response", "_terminal", "cache._options"),
     ("_accounts", "_config", "_redact", "errors"),
@@ -37,10 +37,10 @@ ROWS = (
         "_transport",
         "_trouble",
     ),
-    ("_drive", "_http", "_listener", "_prompt", "_sign_in"),
+    ("_drive", "_http", "_listener", "_progress", "_prompt", "_sign_in"),
     ("_msal", "_paste", "_window"),
     ("_errand", "_session"),
-    ("_either_way",),
+    ("_either_way", "_pending_text"),
     ("_base", "_browser_turn", "_pending", "_performer", "_turn"),
     ("_credential", "_two_step"),
     ("_bearer", "_browser", "_device_code", "_user", "aio", "prompts"),

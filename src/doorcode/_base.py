@@ -122,17 +122,29 @@ class BaseCredential:
         """Return what ``authenticate`` asks for, and the flow that does it."""
         from doorcode._core import acquire
 
-        _check_list(scopes)
-        try:
-            wanted = tuple(scopes or self._session.default_scopes())
-        except ClientAuthenticationError as exception:
-            self._failed("authenticate", exception)
-            raise
-        request = self._request("authenticate", wanted, claims, tenant_id, enable_cae, options)
+        request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
         silent = self._session.record is not None and not force_prompt
         if silent:
             return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
         return request, acquire.sign_in(request, patience=self._timeout)
+
+    def _sign_in_request(
+        self,
+        method: str,
+        scopes: Iterable[str] | None,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Return what ``authenticate`` or ``begin`` asks for, by default a token for the cloud's Resource Manager."""
+        _check_list(scopes, method)
+        try:
+            wanted = tuple(scopes or self._session.default_scopes(method))
+        except ClientAuthenticationError as exception:
+            self._failed(method, exception)
+            raise
+        return self._request(method, wanted, claims, tenant_id, enable_cae, options)
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
         """Return the exception for a flow's end, with the accounts that one would have to choose from."""
@@ -166,9 +178,9 @@ class BaseCredential:
         _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, log_line(exception))
 
 
-def _check_list(scopes: object) -> None:
+def _check_list(scopes: object, method: str) -> None:
     if isinstance(scopes, (str, bytes)) or not isinstance(scopes, (Iterable, NoneType)):
-        message = "authenticate takes scopes as a list: write scopes=[scope]"
+        message = f"{method} takes scopes as a list: write scopes=[scope]"
         raise TypeError(message)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from doorcode import _clock
 from doorcode._browser_turn import BrowserTurn
 from doorcode._core import browser
 from doorcode._core.checks import check_login_hint, check_timeout
@@ -57,7 +57,7 @@ class InteractiveBrowserCredential(InteractiveCredential):
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)
-        flow = browser.sign_in(request, started=time.monotonic(), timeout=self._timeout, login_hint=self._login_hint)
+        flow = browser.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=self._login_hint)
         return TokenResult(self._drive(flow, BrowserTurn(self._session, self._courier()), request))
 
     def _courier(self) -> Courier:

@@ -17,7 +17,6 @@ from doorcode._record import AuthenticationRecord
 
 if TYPE_CHECKING:
     from doorcode._core.device_reply import DeviceCode
-    from doorcode._core.lookup import StoredToken
     from doorcode._core.steps import Failure, Flow, TokenRequest
     from doorcode._turn import Turn
 
@@ -164,12 +163,11 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.close()
 
     def cancel(self) -> None:
-        """End every sign-in and request of this credential that is under way; safe from any thread.
+        """End every sign-in and request of this credential that is under way, PendingSignIns too; safe from any thread.
 
         Whoever waits gets a SignInCancelledError. No further poll is sent.
         """
-        for wait in list(self._session.waits):
-            wait.cancel()
+        self._session.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -195,18 +193,16 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
-    def _logged(
-        self, method: str, request: TokenRequest, flow: Flow[StoredToken | Failure], *, anybody: bool = False
-    ) -> StoredToken:
+    def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         from doorcode._turn import Turn
 
         try:
-            token = self._drive(flow, Turn(self._session, anybody=anybody), request)
+            result = self._drive(flow, Turn(self._session, anybody=anybody), request)
         except Exception as exception:
             self._failed(method, exception)
             raise
         self._succeeded(method)
-        return token
+        return result
 
     def _drive(
         self,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from doorcode import _clock
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._credential import InteractiveCredential
 
@@ -81,12 +81,11 @@ class DeviceCodeCredential(InteractiveCredential):
             ClientAuthenticationError: the authority gave no code.
         """
         from doorcode._core import device
-        from doorcode._turn import Turn
         from doorcode._two_step import PendingSignIn
 
-        request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, True, {})  # noqa: FBT003 - force_prompt
-        flow = device.begin_pending(request, started=time.monotonic(), timeout=self._timeout)
-        code, deadline = self._drive(flow, Turn(self._session), request)
+        request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
+        flow = device.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
+        code, deadline = self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
     def resume(self, text: str) -> PendingSignIn:
@@ -98,17 +97,21 @@ class DeviceCodeCredential(InteractiveCredential):
         Raises:
             ValueError: it is no sign-in, or one of another application or authority.
         """
-        from doorcode._pending import read_pending
+        from doorcode._pending_text import read_pending
         from doorcode._two_step import PendingSignIn
 
-        return PendingSignIn(self._session, *read_pending(text, self._session))
+        try:
+            return PendingSignIn(self._session, *read_pending(text, self._session))
+        except ValueError as exception:
+            self._failed("resume", exception)
+            raise
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         from doorcode._core import device
         from doorcode._turn import TokenResult, Turn
 
         request = self._session.person_request(scopes, kwargs)
-        flow = device.sign_in(request, started=time.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
+        flow = device.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
         return TokenResult(self._drive(flow, Turn(self._session), request, self._show))
 
     def _show(self, code: DeviceCode) -> None:

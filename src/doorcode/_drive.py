@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from doorcode import _clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ class Wait:
         Raises:
             Cancelled: the program gave up.
         """
-        self._until(time.monotonic() + seconds, None)
+        self._until(_clock.monotonic() + seconds, None)
 
     def call(self, work: Callable[[], T], late: Callable[[T], object], within: float) -> T | None:
         """Do blocking work in a thread of its own, and wait for it for so many seconds.
@@ -76,7 +77,7 @@ class Wait:
         job: Job[T] = Job(work, late, self._events.put)
         job.start()
         try:
-            self._until(time.monotonic() + within, job)
+            self._until(_clock.monotonic() + within, job)
         except BaseException:
             if job.abandon():
                 with suppress(Exception):  # nobody is left to tell
@@ -103,7 +104,7 @@ class Wait:
         """Wait until then, or until the job is done. What an abandoned job still reports is passed over."""
         while True:
             self.check()
-            left = until - time.monotonic()
+            left = until - _clock.monotonic()
             try:
                 event = self._events.get(timeout=max(0.0, min(left, SLICE)))
             except queue.Empty:
@@ -158,7 +159,7 @@ def _run(flow: Flow[R], performer: Performer, wait: Wait) -> R:
         while True:
             wait.check()
             answer = performer.perform(step, wait)
-            step = flow.send((time.monotonic(), answer))
+            step = flow.send((_clock.monotonic(), answer))
     except StopIteration as stop:
         result: R = stop.value
         return result

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
+from doorcode import _clock
 from doorcode._choice import Way, choose_here
 from doorcode._core import browser, device, either
 from doorcode._core.checks import check_choice, check_login_hint, check_timeout
@@ -64,8 +64,8 @@ def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
 
 def _in_browser(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
     timeout = BROWSER_SECONDS if asking.timeout is None else asking.timeout
-    return browser.sign_in(request, started=time.monotonic(), timeout=timeout, login_hint=asking.login_hint)
+    return browser.sign_in(request, started=_clock.monotonic(), timeout=timeout, login_hint=asking.login_hint)
 
 
 def _with_code(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
-    return device.sign_in(request, started=time.monotonic(), timeout=asking.timeout)
+    return device.sign_in(request, started=_clock.monotonic(), timeout=asking.timeout)

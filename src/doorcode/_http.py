@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from azure.core.rest import HttpRequest
 
-from doorcode import errors
+from doorcode import _clock, errors
 from doorcode._core.faults import Endpoint, Fault, RawReply
 from doorcode._core.replies import read
 from doorcode._core.service_errors import ServiceError
@@ -107,7 +107,7 @@ class HttpClient:
     @contextmanager
     def limited(self, seconds: float, *, repeat: bool, headers: Mapping[str, str] = NO_HEADERS) -> Generator[None]:
         """Bound the requests that this thread makes inside the block, and send headers along."""
-        self._local.limits = Limits(time.monotonic() + seconds, repeat, headers)
+        self._local.limits = Limits(_clock.monotonic() + seconds, repeat, headers)
         try:
             yield
         finally:
@@ -225,7 +225,7 @@ class HttpClient:
 
     def _left(self) -> float:
         limits: Limits = self._local.limits
-        return limits.until - time.monotonic()
+        return limits.until - _clock.monotonic()
 
     def _opened(self) -> BuiltPipeline:
         with self._lock:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from doorcode import _clock
 from doorcode._bridge import exception_for
 from doorcode._core import device
-from doorcode._core.checks import check_scopes, check_tenant
-from doorcode._core.claims import merge_claims
-from doorcode._core.device import Deadline
+from doorcode._core.device import AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.device_reply import DeviceCode
+from doorcode._core.display import log_line
 from doorcode._core.failures import cancelled
-from doorcode._core.replies import device_code
-from doorcode._core.steps import Failure, Poll, Reply, Sleep, TokenRequest, Tokens
-from doorcode._core.wire import instant, vschars
+from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
+from doorcode._pending_text import write_pending
+from doorcode._progress import forget, remember
 from doorcode._record import AuthenticationRecord
 from doorcode._session import Session
 from doorcode._turn import Turn
 
-VERSION: Final = "1.0"
+_LOGGER: Final = logging.getLogger(__name__)
 SOON: Final = 0.05
 """Seconds between looks while a request that nobody waits for any more may still bring the answer."""
-_NOTE: Final = "secret: whoever holds this can finish the sign-in"
 
 
 class BasePending:
@@ -41,14 +38,23 @@ class BasePending:
         interval: seconds between two polls that the authority wants.
     """
 
-    def __init__(self, session: Session, request: TokenRequest, code: DeviceCode, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        session: Session,
+        request: TokenRequest,
+        code: DeviceCode,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> None:
         self._session = session
         self._request = request
         self._code = code
         self._turn = Turn(session, anybody=True)
-        self._flow = device.wait(request, code, deadline, time.monotonic())
+        self._flow = device.wait(request, code, deadline, _clock.monotonic(), progress)
         self._outcome: AuthenticationRecord | Failure | None = None
         self._due = 0.0
+        self._pace = Pace(code.interval)
+        self._polled_on = code.expires_on - code.expires_in
         self._asked: Poll | None = None
         self._sent: Poll | None = None
         self._hearing = threading.Lock()
@@ -58,6 +64,7 @@ class BasePending:
         self.expires_on: datetime = datetime.fromtimestamp(code.expires_on, timezone.utc)
         self.message: str = code.message
         self.interval: float = code.interval
+        session.started(self)
 
     @property
     def done(self) -> bool:
@@ -71,29 +78,10 @@ class BasePending:
     def serialize(self) -> str:
         """Return the sign-in as JSON text, with which another process can finish it: ``credential.resume(text)``.
 
-        The text holds the device code. It is a secret: keep it as you would keep a password.
+        The text holds the device code. It is a secret: keep it as you would keep a password. It says when the last
+        poll was sent and when the next is due, so keep the text of after the last ``poll``.
         """
-        request, code = self._request, self._code
-        return json.dumps(
-            {
-                "note": _NOTE,
-                "version": VERSION,
-                "client_id": self._session.config.client_id,
-                "authority": self._session.config.authority.netloc,
-                "tenant_id": request.tenant_id,
-                "scopes": request.scopes,
-                "claims": request.claims,
-                "enable_cae": request.enable_cae,
-                "device_code": code.device_code.reveal(),
-                "user_code": code.user_code,
-                "verification_uri": code.verification_uri,
-                "message": code.message,
-                "interval": code.interval,
-                "expires_in": code.expires_in,
-                "expires_on": code.expires_on,
-                "correlation_id": code.correlation_id,
-            }
-        )
+        return write_pending(self._session.config, self._request, self._code, self._progress, self._polled_on)
 
     def __repr__(self) -> str:
         state = "done" if self.done else "waiting for the person"
@@ -101,17 +89,25 @@ class BasePending:
 
     def _next_poll(self) -> Poll | None:
         """Return the poll to send now; None when none is due, when one is on its way, or when the sign-in has ended."""
-        while self._outcome is None and self._asked is None and time.monotonic() >= self._due:
+        while self._outcome is None and self._asked is None and _clock.monotonic() >= self._due:
             self._follow(self._send(None))
         if self._outcome is not None or self._asked is self._sent:
             return None
         self._sent = self._asked
+        self._polled_on = time.time()
+        remember(self._code, self._progress)
         return self._asked
 
     @property
     def _pause_seconds(self) -> float:
         """Return how long another look would be in vain."""
-        return max(0.0, self._due - time.monotonic()) if self._asked is None else SOON
+        return max(0.0, self._due - _clock.monotonic()) if self._asked is None else SOON
+
+    @property
+    def _progress(self) -> Progress:
+        """Return how far the sign-in has come; while a poll is on its way, the next is due a pause from now."""
+        due = self._due if self._asked is None else _clock.monotonic() + self._pace.pause
+        return Progress(self._pace, due)
 
     def _look(self, poll: Poll) -> bool:
         """Send a poll and take its reply, though nobody may wait for it any more; blocks."""
@@ -139,16 +135,20 @@ class BasePending:
             elif isinstance(reply, Tokens):
                 self._end(self._accepted(reply))
 
-    def _send(self, answer: object) -> object:
+    def _send(self, answer: object) -> Step[Any] | None:
         try:
-            return self._flow.send((time.monotonic(), answer))
+            return self._flow.send((_clock.monotonic(), answer))
         except StopIteration as stop:
             self._end(self._accepted(stop.value))
             return None
 
-    def _follow(self, step: object) -> None:
-        if isinstance(step, Sleep):
-            self._due = time.monotonic() + step.seconds
+    def _follow(self, step: Step[Any] | None) -> None:
+        while step is not None and not isinstance(step, (AwaitPoll, Poll)):
+            step = self._send(self._turn.perform(step))
+        if isinstance(step, AwaitPoll):
+            self._due = _clock.monotonic() + step.seconds
+            self._pace = step.pace
+            remember(self._code, Progress(self._pace, self._due))
         self._asked = step if isinstance(step, Poll) else None
 
     def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
@@ -160,8 +160,15 @@ class BasePending:
         return self._session.record
 
     def _end(self, outcome: AuthenticationRecord | Failure) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        forget(self._code)
+        name = type(self).__name__
+        if isinstance(outcome, Failure):
+            _LOGGER.warning("%s failed: %s", name, log_line(outcome.message))
+        else:
+            _LOGGER.info("%s succeeded", name)
 
     @staticmethod
     def _not_yet(timeout: float | None) -> TimeoutError:
@@ -177,42 +184,3 @@ class BasePending:
             error = exception_for(self._outcome, self._request)
             raise error from error.__cause__
         return self._outcome
-
-
-def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode, Deadline]:
-    """Read what ``serialize`` wrote.
-
-    Args:
-        text: the JSON text.
-        session: of the credential that finishes the sign-in.
-
-    Raises:
-        ValueError: it is no sign-in, of another version, or of another application or authority.
-    """
-    try:
-        fields = json.loads(text)
-        if fields["version"] != VERSION:
-            message = f"This sign-in has version {fields['version']!r}; this package reads version {VERSION}."
-            raise ValueError(message)
-        return _read(fields, session)
-    except (KeyError, TypeError, RecursionError, json.JSONDecodeError):
-        message = "This is no pending sign-in. Pass what serialize() returned."
-        raise ValueError(message) from None
-
-
-def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, DeviceCode, Deadline]:
-    for name, own in (("client_id", session.config.client_id), ("authority", session.config.authority.netloc)):
-        if fields[name] != own:
-            message = f"This sign-in has {name} {fields[name]!r}, but the credential has {own!r}."
-            raise ValueError(message)
-    scopes = check_scopes(tuple(fields["scopes"]), "resume")
-    request = TokenRequest(scopes, check_tenant(fields["tenant_id"]), fields["claims"], fields["enable_cae"] is True)
-    merge_claims(request.claims, request.enable_cae)
-    now = time.time()
-    # As careful as with the authority's own reply: the text was somewhere else meanwhile.
-    code = device_code(fields, now)
-    if not isinstance(code, DeviceCode) or instant(fields["expires_on"]) is None:
-        raise TypeError
-    code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=vschars(fields["correlation_id"]) or "")
-    age = code.expires_in - (code.expires_on - now)
-    return request, code, device.until_lapse(code, time.monotonic() - age)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from doorcode._core.device_reply import DeviceCode
     from doorcode._core.steps import Flow, Step, TokenRequest, Tokens
+    from doorcode._session import CanCancel
     from doorcode._turn import Turn
 
 R = TypeVar("R")
@@ -30,7 +31,7 @@ def drive(
     credential: Asking,
     turn: Turn,
     show: Callable[[DeviceCode], object] | None,
-    waits: set[Wait],
+    waits: set[CanCancel],
 ) -> R | Failure:
     """Perform a flow in this thread.
 

@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core import lookup
 from doorcode._core.cache_changes import fill_in
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from doorcode._core.secret import Secret
     from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure, Tokens
-    from doorcode._drive import Wait
     from doorcode._msal import Application
 
 _LOGGER: Final = logging.getLogger("doorcode")
@@ -42,6 +42,14 @@ _LOGGER: Final = logging.getLogger("doorcode")
 def _now() -> float:
     """Return the time, of whichever clock ``time`` has now: tests of programs replace it there."""
     return time.time()
+
+
+class CanCancel(Protocol):
+    """A call that is under way, or a sign-in."""
+
+    def cancel(self) -> None:
+        """End it; safe from any thread."""
+        ...
 
 
 class Session:
@@ -63,7 +71,8 @@ class Session:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self.flights: Flights = Flights()
-        self.waits: set[Wait] = set()
+        self.waits: set[CanCancel] = set()
+        self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: Application | None = None
         self._caches: dict[bool, TokenCache] = {}
         self._trouble = Once(self.warn)
@@ -78,6 +87,18 @@ class Session:
                 if isinstance(cache, MemoryCache):
                     state, self._caches[cae] = cache.state(), MemoryCache()
                     self._caches[cae].commit(lambda _, state=state: state)  # type: ignore[misc]
+
+    def started(self, pending: CanCancel) -> None:
+        """Remember a sign-in in two steps for as long as the program does, so that ``cancel`` ends it too."""
+        with self._lock:
+            self._pending.add(pending)
+
+    def cancel(self) -> None:
+        """End every call and every sign-in that is under way; safe from any thread."""
+        with self._lock:
+            under_way: list[CanCancel] = [*self._pending, *self.waits]
+        for each in under_way:
+            each.cancel()
 
     def close(self) -> None:
         """Release the HTTP transport, and nothing else; a later request opens a new one."""
@@ -120,7 +141,7 @@ class Session:
         claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
         return self.token_request(scopes, "get_token", claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
 
-    def default_scopes(self) -> tuple[str, ...]:
+    def default_scopes(self, method: str) -> tuple[str, ...]:
         """Return the scope of the cloud's Resource Manager.
 
         Raises:
@@ -130,7 +151,7 @@ class Session:
         if scope is None:
             from doorcode._bridge import unavailable
 
-            message = f"authenticate() at {self.config.authority.netloc} requires a value for 'scopes'."
+            message = f"{method}() at {self.config.authority.netloc} requires a value for 'scopes'."
             raise unavailable(message)
         return (scope,)
 
@@ -218,7 +239,7 @@ class Session:
 
     def log_debug(self, message: str) -> None:
         """Write a line into the program's log that only helps to find an error."""
-        _LOGGER.debug("%s: %s", self.config.class_name, message)
+        _LOGGER.debug("%s: %s", self.config.class_name, log_line(message))
 
     # -- what replies change
 

@@ -92,10 +92,8 @@ class Turn:
                 self._drop_lease(name)
             case Keep(request, token, fresh_until):
                 session.keep(request, token, fresh_until)
-            case Warn(message):
-                session.warn(message)
-            case LogDebug(message):
-                session.log_debug(message)
+            case Warn() | LogDebug():
+                self._log(step)
             case End(name, failure):
                 self._led.remove(name)
                 session.flights.end(name, failure)
@@ -191,6 +189,10 @@ class Turn:
                 self.session.flights.end(flight, failure)
             else:
                 self.session.flights.leave(flight)
+
+    def _log(self, step: Warn | LogDebug) -> None:
+        write = self.session.warn if isinstance(step, Warn) else self.session.log_debug
+        write(step.message)
 
     def _take_lease(self, name: str, seconds: float) -> bool:
         # Both caches hold one grant, so both share one lease.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
-import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from doorcode._core.steps import Poll
+from doorcode import _clock
+from doorcode._bridge import exception_for
+from doorcode._core.failures import cancelled
 from doorcode._drive import Cancelled, Wait
 from doorcode._pending import BasePending
 from doorcode._record import AuthenticationRecord
 
 if TYPE_CHECKING:
-    from doorcode._core.device import Deadline
+    from collections.abc import Generator
+
+    from doorcode._core.device import Deadline, Progress
     from doorcode._core.device_reply import DeviceCode
-    from doorcode._core.steps import TokenRequest
+    from doorcode._core.steps import Failure, TokenRequest
     from doorcode._session import Session
 
 
@@ -24,15 +29,22 @@ class PendingSignIn(BasePending):
     Thread-safe. What it brings lands in the cache and the record of the credential that began it.
     """
 
-    def __init__(self, session: Session, request: TokenRequest, code: DeviceCode, deadline: Deadline) -> None:
-        super().__init__(session, request, code, deadline)
+    def __init__(
+        self,
+        session: Session,
+        request: TokenRequest,
+        code: DeviceCode,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> None:
         self._looking = threading.Lock()
-        self._waiting = Wait()
+        self._waits: set[Wait] = set()
+        super().__init__(session, request, code, deadline, progress)
 
     def poll(self) -> AuthenticationRecord | None:
         """Look once whether the person is done; blocks no longer than one request.
 
-        Looking more often than ``interval`` sends nothing.
+        Looking more often than ``interval``, or while another thread looks, sends nothing.
 
         Returns:
             the record, or None while the person is not done.
@@ -40,10 +52,8 @@ class PendingSignIn(BasePending):
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        with self._looking:
-            poll = self._next_poll()
-            if poll is not None:
-                self._wait_for(poll)
+        with self._waiting() as wait:
+            self._look_once(wait, None)
         return self._result()
 
     def wait(self, timeout: float | None = None) -> AuthenticationRecord:
@@ -59,32 +69,46 @@ class PendingSignIn(BasePending):
             TimeoutError: the person was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            record = self.poll()
-            if record is not None:
-                return record
-            pause = self._pause_seconds
-            if until is not None and time.monotonic() + pause > until:
-                self._pause(max(0.0, until - time.monotonic()))
-                raise self._not_yet(timeout)
-            self._pause(pause)
+        until = None if timeout is None else _clock.monotonic() + timeout
+        with self._waiting() as wait:
+            while not self.done and (until is None or _clock.monotonic() < until):
+                self._look_once(wait, until)
+                left = math.inf if until is None else until - _clock.monotonic()
+                wait.sleep(max(0.0, min(self._pause_seconds, left)))
+        record = self._result()
+        if record is None:
+            raise self._not_yet(timeout)
+        return record
 
-    def cancel(self) -> None:
-        """Give the sign-in up: no further poll is sent, and whoever waits gets a SignInCancelledError."""
-        super().cancel()
-        self._waiting.cancel()
+    @contextmanager
+    def _waiting(self) -> Generator[Wait]:
+        """Give what one call waits with, which the sign-in's end wakes.
 
-    def _wait_for(self, poll: Poll) -> None:
+        Raises:
+            SignInCancelledError: what the program was doing around this call was cancelled.
+        """
+        wait = Wait()
+        self._waits.add(wait)
         try:
-            answered = self._waiting.call(lambda: self._look(poll), lambda _: None, poll.within)
+            yield wait
         except Cancelled:
+            if not self.done:
+                raise exception_for(cancelled(), self._request) from None
+        finally:
+            self._waits.discard(wait)
+
+    def _look_once(self, wait: Wait, until: float | None) -> None:
+        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
+        with self._looking:
+            poll = self._next_poll()
+        if poll is None:
             return
-        if not answered:
+        left = math.inf if until is None else until - _clock.monotonic()
+        answered = wait.call(lambda: self._look(poll), lambda _: None, min(poll.within, left))
+        if not answered and poll.within <= left:
             self._hear_nothing(poll)
 
-    def _pause(self, seconds: float) -> None:
-        try:
-            self._waiting.sleep(seconds)
-        except Cancelled:
-            self._result()
+    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
+        super()._end(outcome)
+        for wait in list(self._waits):
+            wait.cancel()

@@ -19,6 +19,7 @@ import doorcode._drive
 import doorcode._msal  # its import takes a moment, which no test's timeout is to contain
 import doorcode.aio
 import doorcode.aio._drive
+from doorcode import _clock
 from doorcode._core import device
 from doorcode._core.device import Pace
 from doorcode.emulator import Emulator, PromptApprover
@@ -197,7 +198,7 @@ def over_after_two_replies(_brisk: None, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Pace, "pause", property(pause))
     monkeypatch.setattr(device, "GRACE", AGES)  # the second reply is waited for, however long it takes
     for driver in (doorcode._drive, doorcode.aio._drive):
-        monkeypatch.setattr(driver, "time", SimpleNamespace(monotonic=monotonic))
+        monkeypatch.setattr(driver, "_clock", SimpleNamespace(monotonic=monotonic, is_replaced=_clock.is_replaced))
 
 
 @pytest.fixture

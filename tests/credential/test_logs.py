@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorcode.emulator import Decline, Emulator, Refuse
+from doorcode.emulator import Decline, Emulator, Pass, Pending, Refuse, Reset, ServerError
 from support.signing import SCOPE, outcome
 
 
@@ -79,6 +79,61 @@ def test_a_call_that_cannot_be_right(make: Any, caplog: pytest.LogCaptureFixture
     ((level, text),) = lines(caplog)
     assert level == "WARNING"
     assert text.startswith(f"DeviceCodeCredential.{words}")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda credential: credential.begin(), "begin failed: begin() at"),
+        (lambda credential: credential.begin(scopes=[SCOPE]), "begin failed: Couldn't begin authentication: "),
+        (lambda credential: credential.resume("{}"), "resume failed: This is no pending sign-in"),
+    ],
+    ids=["no scopes known", "the authority is down", "no sign-in"],
+)
+def test_a_sign_in_in_two_steps_that_does_not_begin(
+    make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture, call: Any, words: str
+) -> None:
+    """It is in the log as a call of any other method is, under its own name."""
+    authority.faults.always("devicecode", ServerError(500))
+    assert isinstance(outcome(lambda: call(make(retry_total=0))), Exception)
+    ((level, text),) = lines(caplog)
+    assert level == "WARNING"
+    assert text.startswith(f"DeviceCodeCredential.{words}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Pass(), ("INFO", "PendingSignIn succeeded")),
+        (Decline(), ("WARNING", "PendingSignIn failed: The person declined to sign in: ")),
+    ],
+    ids=["well", "badly"],
+)
+def test_how_a_sign_in_in_two_steps_ends(
+    make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture, reply: Any, expected: tuple[str, str]
+) -> None:
+    """One line when it has ended, however often it is looked at."""
+    credential = make(disable_automatic_authentication=True, prompt_callback=None)
+    pending = credential.begin(scopes=[SCOPE])
+    caplog.set_level(logging.INFO)
+    authority.faults.queue("token:device_code", reply)
+    authority.approve(pending.user_code)
+    for _ in range(2):
+        outcome(lambda: credential._done(pending.wait()) if make.kind == "aio" else pending.wait())
+    ((level, text),) = lines(caplog)
+    assert (level, text[: len(expected[1])]) == expected
+    assert len(text.splitlines()) == 1
+
+
+def test_polls_that_fail_are_in_the_log(make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Each at DEBUG, with its number, what went wrong and how long the next wait is."""
+    caplog.set_level(logging.DEBUG, "doorcode")
+    authority.faults.queue("token:device_code", Pending(), ServerError(503), Reset())
+    make().get_token(SCOPE)
+    failed = [record for record in caplog.records if "Poll " in record.getMessage()]
+    assert [record.levelname for record in failed] == ["DEBUG"] * 2
+    assert [record.getMessage().split()[2] for record in failed] == ["2", "3"]
+    assert all("The next poll is due in" in record.getMessage() for record in failed)
 
 
 def test_a_subclass_is_named(make: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import AuthenticationRequiredError, errors
-from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError
-from support.signing import ADA, OTHER, SCOPE, start
+from doorcode import AuthenticationRequiredError, _clock, _progress, errors
+from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
+from support.signing import ADA, OTHER, PATIENCE, SCOPE, start
 
 
 @pytest.fixture
@@ -154,6 +157,213 @@ def test_cancelling_ends_a_wait_and_a_look_that_hangs(make: Any, quiet: Any, aut
     pending.cancel()
     with pytest.raises(errors.SignInCancelledError):
         waiting.result(5)
+
+
+@pytest.mark.parametrize("method", ["wait", "poll"])
+def test_cancelling_the_credential_ends_what_its_sign_ins_do(
+    make: Any, quiet: Any, authority: Emulator, method: str
+) -> None:
+    """A wait or a look that is under way ends, and no further poll is sent."""
+    authority.faults.always("token:device_code", Hang())
+    pending = quiet.begin(scopes=[SCOPE])
+    resumed = quiet.resume(pending.serialize())
+    waiting = start(lambda: until_polled(make, quiet, pending, authority, method))
+    authority.wait_for("token:device_code")
+    quiet.cancel()
+    with pytest.raises(errors.SignInCancelledError):
+        waiting.result(PATIENCE)
+    for each in (pending, resumed):
+        with pytest.raises(errors.SignInCancelledError):
+            settled(make, quiet, each, "wait")
+    assert authority.count("token:device_code") == 1
+
+
+def until_polled(make: Any, quiet: Any, pending: Any, authority: Emulator, method: str) -> Any:
+    """Call a method until a poll was sent: a look before its time sends nothing."""
+    result = None
+    while result is None and not authority.count("token:device_code"):
+        result = settled(make, quiet, pending, method)
+    return result
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["as long as the code lives", "with a time-out"])
+def test_many_threads_wait_for_one_sign_in(make_sync: Any, authority: Emulator, *, limited: bool) -> None:
+    """All have the record as soon as one of them has the reply, and each interval sees one poll."""
+    credential = make_sync(disable_automatic_authentication=True, prompt_callback=None)
+    pending = credential.begin(scopes=[SCOPE])
+    started = [threading.Event() for _ in range(60)]
+
+    def wait(number: int) -> Any:
+        started[number].set()
+        return pending.wait(PATIENCE) if limited else pending.wait()
+
+    waiting = [start(lambda number=number: wait(number)) for number in range(60)]  # type: ignore[misc]
+    assert all(each.wait(PATIENCE) for each in started)
+    authority.wait_for("token:device_code", 3)
+    authority.approve(pending.user_code)
+    assert {future.result(PATIENCE).username for future in waiting} == {ADA}
+
+
+def test_a_time_out_holds_while_a_poll_hangs(make: Any, quiet: Any, authority: Emulator) -> None:
+    """A wait of a second is over then, whatever the network does; the sign-in goes on."""
+    authority.faults.always("token:device_code", Hang())
+    pending = quiet.begin(scopes=[SCOPE])
+    with pytest.raises(TimeoutError):
+        settled(make, quiet, pending, "wait", 1)
+    assert not pending.done
+
+
+@pytest.fixture
+def web(quiet: Any, make: Any, authority: Emulator) -> Callable[[str], tuple[Any, str]]:
+    """Give a request of a web program: it resumes the sign-in, looks once, and returns the record and the text."""
+
+    def request(text: str) -> tuple[Any, str]:
+        pending = quiet.resume(text)
+        return settled(make, quiet, pending, "poll"), pending.serialize()
+
+    return request
+
+
+@pytest.fixture
+def other_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give what makes this process forget what only a process knows of sign-ins."""
+    return _progress._KNOWN.clear
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["keeps the last text", "keeps the first text"])
+@pytest.mark.usefixtures("real_pace")
+def test_a_program_that_resumes_in_each_request_finishes(
+    web: Callable[[str], tuple[Any, str]],
+    quiet: Any,
+    authority: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    keeps: bool,
+) -> None:
+    """Each resume goes on with the same interval, so the next poll comes when it is due and never before."""
+    authority.configure(interval=5)
+    clock = Clock(monkeypatch)
+    pending = quiet.begin(scopes=[SCOPE])
+    text, sent = pending.serialize(), []
+    for second in range(24):
+        record, last = web(text)
+        text = last if keeps else text
+        assert record is None
+        sent.append(authority.count("token:device_code"))
+        if second == 11:
+            authority.faults.queue("token:device_code", SlowDown())
+        clock.advance(1)
+    assert sent == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 9
+    authority.approve(pending.user_code)
+    records = []
+    for _ in range(12):
+        record, last = web(text)
+        text = last if keeps else text
+        records += [record] if record else []
+        clock.advance(1)
+        if records:
+            break
+    assert [record.username for record in records] == [ADA]
+
+
+class Clock:
+    """Both clocks of this process, which advance together; the wall clock can be set, too."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._passed = self._set = 0.0
+        wall, monotonic = time.time, _clock.monotonic
+        monkeypatch.setattr(time, "time", lambda: wall() + self._passed + self._set)
+        monkeypatch.setattr(_clock, "monotonic", lambda: monotonic() + self._passed)
+
+    def advance(self, seconds: float) -> None:
+        self._passed += seconds
+
+    def set(self, seconds: float) -> None:
+        self._set += seconds
+
+
+@pytest.mark.usefixtures("real_pace")
+def test_another_process_polls_when_it_is_due(
+    quiet: Any, make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, other_process: Callable[[], None]
+) -> None:
+    """The text says when the last poll was sent, and how fast the authority wants to be asked."""
+    authority.configure(interval=5)
+    clock = Clock(monkeypatch)
+    authority.faults.queue("token:device_code", SlowDown())
+    pending = quiet.begin(scopes=[SCOPE])
+    clock.advance(6)
+    assert settled(make, quiet, pending, "poll") is None
+    text = pending.serialize()
+    polls = []
+    for _ in range(4):
+        other_process()
+        assert settled(make, quiet, quiet.resume(text), "poll") is None
+        polls.append(authority.count("token:device_code"))
+        clock.advance(4.5)  # after a slow_down, 5 s more and a fifth
+    assert polls == [1, 1, 1, 2]
+
+
+JUMPS = {"back by an hour": -3600.0, "forth by an hour": 3600.0, "forth by a year": 3e7}
+
+
+@pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
+@pytest.mark.usefixtures("real_pace")
+def test_a_clock_that_jumps_never_strands_a_user(
+    quiet: Any,
+    make: Any,
+    authority: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    other_process: Callable[[], None],
+    jump: float,
+) -> None:
+    """The next poll comes at once, and the authority says whether the code has run out."""
+    clock = Clock(monkeypatch)
+    pending = quiet.begin(scopes=[SCOPE])
+    text = pending.serialize()
+    authority.approve(pending.user_code)
+    clock.set(jump)
+    other_process()
+    assert settled(make, quiet, quiet.resume(text), "wait").username == ADA
+
+
+@pytest.mark.usefixtures("real_pace")
+def test_a_code_that_has_run_out_meanwhile_is_asked_for_once(
+    quiet: Any, make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, other_process: Callable[[], None]
+) -> None:
+    """It ends as any code that nobody entered."""
+    clock = Clock(monkeypatch)
+    text = quiet.begin(scopes=[SCOPE]).serialize()
+    clock.advance(1000)
+    other_process()
+    with pytest.raises(errors.CodeExpiredError):
+        settled(make, quiet, quiet.resume(text), "wait")
+    assert authority.count("token:device_code") == 1
+
+
+@pytest.mark.usefixtures("real_pace")
+def test_the_text_of_the_first_version_is_resumed(
+    quiet: Any, make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, other_process: Callable[[], None]
+) -> None:
+    """It does not say when the last poll was, so the first is due an interval after the code was issued."""
+    clock = Clock(monkeypatch)
+    pending = quiet.begin(scopes=[SCOPE])
+    fields = json.loads(pending.serialize())
+    del fields["polling"]
+    authority.approve(pending.user_code)
+    other_process()
+    assert settled(make, quiet, quiet.resume(json.dumps(fields)), "poll") is None
+    clock.advance(5)
+    other_process()
+    assert settled(make, quiet, quiet.resume(json.dumps(fields)), "poll").username == ADA
+
+
+@pytest.mark.parametrize("polling", [5, {}, {"interval": "x"}, {"last_poll_on": None}], ids=str)
+def test_a_text_whose_progress_was_changed_is_refused(quiet: Any, polling: Any) -> None:
+    """As with every other field, nothing is guessed."""
+    fields = json.loads(quiet.begin(scopes=[SCOPE]).serialize())
+    changed = {**fields["polling"], **polling} if polling and isinstance(polling, dict) else polling
+    with pytest.raises(ValueError, match="no pending sign-in"):
+        quiet.resume(json.dumps({**fields, "polling": changed}))
 
 
 def test_a_declined_sign_in_says_so_each_time(make: Any, quiet: Any, authority: Emulator) -> None:

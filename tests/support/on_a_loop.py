@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
 from typing import Any
 
 from support.signing import PATIENCE
@@ -33,7 +32,6 @@ class OnALoop:
     def __init__(self, credential: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.credential = credential
         self._loop = loop
-        self._running: set[Future[Any]] = set()
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self.credential, name)
@@ -41,15 +39,5 @@ class OnALoop:
             return attribute
         return lambda *args, **options: self._done(attribute(*args, **options))
 
-    def cancel(self) -> None:
-        """Cancel the tasks that run."""
-        for future in list(self._running):
-            future.cancel()
-
     def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._running.add(future)
-        try:
-            return future.result(PATIENCE)
-        finally:
-            self._running.discard(future)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)

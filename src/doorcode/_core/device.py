@@ -11,7 +11,6 @@ from doorcode._core.failures import code_lapsed, refused, still_failing, timed_o
 from doorcode._core.faults import Fault, FaultKind
 from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import (
-    AwaitPoll,
     Begin,
     Failure,
     Flow,
@@ -35,6 +34,8 @@ MARGIN: Final = 1.2
 """How much longer to wait once a slow_down showed that this clock runs faster than the authority's."""
 LONGEST_BACK_OFF: Final = 10.0
 """Seconds between polls at most while the network fails, unless the interval or a Retry-After is longer."""
+MOST_FAILURES: Final = 16
+"""Failures in a row that are counted: more make no wait longer."""
 LONG_OUTAGE: Final = 30.0
 """Seconds of failing polls after which the program's log has a warning."""
 LONGEST_REQUEST: Final = 10.0
@@ -75,11 +76,20 @@ class Pace:
         """Return the pace that a reply leads to."""
         if isinstance(reply, Fault):
             # RFC 8628 3.5: on a connection timeout, clients MUST reduce their polling frequency.
-            return replace(self, failures=min(self.failures + 1, 16), trouble=reply, retry_after=reply.retry_after)
+            return replace(
+                self, failures=min(self.failures + 1, MOST_FAILURES), trouble=reply, retry_after=reply.retry_after
+            )
         calm = replace(self, failures=0, retry_after=reply.retry_after)
         if reply.error != "slow_down":
             return calm
         return replace(calm, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPoll(Sleep):
+    """Wait for the next poll; ``pace`` is how fast to poll from here on, as a sign-in in two steps keeps it."""
+
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)

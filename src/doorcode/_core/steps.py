@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
-    from doorcode._core.device import Pace
     from doorcode._core.device_reply import DeviceCode
     from doorcode._core.faults import Fault
     from doorcode._core.identity import Identity
@@ -140,13 +139,6 @@ class Sleep(Step[None]):
     """Wait for so many seconds."""
 
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitPoll(Sleep):
-    """Wait for the next poll; ``pace`` is how fast to poll from here on, for whoever keeps it."""
-
-    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,12 +14,12 @@ from typing_extensions import Self
 from doorcode._azure_core import AccessToken, AccessTokenInfo, TokenRequestOptions
 from doorcode._base import INFO, BaseCredential, is_logged
 from doorcode._core.device_reply import DeviceCode
-from doorcode._core.lookup import StoredToken
+from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Flow, TokenRequest
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 from doorcode._turn import Turn
-from doorcode.aio._drive import off_loop, run
+from doorcode.aio._drive import CancelScope, off_loop, run
 from doorcode.aio._performer import Performer
 
 R = TypeVar("R")
@@ -150,6 +151,13 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.after_fork()
         await off_loop(lambda: self._session.sign_out(account))
 
+    def cancel(self) -> None:
+        """End every sign-in and request of this credential that is under way, PendingSignIns too; safe from any thread.
+
+        Whoever waits gets a SignInCancelledError. No further poll is sent.
+        """
+        self._session.cancel()
+
     async def close(self) -> None:
         """Release the HTTP transport, and nothing else: a later call opens a new one."""
         await off_loop(self._session.close)
@@ -178,16 +186,14 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
-    async def _logged(
-        self, method: str, request: TokenRequest, flow: Flow[StoredToken | Failure], *, anybody: bool = False
-    ) -> StoredToken:
+    async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         try:
-            token = await self._drive(flow, Turn(self._session, anybody=anybody), request)
+            result = await self._drive(flow, Turn(self._session, anybody=anybody), request)
         except Exception as exception:
             self._failed(method, exception)
             raise
         self._succeeded(method)
-        return token
+        return result
 
     async def _drive(
         self,
@@ -197,8 +203,21 @@ class InteractiveCredential(BaseCredential, ABC):
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
         """Perform a flow in this task, and raise its failure."""
-        outcome = await run(flow, Performer(self, turn, show))
+        outcome = await self._run(flow, Performer(self, turn, show))
         if isinstance(outcome, Failure):
             error = self._error(outcome, request)
             raise error from error.__cause__
         return outcome
+
+    async def _run(self, flow: Flow[R | Failure], performer: Performer) -> R | Failure:
+        scope = CancelScope()
+        self._session.waits.add(scope)
+        try:
+            return await run(flow, performer)
+        except asyncio.CancelledError:
+            if not scope.is_cause():
+                raise
+            return cancelled()
+        finally:
+            scope.close()
+            self._session.waits.discard(scope)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
+from doorcode import _clock
 from doorcode._core import device
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
-from doorcode._pending import read_pending
+from doorcode._pending_text import read_pending
 from doorcode._prompt import say
 from doorcode._turn import TokenResult, Turn
 from doorcode.aio._credential import InteractiveCredential
@@ -78,9 +78,9 @@ class DeviceCodeCredential(InteractiveCredential):
             CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
             ClientAuthenticationError: the authority gave no code.
         """
-        request, _ = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt=True, options={})
-        flow = device.begin_pending(request, started=time.monotonic(), timeout=self._timeout)
-        code, deadline = await self._drive(flow, Turn(self._session), request)
+        request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
+        flow = device.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
+        code, deadline = await self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
     def resume(self, text: str) -> PendingSignIn:
@@ -92,11 +92,15 @@ class DeviceCodeCredential(InteractiveCredential):
         Raises:
             ValueError: it is no sign-in, or one of another application or authority.
         """
-        return PendingSignIn(self._session, *read_pending(text, self._session))
+        try:
+            return PendingSignIn(self._session, *read_pending(text, self._session))
+        except ValueError as exception:
+            self._failed("resume", exception)
+            raise
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)
-        flow = device.sign_in(request, started=time.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
+        flow = device.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes)
         return TokenResult(await self._drive(flow, Turn(self._session), request, self._show))
 
     async def _show(self, code: DeviceCode) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from doorcode import _clock
 from doorcode._core.steps import Flow, Step
 from doorcode._job import Job
 
@@ -51,7 +52,7 @@ async def call(
     job: Job[T] = Job(work, late, wake)
     job.start()
     try:
-        await asyncio.wait([woken], timeout=within)
+        await wait_for(woken, within)
     except asyncio.CancelledError:
         if job.abandon():
             threading.Thread(target=_hand_over, args=(job, late), name="doorcode-late", daemon=True).start()
@@ -68,7 +69,26 @@ async def off_loop(work: Callable[[], T]) -> T:
 
 async def sleep(seconds: float) -> None:
     """Wait on the loop; also for no time at all, so that other tasks have their turn."""
-    await asyncio.sleep(seconds)
+    if _clock.is_replaced() and seconds > 0:
+        await wait_for(asyncio.get_running_loop().create_future(), seconds)
+    else:
+        await asyncio.sleep(seconds)
+
+
+async def wait_for(woken: asyncio.Future[None], seconds: float | None) -> None:
+    """Wait for a future, but no longer than so many seconds; None waits to its end."""
+    if seconds is None or not _clock.is_replaced():
+        await asyncio.wait([woken], timeout=seconds)
+        return
+    # The loop's own clock may be frozen, and with it every time-out of the loop's: a thread keeps the time.
+    over, ring = alarm()
+    timer = threading.Timer(seconds, ring, (None,))
+    timer.daemon = True
+    timer.start()
+    try:
+        await asyncio.wait([woken, over], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
 
 
 async def landing(future: Future[T]) -> T:
@@ -100,6 +120,43 @@ def alarm() -> Alarm:
     return woken, wake
 
 
+class CancelScope:
+    """One call of a credential, which :meth:`cancel` ends from any thread: its task is interrupted inside the call."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        with suppress(RuntimeError):  # without a loop, the first step that waits says so
+            self._loop = asyncio.get_running_loop()
+            self._task = asyncio.current_task()
+        self._over = False
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End the call."""
+        if self._loop is None:
+            return
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._interrupt)
+
+    def close(self) -> None:
+        """Leave the task alone from here on."""
+        self._over = True
+
+    def is_cause(self) -> bool:
+        """Return whether the task's CancelledError is this scope's doing alone, and take it back if so."""
+        if not self._cancelled or self._task is None:
+            return False
+        if sys.version_info >= (3, 11):
+            return not self._task.uncancel()
+        return True  # Python 3.10 does not count what else cancelled the task
+
+    def _interrupt(self) -> None:
+        if self._task is not None and not self._over and not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
+
+
 async def run(flow: Flow[R], performer: Performer) -> R:
     """Perform a flow's steps one after the other, in this task.
 
@@ -124,7 +181,7 @@ async def _run(flow: Flow[R], performer: Performer) -> R:
         step = next(flow)
         while True:
             answer = await performer.perform(step)
-            step = flow.send((time.monotonic(), answer))
+            step = flow.send((_clock.monotonic(), answer))
     except StopIteration as stop:
         result: R = stop.value
         return result

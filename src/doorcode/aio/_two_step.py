@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from doorcode import _clock
 from doorcode._core.steps import Failure
 from doorcode._pending import BasePending
 from doorcode._record import AuthenticationRecord
-from doorcode.aio._drive import Alarm, alarm, call, off_loop
+from doorcode.aio._drive import Alarm, alarm, call, off_loop, wait_for
 
 if TYPE_CHECKING:
-    from doorcode._core.device import Deadline
+    from doorcode._core.device import Deadline, Progress
     from doorcode._core.device_reply import DeviceCode
     from doorcode._core.steps import TokenRequest
     from doorcode._session import Session
@@ -26,9 +27,16 @@ class PendingSignIn(BasePending):
     the cache and the record of the credential that began it.
     """
 
-    def __init__(self, session: Session, request: TokenRequest, code: DeviceCode, deadline: Deadline) -> None:
-        super().__init__(session, request, code, deadline)
+    def __init__(
+        self,
+        session: Session,
+        request: TokenRequest,
+        code: DeviceCode,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> None:
         self._asleep: set[Callable[[object], None]] = set()
+        super().__init__(session, request, code, deadline, progress)
 
     async def poll(self) -> AuthenticationRecord | None:
         """Look once whether the person is done; takes no longer than one request.
@@ -42,12 +50,7 @@ class PendingSignIn(BasePending):
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        poll = self._next_poll()
-        if poll is not None:
-            with self._until_the_end() as end:
-                answered = await call(lambda: self._look(poll), lambda _: None, poll.within, end)
-            if not answered and not self.done:
-                await off_loop(lambda: self._hear_nothing(poll))
+        await self._look_once(None)
         return self._result()
 
     async def wait(self, timeout: float | None = None) -> AuthenticationRecord:
@@ -63,24 +66,30 @@ class PendingSignIn(BasePending):
             TimeoutError: the person was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        try:
-            return await asyncio.wait_for(self._wait(), timeout)
-        except asyncio.TimeoutError:  # another class than TimeoutError in Python 3.10
-            record = self._result()
-            if record is None:
-                raise self._not_yet(timeout) from None
-            return record
+        until = None if timeout is None else _clock.monotonic() + timeout
+        while not self.done and (until is None or _clock.monotonic() < until):
+            await self._look_once(until)
+            left = math.inf if until is None else until - _clock.monotonic()
+            await self._pause(max(0.0, min(self._pause_seconds, left)))
+        record = self._result()
+        if record is None:
+            raise self._not_yet(timeout)
+        return record
 
-    async def _wait(self) -> AuthenticationRecord:
-        while True:
-            record = await self.poll()
-            if record is not None:
-                return record
-            await self._pause(self._pause_seconds)
+    async def _look_once(self, until: float | None) -> None:
+        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
+        poll = self._next_poll()
+        if poll is None:
+            return
+        left = math.inf if until is None else until - _clock.monotonic()
+        with self._until_the_end() as end:
+            answered = await call(lambda: self._look(poll), lambda _: None, min(poll.within, left), end)
+        if not answered and poll.within <= left and not self.done:
+            await off_loop(lambda: self._hear_nothing(poll))
 
     async def _pause(self, seconds: float) -> None:
         with self._until_the_end() as (woken, _):
-            await asyncio.wait([woken], timeout=0 if self.done else seconds)
+            await wait_for(woken, 0 if self.done else seconds)
 
     @contextmanager
     def _until_the_end(self) -> Generator[Alarm, None, None]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from doorcode import _clock
 from doorcode.cache._errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def bus_address(environ: Mapping[str, str]) -> str | None:
     return f"unix:path={socket}" if socket and os.path.exists(socket) else None
 
 
-def connect(address: str, limit: float, clock: Callable[[], float] = time.monotonic) -> Connection:
+def connect(address: str, limit: float, clock: Callable[[], float] = _clock.monotonic) -> Connection:
     """Return a connection none of whose calls waits longer than a limit, all together five times that, or prompts.
 
     Args:

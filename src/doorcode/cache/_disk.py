@@ -13,6 +13,7 @@ import time
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from doorcode import _clock
 from doorcode._core.values import dataclass
 from doorcode.cache._flock import flag
 from doorcode.cache._owner import failure, make_private, refuse_foreign, refuse_others, user_id
@@ -95,7 +96,7 @@ def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
         if _stamp(os.fstat(descriptor)) == before:
             return Raw(data, before)
     # Still being written in place: a stamp that nothing else has makes the caller look again.
-    return Raw(data, f"unsettled:{time.monotonic_ns()}")
+    return Raw(data, f"unsettled:{int(_clock.monotonic() * 1e9)}")
 
 
 def _no_file(status: os.stat_result) -> Raw:

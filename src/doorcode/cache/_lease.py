@@ -11,6 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from doorcode import _clock
 from doorcode._core.values import dataclass
 from doorcode.cache._errors import StoreError
 from doorcode.cache._flock import Grip, HeldFile, flag, try_lock
@@ -104,7 +105,7 @@ class FileLeases:
         now: seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = _clock.monotonic, now: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._now = now
         self._had: dict[str, tuple[int, int]] = {}

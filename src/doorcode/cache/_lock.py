@@ -19,6 +19,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from doorcode import _clock
 from doorcode.cache._errors import StoreError, StoreLocked
 from doorcode.cache._flock import Grip, HeldFile, on_windows, try_lock
 from doorcode.cache._line import Line
@@ -123,7 +124,7 @@ class CacheLock:
         path: str,
         *,
         patience: float = PATIENCE,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _clock.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         lives: Callable[[int], bool] = process_lives,

@@ -4,9 +4,12 @@
 
 import asyncio
 import gc
+import logging
 import os
 
 from doorcode.aio import DeviceCodeCredential
+
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of callbacks that a busy machine makes slow
 
 
 def credential() -> DeviceCodeCredential:

@@ -3,11 +3,14 @@
 # ruff: noqa: T201 - the test reads it
 
 import asyncio
+import logging
 import os
 import sys
 import time
 
 from doorcode.aio import DeviceCodeCredential
+
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of callbacks that a busy machine makes slow
 
 shown = asyncio.Event()
 

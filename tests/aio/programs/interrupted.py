@@ -3,9 +3,12 @@
 # ruff: noqa: T201 - the test reads it
 
 import asyncio
+import logging
 import os
 
 from doorcode.aio import DeviceCodeCredential
+
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of callbacks that a busy machine makes slow
 
 
 def show(verification_uri: str, user_code: str, expires_on: object) -> None:
