@@ -13,6 +13,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from doorcode import _clock
 from doorcode.cache._byte_lock import is_locked, lock_byte, unlock_bytes
 from doorcode.cache._flock import Grip, HeldFile
 from doorcode.cache._owner import open_own
@@ -41,7 +42,7 @@ class Line:
         self,
         path: str,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _clock.monotonic,
         now: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
