@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import Self
 
 from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -43,27 +46,44 @@ class BaseCredential:
         **kwargs: Any,
     ) -> None:
         from doorcode._config import resolve
+        from doorcode._options import without_empty
         from doorcode._session import Session
 
-        config = resolve(
-            type(self).__name__,
-            client_id=client_id,
-            authentication_record=authentication_record,
-            disable_automatic_authentication=disable_automatic_authentication,
+        options = {
+            "client_id": client_id,
+            "authentication_record": authentication_record,
+            "disable_automatic_authentication": disable_automatic_authentication,
             **kwargs,
-        )
+        }
+        config = resolve(type(self).__name__, **without_empty(options))
         self._session = Session(config)
         self._memory = self._session.memory
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["_memory"]
-        _check_travels("prompt_callback", state.get("_prompt_callback"))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._memory = self._session.memory
+
+    def __copy__(self) -> Self:
+        return self._twin({}, lambda value, memo: memo.get(id(value), value))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(memo, copy.deepcopy)
+
+    def _twin(self, memo: dict[int, Any], copied: Callable[[Any, dict[int, Any]], Any]) -> Self:
+        """Return a credential with the same options and account, and no token, as pickle does.
+
+        What the program gave, such as a callback, is the same object in both.
+        """
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        memo[id(self._session)] = self._session.twin()
+        own = {name: value for name, value in vars(self).items() if name != "_memory"}
+        twin.__setstate__({name: value if callable(value) else copied(value, memo) for name, value in own.items()})
+        return twin
 
     def _request(
         self,
@@ -182,13 +202,3 @@ def _check_list(scopes: object, method: str) -> None:
     if isinstance(scopes, (str, bytes)) or not isinstance(scopes, (Iterable, NoneType)):
         message = f"{method} takes scopes as a list: write scopes=[scope]"
         raise TypeError(message)
-
-
-def _check_travels(name: str, function: object) -> None:
-    import pickle
-
-    try:
-        pickle.dumps(function)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        message = f"a credential cannot be pickled with this {name}, {function!r}: pass a function of a module"
-        raise TypeError(message) from None

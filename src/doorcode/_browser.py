@@ -11,6 +11,7 @@ from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._courier import Courier
 from doorcode._credential import InteractiveCredential
+from doorcode._either_way import BROWSER_SECONDS
 from doorcode._errand import check_redirect, courier
 from doorcode._paste import PastePrompt
 from doorcode._turn import TokenResult
@@ -52,7 +53,7 @@ class InteractiveBrowserCredential(InteractiveCredential):
         self._paste = paste
         self._redirect_uri = check_redirect(redirect_uri, paste)
         self._login_hint = check_login_hint(login_hint)
-        self._timeout = check_timeout(timeout)
+        self._timeout = check_timeout(timeout, BROWSER_SECONDS)
         super().__init__(client_id=client_id, **kwargs)
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Config:
 def resolve(  # noqa: PLR0913 - one for each option of a credential
     class_name: str,
     *,
-    client_id: object,
+    client_id: object = DEVELOPER_CLIENT_ID,
     authority: object = None,
     tenant_id: object = None,
     authentication_record: object = None,
@@ -105,7 +105,9 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
         TypeError: a value of a wrong type, or a name that is nearly an option's.
         ValueError: a value that cannot be right; the message says what to write instead.
     """
-    place = parse_authority(os.environ.get("AZURE_AUTHORITY_HOST") or _default() if authority is None else authority)
+    place = parse_authority(
+        os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or _default() if authority is None else authority
+    )
     own_tenant = None if tenant_id is None else checks.check_tenant(tenant_id)
     config = Config(
         class_name,
@@ -162,4 +164,4 @@ def _tenants(value: object) -> tuple[str, ...]:
         message = "additionally_allowed_tenants must be a list of tenant IDs, or ['*']"
         raise TypeError(message)
     tenants = cast("Iterable[object]", value)
-    return tuple("*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants)
+    return tuple("*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants if tenant != "")

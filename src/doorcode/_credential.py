@@ -34,7 +34,8 @@ class InteractiveCredential(BaseCredential, ABC):
         disable_automatic_authentication: whether get_token raises AuthenticationRequiredError rather than ask.
         client_id: the application that people sign in to.
         **kwargs: ``authority``, ``tenant_id``, ``cache_persistence_options``, ``disable_instance_discovery``,
-            ``enable_support_logging``, ``additionally_allowed_tenants``, and what an azure-core pipeline takes.
+            ``enable_support_logging``, ``additionally_allowed_tenants``, and what an azure-core pipeline takes. An
+            empty text counts as not given.
 
     Raises:
         TypeError: an option of a wrong type, or a name that is nearly an option's.
@@ -170,6 +171,7 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.cancel()
 
     def __enter__(self) -> Self:
+        self._session.transport.enter()
         return self
 
     def __exit__(
@@ -178,7 +180,7 @@ class InteractiveCredential(BaseCredential, ABC):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        self.close()
+        self._session.close(exc_type, exc_value, traceback)
 
     @abstractmethod
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from doorcode._core.replies import read
 from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
+from doorcode._given_transport import GivenTransport
 from doorcode._job import stop_if_abandoned
 from doorcode._metadata import AuthorityMetadata
 from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
@@ -94,11 +95,13 @@ class HttpClient:
     Args:
         options: what the program gave for the azure-core pipeline.
         metadata: what is remembered of authorities.
+        transport: the program's, or none; whoever passes it closes it.
     """
 
-    def __init__(self, options: Mapping[str, Any], metadata: AuthorityMetadata) -> None:
+    def __init__(self, options: Mapping[str, Any], metadata: AuthorityMetadata, transport: GivenTransport) -> None:
         self._options = dict(options)
         self._metadata = metadata
+        self._transport = transport
         self._lock = threading.Lock()
         self._local = threading.local()
         self._built: BuiltPipeline | None = None
@@ -146,10 +149,10 @@ class HttpClient:
         return _as_msal_reads(self._exchange(endpoint, request))
 
     def close(self) -> None:
-        """Release the transport; a later request opens a new one, but a transport of the program's stays closed."""
+        """Release the transport, if it is our own; a later request opens a new one."""
         with self._lock:
             built, self._built = self._built, None
-        if built is not None and self._pid == os.getpid():
+        if built is not None and self._pid == os.getpid() and not self._transport.given:
             built.pipeline.__exit__()
 
     def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Mapping[str, object]:
@@ -232,6 +235,7 @@ class HttpClient:
             if self._built is None or self._pid != os.getpid():
                 # A forked child must not speak on its parent's connections.
                 self._pid = os.getpid()
+                self._transport.used()
                 self._built = build_pipeline(self._options, self._left)
             return self._built
 

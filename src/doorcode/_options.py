@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from doorcode._core.checks import check_headers
 
@@ -80,6 +80,20 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
 }
 """Names that people bring from other languages, older versions and other libraries."""
 
+OF_CONFIGURATION: Final[Mapping[str, str]] = {
+    "authentication_policy": "policies",
+    "custom_hook_policy": "raw_request_hook and raw_response_hook",
+    "headers_policy": "headers",
+    "http_logging_policy": "http_logging_level",
+    "logging_policy": "logging_enable",
+    "proxy_policy": "proxies",
+    "redirect_policy": "policies",
+    "request_id_policy": "request_id and auto_request_id",
+    "retry_policy": "retry_policy_class, or retry_total and the other retry_ options",
+    "user_agent_policy": "user_agent",
+}
+"""Names of azure-core's Configuration, which clients of Azure services take and azure-identity ignores."""
+
 OF_OTHERS: Final[Mapping[str, str]] = {
     "login_hint": "InteractiveBrowserCredential and UserCredential have",
     "max_codes": "DeviceCodeCredential has",
@@ -92,6 +106,14 @@ OF_OTHERS: Final[Mapping[str, str]] = {
 """Options that only some credentials have."""
 
 _CLOSE: Final = 0.8
+
+
+def without_empty(options: Mapping[str, object]) -> dict[str, Any]:
+    """Leave out options that are the empty text: ``os.environ.get(name, "")`` returns it for what is not set.
+
+    An empty ``connection_verify`` would otherwise turn the check of certificates off.
+    """
+    return {name: value for name, value in options.items() if not (isinstance(value, str) and not value)}
 
 
 def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterable[str]) -> dict[str, object]:
@@ -117,6 +139,10 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
             continue
         if name in OF_OTHERS:
             warn(f"{class_name} has no option {name!r}, which {OF_OTHERS[name]}: it has no effect.")
+            continue
+        if name in OF_CONFIGURATION:
+            words = f"it has no effect, as with azure-identity. Use {OF_CONFIGURATION[name]}."
+            warn(f"{class_name} takes no policy as {name!r}: {words}")
             continue
         from difflib import get_close_matches
 

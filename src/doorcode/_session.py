@@ -20,12 +20,12 @@ from doorcode._core.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.steps import TokenRequest, Who
 from doorcode._core.tenants import resolve_tenant, tenant_refused
+from doorcode._given_transport import GivenTransport
 from doorcode._memory import Entry, Key
+from doorcode._open_cache import open_cache
 from doorcode._record import AuthenticationRecord
 from doorcode._sign_in import Flights
-from doorcode.cache._content import Content
-from doorcode.cache._errors import StoreKeyError
-from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, TokenCache, remove_from
+from doorcode.cache._tokens import MemoryCache, Once, TokenCache, remove_from
 
 # Errors, and what only a reply of the authority needs, are loaded when there are some.
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Session:
         self.clock = clock
         self.record: AuthenticationRecord | None = config.record
         self.memory: dict[Key, Entry] = {}
+        self.transport = GivenTransport(config.pipeline.get("transport"))
         self._start()
 
     def _start(self) -> None:
@@ -100,10 +101,21 @@ class Session:
         for each in under_way:
             each.cancel()
 
-    def close(self) -> None:
-        """Release the HTTP transport, and nothing else; a later request opens a new one."""
+    def close(self, *details: object) -> None:
+        """Release the HTTP transport, and nothing else; a later request opens a new one.
+
+        Args:
+            *details: for a transport that the program gave: what its ``__exit__`` is to be given.
+        """
         if self._application is not None:
             self._application.close()
+        self.transport.close(*details)
+
+    def twin(self) -> Session:
+        """Return a session with the same options and account, and no token: for a copy of the credential."""
+        twin = Session(self.config, self.clock)
+        twin.record = self.record
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         return {"config": self.config, "record": self.record}
@@ -147,11 +159,12 @@ class Session:
         Raises:
             CredentialUnavailableError: the authority is no cloud that is known here.
         """
-        scope = default_scope(self.config.authority.host)
+        authority = self.config.authority
+        scope = default_scope(authority.host, authority.port)
         if scope is None:
             from doorcode._bridge import unavailable
 
-            message = f"{method}() at {self.config.authority.netloc} requires a value for 'scopes'."
+            message = f"{method}() at {authority.netloc} requires a value for 'scopes'."
             raise unavailable(message)
         return (scope,)
 
@@ -185,39 +198,16 @@ class Session:
                 from doorcode._msal import Application
 
                 metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
-                self._application = Application(self.config, HttpClient(self.config.pipeline, metadata), metadata)
+                client = HttpClient(self.config.pipeline, metadata, self.transport)
+                self._application = Application(self.config, client, metadata)
             return self._application
 
     def cache(self, *, cae: bool) -> TokenCache:
         """Return the cache for requests with or without CAE, opened when first needed."""
         with self._lock:
             if cae not in self._caches:
-                self._caches[cae] = self._open(cae=cae)
+                self._caches[cae] = open_cache(self.config, cae=cae, warn=self.warn, trouble=self._trouble)
             return self._caches[cae]
-
-    def _open(self, *, cae: bool) -> TokenCache:
-        own = self.config.caches[cae]
-        if own is not None:
-            return MsalCache(own)
-        if self.config.persistence is None:
-            return MemoryCache()
-        from doorcode.cache._select import choose
-
-        content = Content()
-        try:
-            if self.config.persistence.has_key:
-                self.config.persistence.check_key()
-            choice = choose(self.config.persistence, cae=cae, is_whole=content.is_whole)
-            cache = StoredCache(choice.store, choice.also, self.warn, content, self._trouble)
-            if self.config.persistence.has_key:
-                cache.check_key()
-        except (ValueError, StoreKeyError) as error:
-            from doorcode._bridge import cache_unavailable
-
-            raise cache_unavailable(str(error)) from error
-        if choice.caution is not None and not cae:
-            self.warn(choice.caution)
-        return cache
 
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""

@@ -155,6 +155,19 @@ def test_no_time_at_all(make: Any, authority: Emulator, person: Person) -> None:
     assert (person.urls, authority.requests) == ([], [])
 
 
+@pytest.mark.parametrize("name", ["get_token", "get_token_info", "authenticate"])
+def test_a_port_that_is_taken_is_told_before_any_request(make: Any, authority: Emulator, name: str) -> None:
+    """The port comes first, as with azure-identity: with the authority away it is still the port that is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        uri = f"http://localhost:{taken.getsockname()[1]}"
+        credential = make(redirect_uri=uri, retry_total=0)
+        authority.go_offline()
+        options: dict[str, Any] = {"scopes": [SCOPE]} if name == "authenticate" else {}
+        with pytest.raises(CredentialUnavailableError, match=uri):
+            getattr(credential, name)(*([] if options else [SCOPE]), **options)
+    assert authority.count() == 0
+
+
 def test_a_port_that_is_taken(make: Any, person: Person) -> None:
     """The redirect URI that the program insists on is somebody else's: the credential is not available, at once."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -247,7 +247,7 @@ def authority_nobody_knows(stage: Stage) -> None:
 @script
 def authenticate_without_scopes(stage: Stage) -> None:
     """authenticate() asks for the cloud's Resource Manager; at another authority it wants scopes."""
-    stage.step("elsewhere", stage.credential().authenticate, says=("scopes",))
+    stage.step("elsewhere", stage.credential(authority="login.example").authenticate, says=("scopes",))
     for host in ("login.microsoftonline.com", "login.chinacloudapi.cn", "login.microsoftonline.us"):
         credential = stage.library.DeviceCodeCredential(
             authority=host, prompt_callback=stage.person, transport=Rerouted(stage.authority)

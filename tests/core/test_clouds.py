@@ -74,6 +74,15 @@ def test_default_scope(host: str, scope: str | None) -> None:
     assert default_scope(host) == scope
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_default_scope_of_an_emulator(host: str) -> None:
+    """A port of this machine stands for the public cloud; a host without one, or elsewhere, does not."""
+    assert default_scope(host, 8443) == "https://management.core.windows.net//.default"
+    assert default_scope(host) is None
+    assert default_scope("login.example", 8443) is None
+    assert default_scope("login.microsoftonline.us", 443) == "https://management.core.usgovcloudapi.net//.default"
+
+
 def test_msal_knows_the_same_hosts() -> None:
     """MSAL's list of well-known hosts is ours."""
     from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS

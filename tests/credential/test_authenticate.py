@@ -14,6 +14,14 @@ from support.signing import ADA, GRACE, OTHER, SCOPE
 CLIENT = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 
+def test_without_scopes_at_the_emulator(make: Any, authority: Emulator) -> None:
+    """The emulator stands for the public cloud: what runs there without scopes runs here."""
+    assert make().authenticate().username
+    assert (
+        authority.requests_to("devicecode")[0].form["scope"].startswith("https://management.core.windows.net//.default")
+    )
+
+
 def test_the_record_says_who_signed_in(make: Any, authority: Emulator) -> None:
     """The record has the account's own ID, its name, tenant, application, and the authority with its port."""
     ada = authority.users[ADA]
@@ -56,7 +64,7 @@ def test_without_scopes_it_asks_for_the_clouds_resource_manager(make: Any, cloud
 def test_without_scopes_at_an_unknown_authority(make: Any, authority: Emulator) -> None:
     """Where the scopes are not known the error asks for them, and nobody else."""
     with pytest.raises(CredentialUnavailableError, match="'scopes'"):
-        make().authenticate()
+        make(authority="login.example").authenticate()
     assert authority.requests == []
 
 

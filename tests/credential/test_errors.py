@@ -175,7 +175,7 @@ def test_azure_identitys_except_clauses_catch_ours(make: Any) -> None:
     assert isinstance(caught.value, doorcode.AuthenticationRequiredError)
     assert (tuple(caught.value.scopes), caught.value.claims) == ((SCOPE,), None)
     with pytest.raises(azure.identity.CredentialUnavailableError, match="'scopes'"):
-        credential.authenticate()
+        make(authority="login.example").authenticate()
     assert type(unavailable("x")) is type(unavailable("y"))
 
 
@@ -202,7 +202,7 @@ def test_doorcode_in_the_place_of_azure_identity(make: Any, monkeypatch: pytest.
     with pytest.raises(doorcode.AuthenticationRequiredError, match="Call 'authenticate'"):
         make(disable_automatic_authentication=True).get_token(SCOPE)
     with pytest.raises(doorcode.CredentialUnavailableError, match="'scopes'"):
-        make().authenticate()
+        make(authority="login.example").authenticate()
 
 
 def test_a_chain_moves_on_where_no_cache_can_be_used(make: Any, tmp_path: Path) -> None:

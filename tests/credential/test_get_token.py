@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,11 +23,29 @@ from azure.core.exceptions import ClientAuthenticationError
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
 from doorcode._core.renew import LEASE_SECONDS, REFRESH_LEASE
 from doorcode._msal import Application
+from doorcode.cache import _select
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
 from support.signing import OTHER, PATIENCE, SCOPE, changed
 
 HOUR = 3600
 KEY = bytes(32)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the user's directory is LOCALAPPDATA there")
+@pytest.mark.parametrize("home", [None, "", "relative"])
+def test_a_user_without_a_home(
+    make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, home: str | None
+) -> None:
+    """A user whom no passwd entry names and whose HOME is not set has tokens in memory, and one warning (OpenShift)."""
+    monkeypatch.setattr(_select, "_home_of_user", lambda: None)
+    monkeypatch.delenv("HOME") if home is None else monkeypatch.setenv("HOME", home)
+    credential = make(cache_persistence_options=TokenCachePersistenceOptions())
+    assert credential.get_token(SCOPE).token == credential.get_token(SCOPE).token
+    assert credential.get_token(OTHER, enable_cae=True).token
+    assert len(make.approver.prompts) == 1
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "in memory only, for this process: no directory is known" in warning
+    credential.sign_out()
 
 
 def test_the_person_signs_in_and_the_token_is_returned(make: Any, authority: Emulator) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import trustme
@@ -238,6 +241,95 @@ def test_a_file_of_certificates_that_is_not_there(make: Any) -> None:
     """The error is about the file, not about the network."""
     with pytest.raises(errors.AuthorityUnreachableError, match=r"does not exist.*\n.*connection_verify="):
         make(connection_verify="/no/such/ca.pem", retry_total=0).get_token(SCOPE)
+
+
+def entered(make: Any, credential: Any, *details: Any) -> None:
+    """Enter and leave a credential of either kind, as a with statement does."""
+    if make.kind == "sync":
+        credential.__enter__()
+        credential.__exit__(*details)
+    else:
+        credential.__aenter__()
+        credential.__aexit__(*details)
+
+
+def test_a_transport_is_closed_with_the_credential(make: Any) -> None:
+    """close() before any request closes the program's transport, once, and does not enter it."""
+    transport = MagicMock()
+    credential = make(transport=transport)
+    assert not transport.__enter__.called
+    assert not transport.__exit__.called
+    credential.close()
+    credential.close()
+    assert not transport.__enter__.called
+    transport.__exit__.assert_called_once_with()
+
+
+def test_a_transport_is_entered_with_the_credential(make: Any) -> None:
+    """A with statement enters the program's transport and closes it with what it was given, again and again."""
+    transport = MagicMock()
+    credential = make(transport=transport)
+    details = (ValueError, ValueError("x"), None)
+    for times in (1, 2):
+        entered(make, credential, *details)
+        assert (transport.__enter__.call_count, transport.__exit__.call_count) == (times, times)
+        transport.__exit__.assert_called_with(*details)
+    credential.close()
+    assert transport.__exit__.call_count == 2
+
+
+def test_leaving_without_entering(make: Any) -> None:
+    """The arguments of __exit__ reach the transport in any case."""
+    transport = MagicMock()
+    credential = make(transport=transport)
+    leave = credential.__exit__ if make.kind == "sync" else credential.__aexit__
+    leave("type", "value", "traceback")
+    transport.__exit__.assert_called_once_with("type", "value", "traceback")
+
+
+def test_a_transport_is_closed_after_requests(make: Any, authority: Emulator) -> None:
+    """The same once requests were made: closed once, and again only when a request has used it again."""
+    transport = MagicMock(wraps=RequestsTransport(connection_verify=authority.ca_file))
+    credential = make(transport=transport)
+    entered(make, credential)
+    credential.authenticate(scopes=[SCOPE])
+    credential.close()
+    credential.close()
+    assert transport.__exit__.call_count == 2
+
+
+def test_a_transport_that_cannot_be_opened_again(make: Any, authority: Emulator) -> None:
+    """azure-core's own stays closed; a with statement around what is in memory goes on working."""
+    credential = make(transport=RequestsTransport(connection_verify=authority.ca_file))
+    token = credential.get_token(SCOPE).token
+    for _ in range(2):
+        entered(make, credential)
+        assert credential.get_token(SCOPE).token == token
+
+
+def test_a_transport_that_cannot_be_entered(make: Any) -> None:
+    """What the transport raises when it is first entered is the program's to see."""
+    credential = make(transport=MagicMock(__enter__=Mock(side_effect=ValueError("no"))))
+    with pytest.raises(ValueError, match="no"):
+        entered(make, credential)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_leaves_the_transport_alone(make_sync: Any, tmp_path: Path) -> None:
+    """A child that closes its copy of the credential does not close what its parent uses."""
+    mark = tmp_path / "closed"
+    transport = MagicMock()
+    transport.__exit__.side_effect = lambda *_: mark.touch()
+    credential = make_sync(transport=transport)
+    child = os.fork()
+    if child == 0:
+        credential.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not mark.exists()
+    credential.close()
+    assert mark.exists()
 
 
 def test_an_asynchronous_transport(make: Any) -> None:

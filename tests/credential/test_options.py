@@ -10,6 +10,7 @@ from typing import Any
 
 import azure.identity
 import pytest
+from azure.core.pipeline.policies import RetryPolicy
 
 import doorcode
 import doorcode.aio
@@ -100,14 +101,11 @@ def test_an_option_of_the_pipeline(make: Any, name: str, value: object) -> None:
 
 BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "client_id, not text": (dict(client_id=5), TypeError, "client_id must be a string"),
-    "client_id, empty": (dict(client_id=""), ValueError, "client_id"),
     "client_id, with a space": (dict(client_id="a b"), ValueError, "client_id"),
     "tenant, with a slash": (dict(tenant_id="a/b"), ValueError, "only letters, digits"),
-    "tenant, empty": (dict(tenant_id=""), ValueError, "tenant_id"),
     "tenant, not text": (dict(tenant_id=5), TypeError, "tenant_id must be a string"),
     "authority, http": (dict(authority="http://login.example"), ValueError, "https"),
     "authority, ftp": (dict(authority="ftp://login.example"), ValueError, "https"),
-    "authority, empty": (dict(authority=""), ValueError, "empty"),
     "authority, blank": (dict(authority=" / "), ValueError, "empty"),
     "authority, with a query": (dict(authority="https://login.example/t?x=1"), ValueError, "a query"),
     "authority, with a fragment": (dict(authority="https://login.example/t#x"), ValueError, "a fragment"),
@@ -164,6 +162,71 @@ def test_the_environment_names_the_authority(make: Any, monkeypatch: pytest.Monk
         make.credential_class()
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "")
     assert make.credential_class()._session.config.authority.host == "login.microsoftonline.com"
+
+
+BLANK: dict[str, Any] = dict.fromkeys(
+    [
+        "authentication_record", "authority", "cache_persistence_options", "client_id", "connection_verify",
+        "disable_automatic_authentication", "disable_instance_discovery", "enable_support_logging",
+        "tenant_id", "timeout", "use_cached_account", "user_agent", "username",
+    ],
+    "",
+) | {"additionally_allowed_tenants": [""]}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_an_empty_text_is_not_given(make: Any, name: str) -> None:
+    """os.environ.get(name, "") is how programs pass what is not set: each option then has its default."""
+    plain, blank = make.credential_class(), make.credential_class(**{name: BLANK[name]})
+    assert blank._session.config == plain._session.config
+    assert blank._timeout == plain._timeout
+
+
+@pytest.mark.parametrize("name", ["login_hint", "prefer", "redirect_uri", "timeout"])
+def test_an_empty_text_is_not_given_to_the_browser(name: str) -> None:
+    """The same for the credentials that use a browser."""
+    blank: dict[str, Any] = {name: ""}
+    assert vars(doorcode.UserCredential(**blank))["_asking"] == vars(doorcode.UserCredential())["_asking"]
+    if name != "prefer":
+        credential = doorcode.InteractiveBrowserCredential(**blank)
+        assert (credential._redirect_uri, credential._login_hint, credential._timeout) == (None, None, 300)
+
+
+def test_an_empty_text_in_a_list() -> None:
+    """An empty entry among the tenants is passed over."""
+    credential = DeviceCodeCredential(additionally_allowed_tenants=["", "a", ""])
+    assert credential._session.config.allowed_tenants == ("a",)
+
+
+def test_a_blank_environment_names_no_authority(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AZURE_AUTHORITY_HOST of spaces is not set, and a line end behind a host is none of it."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", " \n")
+    assert make.credential_class()._session.config.authority.host == "login.microsoftonline.com"
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.microsoftonline.us\n")
+    assert make.credential_class()._session.config.authority.host == "login.microsoftonline.us"
+
+
+POLICIES = {
+    "authentication_policy": "policies",
+    "custom_hook_policy": "raw_request_hook",
+    "headers_policy": "headers",
+    "http_logging_policy": "http_logging_level",
+    "logging_policy": "logging_enable",
+    "proxy_policy": "proxies",
+    "redirect_policy": "policies",
+    "request_id_policy": "request_id",
+    "retry_policy": "retry_policy_class",
+    "user_agent_policy": "user_agent",
+}
+
+
+@pytest.mark.parametrize(("name", "instead"), POLICIES.items(), ids=POLICIES)
+def test_a_policy_of_an_azure_core_configuration(make: Any, name: str, instead: str) -> None:
+    """azure-identity ignores the policies that clients of services take by name; so do we, and say what works."""
+    given: dict[str, Any] = {name: RetryPolicy()}
+    azure.identity.DeviceCodeCredential(**given)
+    with pytest.warns(UserWarning, match=rf"takes no policy as '{name}': it has no effect.*Use {instead}"):
+        make.credential_class(**given)
 
 
 def test_azure_identitys_cache_options_are_accepted(make: Any) -> None:

@@ -56,7 +56,11 @@ def take_the_clouds_place(authority: Emulator, folder: Path, monkeypatch: pytest
     _take_it_for_browsers(authority, monkeypatch)
     monkeypatch.setattr("doorcode.DeviceCodeCredential", AtTheEmulator)
     monkeypatch.setattr("doorcode.aio.DeviceCodeCredential", _on_a_loop(authority))
-    kept = partial(TokenCachePersistenceOptions, path=folder / "tokens", encryption_key=bytes(32))
+
+    def kept(**options: Any) -> TokenCachePersistenceOptions:
+        here = {} if "store" in options else {"path": folder / "tokens", "encryption_key": bytes(32)}
+        return TokenCachePersistenceOptions(**{**here, **options})
+
     monkeypatch.setattr("doorcode.TokenCachePersistenceOptions", kept)
 
 

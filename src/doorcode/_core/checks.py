@@ -87,8 +87,8 @@ def check_client_id(client_id: object) -> str:
     return client_id
 
 
-def check_timeout(value: object) -> float | None:
-    """Check a timeout in seconds; None is no limit of ours, 0 gives up without waiting.
+def check_timeout(value: object, default: float | None = None) -> float | None:
+    """Check a timeout in seconds; None is no limit of ours, 0 gives up without waiting, an empty text the default.
 
     Raises:
         TypeError: it is neither None nor an int or float.
@@ -96,6 +96,8 @@ def check_timeout(value: object) -> float | None:
     """
     if value is None:
         return None
+    if value == "":
+        return default
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"timeout must be a number of seconds or None, not {_kind(value)}")
     try:
@@ -182,13 +184,13 @@ def check_loopback_uri(value: object) -> str:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str | None:
-    """Check an option that is one of a few words, or None.
+    """Check an option that is one of a few words, or None; an empty text is none.
 
     Raises:
         ValueError: it is anything else.
     """
-    if value is None or value in choices:
-        return value if isinstance(value, str) else None
+    if value is None or value == "" or value in choices:
+        return value or None if isinstance(value, str) else None
     raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r:.{_SHOWN}}")
 
 

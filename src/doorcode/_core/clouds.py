@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Final
 
+from doorcode._core.uris import is_loopback
+
 DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The Azure CLI's own application, in every cloud; azure-identity uses it too when a program names none."""
 _GERMANY: Final = "login.microsoftonline.de"
@@ -79,7 +81,11 @@ def different_clouds(one: str, other: str) -> bool:
     return is_known_cloud(one) and is_known_cloud(other) and aliases(one) != aliases(other)
 
 
-def default_scope(host: str) -> str | None:
-    """Return the scope that ``authenticate()`` asks for without scopes: the cloud's ARM; None elsewhere."""
-    cloud = aliases(host)
+def default_scope(host: str, port: int | None = None) -> str | None:
+    """Return the scope that ``authenticate()`` asks for without scopes: the cloud's ARM; None elsewhere.
+
+    A port of this machine is an emulator's, which stands for the public cloud: a program is tested as it is.
+    """
+    emulated = port is not None and is_loopback(host)
+    cloud = aliases(AzureAuthorityHosts.AZURE_PUBLIC_CLOUD if emulated else host)
     return next((scope for name, scope in _ARM_SCOPES.items() if name in cloud), None)

@@ -9,6 +9,7 @@ from doorcode._browser_turn import BrowserTurn
 from doorcode._core import browser
 from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._either_way import BROWSER_SECONDS
 from doorcode._errand import check_redirect, courier
 from doorcode._turn import TokenResult
 from doorcode.aio._credential import InteractiveCredential
@@ -47,7 +48,7 @@ class InteractiveBrowserCredential(InteractiveCredential):
         self._paste = paste
         self._redirect_uri = check_redirect(redirect_uri, paste)
         self._login_hint = check_login_hint(login_hint)
-        self._timeout = check_timeout(timeout)
+        self._timeout = check_timeout(timeout, BROWSER_SECONDS)
         super().__init__(client_id=client_id, **kwargs)
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:

@@ -163,6 +163,7 @@ class InteractiveCredential(BaseCredential, ABC):
         await off_loop(self._session.close)
 
     async def __aenter__(self) -> Self:
+        await off_loop(self._session.transport.enter)
         return self
 
     async def __aexit__(
@@ -171,7 +172,7 @@ class InteractiveCredential(BaseCredential, ABC):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        await self.close()
+        await off_loop(lambda: self._session.close(exc_type, exc_value, traceback))
 
     @abstractmethod
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:

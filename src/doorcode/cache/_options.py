@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from doorcode.cache._protocol import TokenStore
+
 __all__ = ["DEFAULT_NAME", "TokenCachePersistenceOptions", "resolve_options"]
 
 DEFAULT_NAME: Final = "msal.cache"
 KEY_BYTES: Final = 32
-_OPTIONS: Final = ("allow_unencrypted_storage", "name", "encryption_key", "path")
+_STORE_HAS: Final = ("delete", "describe", "encrypted", "lease", "load", "save", "stamp")
+_OPTIONS: Final = ("allow_unencrypted_storage", "name", "encryption_key", "path", "store")
 
 
 class TokenCachePersistenceOptions:
@@ -31,11 +34,14 @@ class TokenCachePersistenceOptions:
             the key loses the sign-ins. A function is called whenever the cache is opened, read or written, and travels
             in a pickle where bytes do not.
         path: the file to use instead of ``~/.IdentityService/<name>``; ``.nocae`` or ``.cae`` is added.
+        store: a :class:`doorcode.cache.TokenStore` of the program's own, which then holds both caches. It travels in a
+            pickle if it can be pickled itself.
         **kwargs: accepted as azure-identity accepts them, with a warning.
 
     Raises:
         TypeError: a value has the wrong type, or an unknown option looks like a misspelt one.
-        ValueError: the name could lead out of the cache's directory, or the key is not 32 bytes.
+        ValueError: the name could lead out of the cache's directory, the key is not 32 bytes, or a store was given
+            together with what chooses or seals another one.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class TokenCachePersistenceOptions:
         name: str = DEFAULT_NAME,
         encryption_key: bytes | bytearray | memoryview | Callable[[], bytes] | None = None,
         path: str | os.PathLike[str] | None = None,
+        store: TokenStore | None = None,
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
@@ -52,6 +59,9 @@ class TokenCachePersistenceOptions:
         self.name: str = _checked_name(name)
         self.path: str | None = _checked_path(path)
         self._key = _checked_source(encryption_key)
+        self.store: TokenStore | None = _checked_store(store)
+        if store is not None and (self.path is not None or self.has_key):
+            raise ValueError("a store of your own knows its place and its key: leave out path and encryption_key")
 
     @property
     def has_key(self) -> bool:
@@ -87,9 +97,10 @@ class TokenCachePersistenceOptions:
 
     def __repr__(self) -> str:
         key = "'[secret]'" if self.has_key else None
+        store = "" if self.store is None else f", store=<{_kind(self.store)}>"
         return (
             f"TokenCachePersistenceOptions(allow_unencrypted_storage={self.allow_unencrypted_storage}, "
-            f"name={self.name!r}, encryption_key={key}, path={self.path!r})"
+            f"name={self.name!r}, encryption_key={key}, path={self.path!r}{store})"
         )
 
     def __getstate__(self) -> dict[str, object]:
@@ -191,6 +202,13 @@ def _checked_path(path: object) -> str | None:
     if not os.path.basename(text) or "\0" in text or os.path.basename(text) in {".", ".."}:
         raise ValueError(f"path must lead to a file (it is {text!r})")
     return text
+
+
+def _checked_store(store: TokenStore | None) -> TokenStore | None:
+    missing = [name for name in _STORE_HAS if store is not None and not hasattr(store, name)]
+    if missing:
+        raise TypeError(f"store must be a doorcode.cache.TokenStore; {_kind(store)} has no {', '.join(missing)}")
+    return store
 
 
 def _refuse_misspelt(unknown: dict[str, Any]) -> None:

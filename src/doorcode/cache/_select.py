@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from doorcode.cache._protocol import ReadOnlyStore, TokenStore
     from doorcode.cache._seal import Seal
 
-__all__ = ["Choice", "Rejected", "choose"]
+__all__ = ["Choice", "NoDirectoryError", "Rejected", "choose"]
+
+
+class NoDirectoryError(ValueError):
+    """Say that nothing tells where this user's files are."""
+
 
 PATIENCE: Final = 1.0
 """Seconds to wait for a program that writes the plain file just now."""
@@ -86,6 +91,8 @@ def choose(
     Raises:
         ValueError: nothing encrypted can be used and plain storage is not allowed, or no directory is known.
     """
+    if options.store is not None:
+        return _of_program(options.store, cae=cae, allowed=options.allow_unencrypted_storage)
     system = sys.platform if platform is None else platform
     surroundings = os.environ if environ is None else environ
     base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
@@ -99,6 +106,15 @@ def choose(
     if system.startswith("linux"):
         return chooser.first((("Secret Service", chooser.secret_service), ("kernel keyring", chooser.kernel)))
     return chooser.first(())
+
+
+def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
+    """Return the store that the program brought: whether it may be used is the program's decision."""
+    from doorcode.cache._cae_section import CaeSection
+
+    plain = not store.encrypted and not allowed
+    caution = f"sign-ins are kept without encryption in {store.describe()}" if plain else None
+    return Choice(CaeSection(store) if cae else store, (), (), caution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +259,7 @@ def _base_of(options: TokenCachePersistenceOptions, suffix: str, environ: Mappin
     directory = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("HOME") or _home_of_user()
     if not directory or not os.path.isabs(directory):
         variable = "LOCALAPPDATA" if platform == "win32" else "HOME"
-        raise ValueError(
+        raise NoDirectoryError(
             f"no directory is known for the token cache, because {variable} is not set; set it, or give "
             "TokenCachePersistenceOptions(path=...)"
         )
