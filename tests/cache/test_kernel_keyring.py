@@ -17,7 +17,7 @@ from doorcode.cache import Conflict, Loaded, StoreKeyError, StoreUnavailable, St
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._file import FileStore
 from doorcode.cache._kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
-from doorcode.cache._keyctl import SESSION_KEYRING, USER_KEYRING, KeyCalls, key_calls
+from doorcode.cache._keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls, key_calls
 from doorcode.cache._select import choose
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
@@ -218,6 +218,33 @@ def test_works_where_the_session_has_no_link_to_the_users_keyring(
     assert done.stdout.strip() == repr(GOOD)
 
 
+LOAD = (
+    "from doorcode.cache import TokenCachePersistenceOptions as O\n"
+    "from doorcode.cache._select import choose\n"
+    "print(choose(O(name={name!r})).store.load().data)"
+)
+ENDED = 'keyctl revoke @s; exec "$0" -c "$1"'
+"""A shell command after which the session keyring is what a shell in tmux has once its login session has ended."""
+
+
+def test_works_where_the_login_session_has_ended(opener: Callable[[], FileStore], name: str, home: Path) -> None:
+    """A shell in tmux outlives its login session, whose keyring is revoked: the user's own keyring has the key."""
+    require(shutil.which("keyctl"), "keyctl is not here: apt-get install keyutils")
+    opener().save(GOOD, None)
+    command = ["keyctl", "session", "-", "sh", "-c", ENDED, sys.executable, LOAD.format(name=name)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == repr(GOOD)
+
+
+def test_makes_a_key_where_the_login_session_has_ended(home: Path, name: str, calls: KeyCalls) -> None:
+    """What is stored there is found by a process of a session that is alive."""
+    require(shutil.which("keyctl"), "keyctl is not here: apt-get install keyutils")
+    program = LOAD.format(name=name).replace("load().data", f"save({GOOD!r}, None)")
+    command = ["keyctl", "session", "-", "sh", "-c", ENDED, sys.executable, program]
+    subprocess.run(command, check=True, capture_output=True)
+    assert choose(Options(name=name)).store.load().data == GOOD
+
+
 class TestGosFile:
     """A sealed file of Go's at the cache's own name."""
 
@@ -279,6 +306,13 @@ def test_says_that_a_container_blocks_it(calls: KeyCalls, call: str, number: int
     """Docker's seccomp filter, or a kernel without keys, is a reason in one line."""
     with pytest.raises(StoreUnavailable, match=f"blocked here.*{os.strerror(number)}.*containers"):
         KernelKeys(Refusing(**{call: number})).probe()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, 126, 127, 128])
+def test_says_what_to_do_where_no_keyring_can_be_had(calls: KeyCalls, number: int) -> None:
+    """Neither the session's keyring nor the process's leads to the user's."""
+    with pytest.raises(StoreUnavailable, match=f"{os.strerror(number)}; .*login session.*`keyctl session - PROGRAM`"):
+        KernelKeys(Refusing(link=number)).probe()
 
 
 def test_says_why_else_it_cannot_be_used(calls: KeyCalls) -> None:
@@ -380,7 +414,7 @@ def test_knows_that_other_systems_have_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_numbers_of_special_keyrings_are_the_kernels() -> None:
     """As linux/keyctl.h has them."""
-    assert (SESSION_KEYRING, USER_KEYRING) == (-3, -4)
+    assert (PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING) == (-2, -3, -4)
 
 
 def test_looks_for_gos_file_without_waiting(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import time
 
 from doorcode._core.values import dataclass
 
-__all__ = ["Host", "here"]
+__all__ = ["Host", "booted_at", "here"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ def here() -> Host:
     """Return where this process runs; a namespace may change while it runs, and the rest does not."""
     name, machine, boot = _machine()
     return Host(name, machine, boot, _namespace("pid"), _namespace("user"))
+
+
+def booted_at() -> float:
+    """Return when the kernel started, in seconds since 1970; long ago where that is not known."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0.0 if clock is None else time.time() - time.clock_gettime(clock)
 
 
 @functools.cache

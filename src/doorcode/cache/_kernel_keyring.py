@@ -10,13 +10,14 @@ from typing import Final
 from doorcode._core.values import dataclass
 from doorcode.cache import _disk, _jwe
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnavailable
-from doorcode.cache._keyctl import SESSION_KEYRING, USER_KEYRING, KeyCalls
+from doorcode.cache._keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls
 from doorcode.cache._seal import JWE_START, KeyGone
 
 __all__ = ["KernelKeys", "KernelSeal", "is_sealed_file"]
 
 # Linux's ENOKEY, EKEYEXPIRED and EKEYREVOKED, by number: other systems have no such names, and import this too.
 _GONE: Final = {126, 127, 128, errno.ENOENT}
+_NO_SESSION: Final = {126, 127, 128, errno.EACCES}
 _STORED_BYTES: Final = _jwe.KEY_BYTES + 1  # Go stores a NUL after the key
 
 
@@ -119,7 +120,7 @@ class KernelKeys:
 
     def _ring(self) -> int:
         try:
-            # A key can be read only by whom the session keyring leads to it.
+            # A process may read a key only if one of its own keyrings leads to it.
             self._link_user_keyring()
             ring = self._calls.ring(USER_KEYRING)
         except OSError as error:
@@ -135,8 +136,14 @@ class KernelKeys:
         try:
             self._calls.link(USER_KEYRING, SESSION_KEYRING)
         except OSError as error:
-            if error.errno != errno.EDQUOT:  # with a full quota, an earlier link may do
-                raise
+            if error.errno == errno.EDQUOT:  # with a full quota, an earlier link may do
+                return
+            # The session keyring has ended with its login (tmux, screen), or is another user's (su): this process's
+            # own keyring leads there as well, and is no other process's business.
+            try:
+                self._calls.link(USER_KEYRING, PROCESS_KEYRING)
+            except OSError:
+                raise error from None
 
 
 class KernelSeal:
@@ -198,7 +205,15 @@ def _refused(error: OSError) -> StoreUnavailable:
         return StoreUnavailable(
             f"the kernel's keyring is blocked here ({error.strerror}), as it is in most containers", errno=error.errno
         )
-    return StoreUnavailable(f"the kernel's keyring cannot be used: {error.strerror}", errno=error.errno)
+    words = f"the kernel's keyring cannot be used: {error.strerror}"
+    if error.errno == errno.EDQUOT:
+        words += "; this user's kernel keys have no room left (see /proc/key-users, and `keyctl show`)"
+    if error.errno in _NO_SESSION:
+        words += (
+            "; the keyring of this login session has ended, as in tmux after a logout, or is another user's, as after "
+            "su: log in anew, or start the program with `keyctl session - PROGRAM`"
+        )
+    return StoreUnavailable(words, errno=error.errno)
 
 
 def _unreadable(description: str, error: OSError) -> StoreError:

@@ -8,8 +8,9 @@ from typing import Final
 
 from doorcode.cache._errors import StoreUnavailable
 
-__all__ = ["SESSION_KEYRING", "USER_KEYRING", "KeyCalls", "key_calls"]
+__all__ = ["PROCESS_KEYRING", "SESSION_KEYRING", "USER_KEYRING", "KeyCalls", "key_calls"]
 
+PROCESS_KEYRING: Final = -2
 SESSION_KEYRING: Final = -3
 USER_KEYRING: Final = -4
 
