@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final, cast
 from doorcode.cache._seal import SealBroken
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-__all__ = ["KEY_BYTES", "decrypt", "encrypt", "parse"]
+__all__ = ["KEY_BYTES", "decrypt", "encrypt", "header", "parse"]
 
 KEY_BYTES: Final = 32
 _IV_BYTES: Final = 16
@@ -28,14 +30,22 @@ _NO_DATA_LENGTH: Final = bytes(8)
 """AL of RFC 7518, 5.2.2.1, in bits, for no additional data."""
 
 
-def encrypt(data: bytes, key: bytes, serial: int) -> bytes:
-    """Return data sealed under a 32-byte key, whose serial number is written down for people."""
-    header = json.dumps({"alg": "dir", "enc": "A128CBC-HS256", "kid": str(serial)}, separators=(",", ":"))
+def encrypt(data: bytes, key: bytes, serial: int, said: Mapping[str, str] | None = None) -> bytes:
+    """Return data sealed under a 32-byte key, whose serial number is written down for people.
+
+    Args:
+        data: to seal.
+        key: 32 bytes.
+        serial: of the key.
+        said: more fields of the header, which is not protected; Go's has none.
+    """
+    fields = {"alg": "dir", "enc": "A128CBC-HS256", "kid": str(serial), **(said or {})}
+    start = json.dumps(fields, separators=(",", ":"))
     iv = os.urandom(_IV_BYTES)
     padding = _BLOCK_BYTES - len(data) % _BLOCK_BYTES
     encryptor = _cipher(key, iv).encryptor()
     text = encryptor.update(data + bytes([padding]) * padding) + encryptor.finalize()
-    parts = (header.encode(), b"", iv, text, _tag(key, iv, text))
+    parts = (start.encode(), b"", iv, text, _tag(key, iv, text))
     return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
 
 
@@ -48,8 +58,9 @@ def parse(sealed: bytes) -> tuple[bytes, bytes, bytes]:
     parts = sealed.strip().split(b".")
     if len(parts) != _PARTS or parts[1]:
         raise SealBroken("it is not the sealed form of a token cache")
-    header, _, iv, text, tag = map(_decoded, parts)
-    if _algorithms(header) != ("dir", "A128CBC-HS256"):
+    start, _, iv, text, tag = map(_decoded, parts)
+    fields = _fields(start)
+    if (fields.get("alg"), fields.get("enc")) != ("dir", "A128CBC-HS256"):
         raise SealBroken("it is sealed in a way that is not known here")
     if len(iv) != _IV_BYTES or len(tag) != _TAG_BYTES or not text or len(text) % _BLOCK_BYTES:
         raise SealBroken("its sealed form is damaged")
@@ -73,15 +84,20 @@ def decrypt(sealed: bytes, key: bytes) -> bytes:
     return padded[: -padded[-1]]
 
 
-def _algorithms(header: bytes) -> tuple[object, object]:
+def header(sealed: bytes) -> dict[str, object]:
+    """Return the header of sealed content, of which the start is enough; empty where there is none to be read."""
+    try:
+        return _fields(_decoded(sealed.partition(b".")[0]))
+    except SealBroken:
+        return {}
+
+
+def _fields(header: bytes) -> dict[str, object]:
     try:
         fields: object = json.loads(header)
     except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(fields, dict):
-        return None, None
-    named = cast("dict[str, object]", fields)
-    return named.get("alg"), named.get("enc")
+        return {}
+    return cast("dict[str, object]", fields) if isinstance(fields, dict) else {}
 
 
 def _tag(key: bytes, iv: bytes, text: bytes) -> bytes:

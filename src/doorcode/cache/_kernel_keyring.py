@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
 from doorcode.cache import _disk, _jwe
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnavailable
 from doorcode.cache._keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls
 from doorcode.cache._seal import JWE_START, KeyGone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["KernelKeys", "KernelSeal", "is_sealed_file"]
 
@@ -169,8 +172,12 @@ class KernelSeal:
 
     def close(self, data: bytes) -> bytes:
         """Return the content, sealed; makes the key when there is none."""
+        return self.seal(data, {})
+
+    def seal(self, data: bytes, said: Mapping[str, str]) -> bytes:
+        """Return the content, sealed, with fields of its header that say more; makes the key when there is none."""
         key = self._keys.find_or_make(self._description)
-        return _jwe.encrypt(data, key.secret, key.serial)
+        return _jwe.encrypt(data, key.secret, key.serial, said)
 
     def open(self, sealed: bytes) -> bytes:
         """Return the content.

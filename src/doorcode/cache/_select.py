@@ -1,7 +1,7 @@
 """Which store a program gets, and why not the others: the only test of the system in this package."""
 
 # Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH100, PTH110, PTH111, PTH117, PTH118, PTH119, PTH208
+# ruff: noqa: PTH100, PTH111, PTH117, PTH118, PTH119, PTH208
 
 from __future__ import annotations
 
@@ -188,23 +188,20 @@ class _Chooser:
         return SignalledStore(self.base, vault, is_whole=self.is_whole)
 
     def kernel(self) -> TokenStore:
-        """Return the file that a kernel key seals: ours, or Go's where only that exists."""
-        from doorcode.cache._kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
+        """Return the file that a kernel key seals: this node's, or Go's where only that exists."""
+        plain = self.options.allow_unencrypted_storage and self._plain()
+        if plain and not self._is_beside(lambda name: name.endswith(".sealed")):
+            raise self._shared_plain()
+        from doorcode.cache._kernel_keyring import KernelKeys
         from doorcode.cache._keyctl import key_calls
+        from doorcode.cache._nodes import NodeFiles
 
-        sealed = f"{self.base}.sealed"
-        go_has_one = is_sealed_file(self.base)
-        if self.options.allow_unencrypted_storage and not os.path.exists(sealed) and not go_has_one and self._plain():
-            raise StoreUnavailable(f"the plain file {self.base} exists and may be used")
         keys = KernelKeys(key_calls())
+        files = NodeFiles(self.base, self.cache, keys)
+        if plain and not files.has_one():
+            raise self._shared_plain()
         keys.probe(*self._kernel_keys())
-        ours = Place(sealed, KernelSeal(f"{self.cache}.sealed", keys))
-        gos = Place(self.base, KernelSeal(self.cache, keys))
-
-        def where() -> Place:
-            return gos if not os.path.exists(sealed) and is_sealed_file(self.base) else ours
-
-        return self._file(self.base, where=where)
+        return self._file(self.base, where=files.place)
 
     def _kernel_keys(self) -> tuple[str, ...]:
         """Return what the keys are called of this cache and of the one of the same name for the other tokens."""
@@ -231,15 +228,19 @@ class _Chooser:
             with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
                 raw = _disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
-            return self._was_set_aside()
+            # Damaged, and nothing has been written in its place yet.
+            return self._is_beside(lambda name: name.startswith(".damaged-"))
         return not may_be_sealed(raw.data)
 
-    def _was_set_aside(self) -> bool:
-        """Tell whether a plain cache was damaged, and nothing has been written in its place yet."""
+    def _is_beside(self, is_it: Callable[[str], bool]) -> bool:
+        """Tell whether there is a file whose name goes on in a way after the plain file's."""
         directory, name = os.path.split(self.base)
         with contextlib.suppress(OSError):
-            return any(other.startswith(f"{name}.damaged-") for other in os.listdir(directory))
+            return any(other.startswith(name) and is_it(other[len(name) :]) for other in os.listdir(directory))
         return False
+
+    def _shared_plain(self) -> StoreUnavailable:
+        return StoreUnavailable(f"the plain file {self.base} exists and may be used")
 
     def _refuse_path(self) -> None:
         if self.options.path is not None:
