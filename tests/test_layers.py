@@ -42,7 +42,7 @@ ROWS = (
     ("_msal", "_paste", "_window"),
     ("_errand", "_open_cache", "_session"),
     ("_either_way", "_pending_text"),
-    ("_base", "_browser_turn", "_pending", "_performer", "_turn"),
+    ("_base", "_browser_turn", "_leases", "_pending", "_performer", "_turn"),
     ("_credential", "_two_step"),
     ("_bearer", "_browser", "_device_code", "_user", "aio", "prompts"),
     ("__init__",),

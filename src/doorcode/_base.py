@@ -187,8 +187,13 @@ class BaseCredential:
         return record
 
     def _tell(self, message: str) -> None:
-        """Tell the person something, where a prompt would stand: in the log, unless a subclass prints its prompts."""
-        _LOGGER.info("%s: %s", type(self).__name__, log_line(message))
+        """Tell the user something where a prompt would stand, and the log; more loudly where the log alone has it."""
+        level = logging.INFO if self._show_message(message) else logging.WARNING
+        _LOGGER.log(level, "%s: %s", type(self).__name__, log_line(message))
+
+    def _show_message(self, message: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Show the user a message that is no code, where this credential can; return whether it was shown."""
+        return False
 
     def _succeeded(self, method: str) -> None:
         if is_logged(INFO):

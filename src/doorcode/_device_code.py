@@ -120,10 +120,7 @@ class DeviceCodeCredential(InteractiveCredential):
         with prompting():
             present(code, self._prompt_callback)
 
-    def _tell(self, message: str) -> None:
-        if self._prompt_callback is None:
-            from doorcode._prompt import say
+    def _show_message(self, message: str) -> bool:
+        from doorcode._prompt import tell
 
-            say(message)
-        else:
-            super()._tell(message)
+        return tell(message, self._prompt_callback)

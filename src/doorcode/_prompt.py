@@ -14,6 +14,8 @@ from doorcode._core.failures import prompt_failed
 
 PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
 
+_READY_MADE: Final = "doorcode.prompts."
+"""Where the prompts are that this library brings; what is no code goes to standard error beside them."""
 _UNSEEN: Final = prompt_failed(
     "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
 )
@@ -54,6 +56,26 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
             raise
         words = f"{option} raised {type(exception).__name__}: {exception}"
         raise exception_for(prompt_failed(words)) from exception
+
+
+def tell(message: str, callback: Callable[..., object] | None) -> bool:
+    """Tell the user something where a prompt would stand.
+
+    Args:
+        message: what to tell.
+        callback: shows the codes; one of the program's own takes nothing else.
+
+    Returns:
+        whether it was shown.
+
+    Raises:
+        AuthenticationFailedError: there is no callback, and neither output can be written.
+    """
+    if callback is None:
+        say(message)
+        return True
+    ready_made = str(getattr(callback, "__module__", "")).startswith(_READY_MADE)
+    return ready_made and _print(message, sys.stderr)
 
 
 def say(message: str) -> None:

@@ -14,12 +14,14 @@ from doorcode._core.steps import (
     End,
     Exchange,
     Failure,
+    FindLeaseHolder,
     Join,
     Keep,
     LogDebug,
     Look,
     Poll,
     Prepare,
+    PromptLives,
     Reason,
     Recall,
     Redeem,
@@ -32,12 +34,14 @@ from doorcode._core.steps import (
     Warn,
 )
 from doorcode._core.wire import vschars
+from doorcode._leases import HeldLeases
 
 if TYPE_CHECKING:
     from doorcode._session import Session
     from doorcode._sign_in import Landing, Name
-    from doorcode.cache._protocol import Lease
 
+_ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
+"""The leases of the flow that asks the user in this thread or task, that of the sign-in among them."""
 _LED_OUTSIDE: Final[ContextVar[frozenset[tuple[int, Name]]]] = ContextVar("doorcode_led", default=frozenset())
 """The flights, each with its session, that whoever called the program's code in this thread or task is leading."""
 LONGEST_REFRESH: Final = 30.0
@@ -66,12 +70,12 @@ class Turn:
         self.session = session
         self.anybody = anybody
         self._led: list[tuple[str, ...]] = []
-        self._leases: dict[str, Lease] = {}
+        self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
 
     @property
     def holds_lease(self) -> bool:
         """Return whether :meth:`release` would give a lease back, which may block for a moment."""
-        return bool(self._leases)
+        return bool(self.leases)
 
     def perform(self, step: Step[Any]) -> object:
         """Perform a step that waits for nobody; stores may block for a moment."""
@@ -84,12 +88,8 @@ class Turn:
                 answer = View(session.cache(cae=cae).state(), session.who, session.clock())
             case Prepare():
                 _ = session.application
-            case TakeLease(name, seconds):
-                answer = self._take_lease(name, seconds)
-            case RenewLease(name, seconds):
-                answer = self._renew_lease(name, seconds)
-            case DropLease(name):
-                self._drop_lease(name)
+            case TakeLease() | RenewLease() | FindLeaseHolder() | PromptLives() | DropLease():
+                answer = self.leases.perform(step)
             case Keep(request, token, fresh_until):
                 session.keep(request, token, fresh_until)
             case Warn() | LogDebug():
@@ -117,11 +117,13 @@ class Turn:
     @contextmanager
     def asking(self) -> Generator[None]:
         """Know, in the program's code that is called inside, which flights it would wait for in vain."""
+        asking = _ASKING.set(self.leases)
         token = _LED_OUTSIDE.set(_LED_OUTSIDE.get() | {(id(self.session), name) for name in self._led})
         try:
             yield
         finally:
             _LED_OUTSIDE.reset(token)
+            _ASKING.reset(asking)
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Make one request of the authority; blocks."""
@@ -178,8 +180,7 @@ class Turn:
 
         An error ends them for everybody; whoever was interrupted or cancelled hands over.
         """
-        for name in list(self._leases):
-            self._drop_lease(name)
+        self.leases.release()
         failure = getattr(ended_by, "_failure", None)
         if failure is None and isinstance(ended_by, Exception):
             failure = Failure(Reason.REFUSED, f"Authentication failed: {type(ended_by).__name__}: {ended_by}")
@@ -193,22 +194,3 @@ class Turn:
     def _log(self, step: Warn | LogDebug) -> None:
         write = self.session.warn if isinstance(step, Warn) else self.session.log_debug
         write(step.message)
-
-    def _take_lease(self, name: str, seconds: float) -> bool:
-        # Both caches hold one grant, so both share one lease.
-        lease = self.session.cache(cae=False).lease(name, seconds)
-        if lease is None:
-            return False
-        self._leases[name] = lease
-        return True
-
-    def _renew_lease(self, name: str, seconds: float, until: float | None = None) -> bool:
-        from doorcode.cache._protocol import RenewableLease
-
-        lease = self._leases[name]
-        return not isinstance(lease, RenewableLease) or lease.renew(seconds, until)
-
-    def _drop_lease(self, name: str) -> None:
-        lease = self._leases.pop(name, None)
-        if lease is not None:
-            lease.release()

@@ -14,7 +14,7 @@ from doorcode._credential import InteractiveCredential
 from doorcode._either_way import Asking, sign_in
 from doorcode._errand import courier
 from doorcode._paste import PastePrompt
-from doorcode._prompt import present, prompting, say
+from doorcode._prompt import present, prompting, tell
 from doorcode._turn import TokenResult
 
 
@@ -68,8 +68,5 @@ class UserCredential(InteractiveCredential):
         with prompting():
             present(code, self._prompt_callback)
 
-    def _tell(self, message: str) -> None:
-        if self._prompt_callback is None:
-            say(message)
-        else:
-            super()._tell(message)
+    def _show_message(self, message: str) -> bool:
+        return tell(message, self._prompt_callback)

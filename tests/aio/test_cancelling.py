@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._core.in_person import PERSON_SECONDS, _person_lease
+from doorcode._core.in_person import _person_lease
+from doorcode._core.leases import LONGEST_PROMPT
 from doorcode.cache._tokens import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until
@@ -129,7 +130,7 @@ def test_while_the_store_waits(
     for thread in threading.enumerate():
         if thread.name == "doorcode-release":
             thread.join(PATIENCE)
-    lease = credential._session.cache(cae=False).lease(lease_of(credential), PERSON_SECONDS)
+    lease = credential._session.cache(cae=False).lease(lease_of(credential), LONGEST_PROMPT)
     assert lease is not None, "a lease of the task that was cancelled is still held"
     lease.release()
 

@@ -21,7 +21,7 @@ from doorcode._core.browser_steps import (
 from doorcode._core.failures import unavailable
 from doorcode._core.replies import Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Failure, Reason, Sleep, Step, Tokens
+from doorcode._core.steps import Failure, PromptLives, Reason, Sleep, Step, Tokens
 from support.virtual import REFUSED, REQUEST, busy, tokens
 
 URI = "http://localhost:8400"
@@ -88,7 +88,7 @@ def test_the_order() -> None:
     script = Script()
     assert isinstance(script.drive(), Tokens)
     assert [type(step) for step in script.steps] == [
-        Listen, BeginBrowser, OpenPage, AwaitRedirect, RedeemCode, Conclude,
+        Listen, BeginBrowser, PromptLives, OpenPage, AwaitRedirect, RedeemCode, Conclude,
     ]  # fmt: skip
     assert script.of(BeginBrowser)[0].redirect_uri == URI
     assert script.of(BeginBrowser)[0].login_hint == "ada"
@@ -111,6 +111,14 @@ def test_no_timeout() -> None:
     script = Script()
     script.drive(timeout=None)
     assert script.of(AwaitRedirect)[0].within == browser.NO_LIMIT
+
+
+@pytest.mark.parametrize(("timeout", "lives"), [(None, 900.0), (3000.0, 900.0), (300.0, 280.0)])
+def test_other_processes_learn_how_long_the_page_is_waited_for(timeout: float | None, lives: float) -> None:
+    """No longer than a quarter of an hour: they would wait for a process that is stopped."""
+    script = Script(take={BeginBrowser: 20.0})
+    script.drive(timeout=timeout)
+    assert script.of(PromptLives)[0].seconds == lives
 
 
 def test_a_deadline_before_anybody_is_asked() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from doorcode._core import acquire, in_person, lookup, renew
 from doorcode._core.failures import refused, required, unreachable
+from doorcode._core.leases import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.lookup import StoredToken
 from doorcode._core.replies import Fault, ServiceError
 from doorcode._core.secret import Secret
@@ -19,6 +20,7 @@ from doorcode._core.steps import (
     End,
     Ended,
     Failure,
+    FindLeaseHolder,
     Flow,
     Join,
     Keep,
@@ -125,10 +127,13 @@ class World:
             case End(name):
                 self.led.remove(name)
             case TakeLease(name, seconds):
-                assert seconds in {renew.LEASE_SECONDS, in_person.PERSON_SECONDS}
+                assert seconds in {renew.LEASE_SECONDS, LONGEST_PROMPT}
                 taken = self.leases.pop(0) if self.leases else True
                 self.held += [name] if taken else []
                 return taken
+            case FindLeaseHolder(name):
+                assert name not in self.held
+                return LeaseHolder(4711, "login1", self.now + 600)
             case RenewLease(name, seconds):
                 assert (name, seconds) == (self.held[-1], renew.LEASE_SECONDS)
                 return self.renewals.pop(0) if self.renewals else True
@@ -601,20 +606,47 @@ def test_a_sign_in_without_asking_first_what_is_cached() -> None:
 
 
 def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_up() -> None:
-    """Where its own prompt would stand, it says that another process asks; no second code is shown."""
+    """Where its own prompt would stand, it says after 2 s that another process asks; no second code is shown."""
     world = World(leases=[False] * 1000)
     looks = 0
 
     def signed_in_at_the_fourth_look(step: Look) -> None:
         nonlocal looks
         looks += not step.cae
-        if looks == 4:
+        if looks == 10:
             world.states[False] = rows.rows(WALL)
 
     world.on_look = signed_in_at_the_fourth_look
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert [step.message for step in world.steps(Tell)] == [in_person.ANOTHER_PROCESS_ASKS]
+    assert [step.message for step in world.steps(Tell)] == [waiting_for(LeaseHolder(4711, "login1", 600), 0.0)]
+    kinds = [type(step) for step in world.taken]
+    assert kinds[: kinds.index(Tell)].count(Sleep) == in_person.TELL_AFTER / in_person.LOOK_FOR_SIGN_IN
     assert world.count(AskPerson) == 0
+
+
+@pytest.mark.parametrize("reason_of", [Reason.EXPIRED, Reason.TIMED_OUT, Reason.DECLINED])
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_prompt_that_ran_out_while_the_user_signed_in_elsewhere(reason_of: Reason, meanwhile: bool) -> None:  # noqa: FBT001 - a column
+    """A process that was stopped uses what another one has stored; a user who declined is not overruled."""
+    world = World(person=[Failure(reason_of, "over")])
+
+    def signed_in(_step: Look) -> None:
+        if meanwhile and not world.person:
+            world.states[False] = rows.rows(WALL)
+
+    world.on_look = signed_in
+    outcome = world.acquire(may_ask=True)
+    if meanwhile and reason_of is not Reason.DECLINED:
+        assert secret(outcome) == "AT"
+    else:
+        assert reason(outcome) is reason_of
+
+
+def test_a_sign_in_of_another_process_that_is_soon_over_is_not_talked_about() -> None:
+    """Within two seconds there is nothing to say."""
+    world = World(leases=[False, False, False], person=[tokens("asked")])
+    assert secret(world.acquire(may_ask=True)) == "asked"
+    assert world.count(Tell) == 0
 
 
 def test_a_process_whose_sign_in_dies_is_followed_by_the_one_that_waited() -> None:

@@ -220,6 +220,20 @@ def test_further_codes_are_shown_when_asked_for() -> None:
     assert (line.shown, line.polls) == (codes, [5, 10, 17, 22])
 
 
+@pytest.mark.parametrize(
+    ("timeout", "max_codes", "lives"),
+    [(None, 1, [13.5]), (8.0, 1, [9.5]), (None, 2, [13.5, 60.0, 13.5])],
+    ids=["as long as the code", "as long as the timeout", "anew for each code"],
+)
+def test_other_processes_learn_how_long_the_prompt_lives(
+    timeout: float | None, max_codes: int, lives: list[float]
+) -> None:
+    """They wait no longer for a process that is stopped."""
+    virtual = Virtual([code(5, 12)], [PENDING])
+    _, line = virtual.drive(device.sign_in(REQUEST, started=0.0, timeout=timeout, max_codes=max_codes))
+    assert line.lives == lives
+
+
 def test_a_declined_code_is_not_followed_by_another() -> None:
     """RFC 8628 3.5: a new code waits for the person's own wish."""
     virtual = Virtual([code()], [ServiceError("authorization_declined")])

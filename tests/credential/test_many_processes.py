@@ -1,4 +1,4 @@
-"""Many processes, one account: each refresh token is sent once, and nobody has to sign in again."""
+"""Many processes, one account: each refresh token is sent once, and the user is asked once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from doorcode.cache._lease_note import holder_in
 from doorcode.emulator import Emulator, Hang, Latency
 from support.signing import PATIENCE, SCOPE
 
-PROGRAM = Path(__file__).parent / "programs" / "refresh.py"
+PROGRAMS = Path(__file__).parent / "programs"
 AWAY = 0.2
 """Seconds that the authority takes for a refresh."""
 STOPPED_FOR = 4.0
@@ -30,9 +30,9 @@ KINDS = ["sync", "aio"]
 class Process:
     """One process that gets tokens."""
 
-    def __init__(self, facts: dict[str, Any]) -> None:
+    def __init__(self, program: str, facts: dict[str, Any]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(PROGRAM), json.dumps(facts)],
+            [sys.executable, "-W", "error", str(PROGRAMS / f"{program}.py"), json.dumps(facts)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -75,7 +75,11 @@ class Line:
         self.authority = authority
         self.path = path
         self.processes: list[Process] = []
-        options = TokenCachePersistenceOptions(path=path, encryption_key=bytes(32))
+
+    def sign_in(self) -> None:
+        """Sign the user in, and have the authority take a while for each refresh from here on."""
+        authority = self.authority
+        options = TokenCachePersistenceOptions(path=self.path, encryption_key=bytes(32))
         with DeviceCodeCredential(
             cache_persistence_options=options,
             prompt_callback=authority.prompt_approver(),
@@ -85,11 +89,11 @@ class Line:
         authority.faults.always("token:refresh_token", Latency(AWAY))
         authority.reset_counters()
 
-    def start(self, scopes: list[str], kind: str, **more: object) -> Process:
-        """Start a process that will get a token for each scope, and wait until it is ready."""
+    def start(self, scopes: list[str], kind: str, program: str = "refresh", **more: object) -> Process:
+        """Start a process that will get a token for each scope."""
         options = dict(self.authority.credential_options)
         facts = {"path": str(self.path), "options": options, "scopes": scopes, "kind": kind, **more}
-        process = Process(facts)
+        process = Process(program, facts)
         self.processes.append(process)
         return process
 
@@ -121,6 +125,18 @@ class Line:
 def line(authority: Emulator, tmp_path: Path) -> Iterator[Line]:
     """Give a line of processes; what still runs at the end is ended."""
     made = Line(authority, tmp_path / "tokens")
+    made.sign_in()
+    yield from ended(made)
+
+
+@pytest.fixture
+def signed_out(authority: Emulator, tmp_path: Path) -> Iterator[Line]:
+    """Give a line of processes that share an empty cache."""
+    yield from ended(Line(authority, tmp_path / "tokens"))
+
+
+def ended(made: Line) -> Iterator[Line]:
+    """Give a line, and end what still runs at the end."""
     yield made
     for process in made.processes:
         process.process.kill()
@@ -200,3 +216,58 @@ def test_a_process_that_stays_stopped_is_passed_by_and_does_no_harm_when_it_goes
     # What was about to be sent is sent when the process wakes, and refused: what another one has stored is used then.
     assert len(refused) == (stops == "about to send")
     assert line.authority.count("devicecode") == 0
+
+
+def asking(line: Line, kind: str, **more: object) -> Process:
+    """Start a process that asks the user, and wait until it does."""
+    process = line.start([SCOPE], kind, "sign_in", **more)
+    assert process.hear() == "ready"
+    process.say()
+    return process
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_process_that_waits_for_the_prompt_of_another_says_so_and_uses_its_sign_in(
+    signed_out: Line, kind: str
+) -> None:
+    """It names the process and until when it waits; the user sees one code."""
+    first = asking(signed_out, kind)
+    shown = first.hear()
+    assert shown.startswith("code ")
+    second = asking(signed_out, kind)
+    told = second.hear()
+    assert told.startswith("told")
+    assert f"(process {first.process.pid} on {os.uname().nodename})" in told
+    assert "for 15 minutes at most" in told
+    signed_out.authority.approve(shown.removeprefix("code "))
+    assert (first.outcomes(), second.outcomes()) == (["token"], ["token"])
+    assert signed_out.authority.count("devicecode") == 1
+
+
+def test_a_process_that_is_stopped_while_it_asks_holds_others_for_no_longer_than_its_code_lives(
+    signed_out: Line,
+) -> None:
+    """Then one of the others asks; awake again, the first one ends at once, and asks nothing of anybody."""
+    authority = signed_out.authority
+    authority.configure(expires_in=6)
+    first = asking(signed_out, "sync")
+    assert first.hear().startswith("code ")
+    first.process.send_signal(signal.SIGSTOP)
+    authority.configure(expires_in=900)
+    others = [asking(signed_out, "sync") for _ in range(3)]
+    authority.approve_all()
+    said = [outcome.split()[0] for other in others for outcome in other.outcomes()]
+    assert sorted(word for word in said if word != "told") == ["code", "token", "token", "token"]
+    first.process.send_signal(signal.SIGCONT)
+    assert first.outcomes() in (["CodeExpiredError"], ["token"])
+    assert authority.count("devicecode") == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_timeout_holds_while_another_process_asks(signed_out: Line, kind: str) -> None:
+    """A process waits for the prompt of a stopped one no longer than for its own."""
+    first = asking(signed_out, "sync")
+    assert first.hear().startswith("code ")
+    first.process.send_signal(signal.SIGSTOP)
+    options = {**signed_out.authority.credential_options, "timeout": 1}
+    assert asking(signed_out, kind, options=options).outcomes() == ["SignInTimedOutError"]

@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import DeviceCodeCredential, errors
 from doorcode.emulator import Emulator, Pending
+from doorcode.prompts import stderr
 from support.signing import SCOPE, changed, raw, start
 
 
@@ -342,3 +343,29 @@ def test_the_code_is_asked_for_once(make: Any, authority: Emulator) -> None:
     authority.faults.queue("token:device_code", *[Pending()] * 5)
     make().get_token(SCOPE)
     assert (authority.count("devicecode"), authority.count("token"), len(make.approver.prompts)) == (1, 6, 1)
+
+
+def own(*_code: object) -> None:
+    """Show a code, as a program does."""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "out", "err", "level"),
+    [(None, "hello\n", "", "INFO"), (stderr, "", "hello\n", "INFO"), (own, "", "", "WARNING")],
+    ids=["the default", "one of ours", "the program's own"],
+)
+def test_what_is_no_code_is_told_where_it_can_be(
+    make: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    prompt: Any,
+    out: str,
+    err: str,
+    level: str,
+) -> None:
+    """A callback of the program's own takes codes alone: the log has the rest, loudly."""
+    caplog.set_level("INFO", "doorcode")
+    inner = getattr(make(prompt_callback=prompt), "_credential", None) or make(prompt_callback=prompt)
+    inner._tell("hello")
+    assert capsys.readouterr() == (out, err)
+    assert [(record.levelname, "hello" in record.getMessage()) for record in caplog.records] == [(level, True)]

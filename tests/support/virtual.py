@@ -10,7 +10,19 @@ from doorcode._core.identity import Identity
 from doorcode._core.lookup import StoredToken
 from doorcode._core.replies import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Begin, Flow, LogDebug, Poll, Show, Sleep, Step, TokenRequest, Tokens, Warn
+from doorcode._core.steps import (
+    Begin,
+    Flow,
+    LogDebug,
+    Poll,
+    PromptLives,
+    Show,
+    Sleep,
+    Step,
+    TokenRequest,
+    Tokens,
+    Warn,
+)
 
 R = TypeVar("R")
 
@@ -67,6 +79,7 @@ class Timeline:
     slept: list[float] = field(default_factory=list)
     debug: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lives: list[float] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[float]:
@@ -110,6 +123,9 @@ class Virtual:
             return None
         if isinstance(step, (LogDebug, Warn)):
             (line.debug if isinstance(step, LogDebug) else line.warnings).append(step.message)
+            return None
+        if isinstance(step, PromptLives):
+            line.lives.append(step.seconds)
             return None
         if isinstance(step, Show):
             line.shown.append(step.code)

@@ -18,9 +18,10 @@ from doorcode._core.browser_steps import (
 )
 from doorcode._core.failures import refused, timed_out, unreachable, without_answer
 from doorcode._core.faults import Fault
+from doorcode._core.leases import LONGEST_PROMPT
 from doorcode._core.secret import Secret
 from doorcode._core.service_errors import ServiceError, service_error
-from doorcode._core.steps import Failure, Flow, LogDebug, Reply, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.steps import Failure, Flow, LogDebug, PromptLives, Reply, Sleep, TokenRequest, Tokens, ask
 
 LONGEST_BEGINNING: Final = 60.0
 """Seconds that discovery may take, its repetitions included."""
@@ -75,6 +76,7 @@ def sign_in(
 def _in_person(
     request: TokenRequest, page: SignInPage, deadline: float, left: float, seconds: float
 ) -> Flow[Tokens | Failure]:
+    yield from ask(PromptLives(min(left, LONGEST_PROMPT)))
     at, trouble = yield from ask(OpenPage(page, left, min(left, LONGEST_OPENING)))
     if trouble is not None:
         yield from ask(Conclude(trouble, LONGEST_FAREWELL))

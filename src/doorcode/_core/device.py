@@ -17,6 +17,7 @@ from doorcode._core.steps import (
     LogDebug,
     Look,
     Poll,
+    PromptLives,
     Reason,
     Reply,
     Show,
@@ -152,7 +153,7 @@ def sign_in(
     for _ in range(max_codes - 1):
         if isinstance(outcome, Tokens) or outcome.reason is not Reason.EXPIRED:
             break
-        sent, _answer = yield from ask(Sleep(0.0))
+        sent, _answer = yield from ask(PromptLives(LONGEST_BEGINNING))
         outcome = yield from _with_one_code(request, sent, started, timeout)
     return outcome
 
@@ -236,6 +237,7 @@ def _with_one_code(request: TokenRequest, sent: float, started: float, timeout: 
     if isinstance(begun, Failure):
         return begun
     code, deadline = begun
+    at, _ = yield from ask(PromptLives(max(0.0, deadline.at - sent) + GRACE))
     at, _ = yield from ask(Show(code))
     return (yield from wait(request, code, deadline, at))
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from doorcode._core.failures import timed_out
 from doorcode._core.known import Again, PersonNeeded, find
+from doorcode._core.leases import LONGEST_PROMPT, waiting_for
 from doorcode._core.lookup import StoredToken
 from doorcode._core.steps import (
     AskPerson,
@@ -15,10 +16,12 @@ from doorcode._core.steps import (
     End,
     Ended,
     Failure,
+    FindLeaseHolder,
     Flow,
     Join,
     Keep,
     Look,
+    Reason,
     Role,
     Sleep,
     TakeLease,
@@ -27,11 +30,10 @@ from doorcode._core.steps import (
     ask,
 )
 
-PERSON_SECONDS: Final = 900.0
-"""Seconds after which such a server's lease of a sign-in runs out: as long as a device code lives."""
 LOOK_FOR_SIGN_IN: Final = 0.5
 """Seconds between looks while another process asks the person."""
-ANOTHER_PROCESS_ASKS: Final = "Another process is asking to sign in; waiting for it."
+TELL_AFTER: Final = 2.0
+"""Seconds of waiting for another process's sign-in after which the user is told."""
 
 
 def in_person(
@@ -69,30 +71,40 @@ def _turn_to_ask(
     """Wait until no other process asks the same person; None says that it is one's turn, with the lease taken."""
     if needed is not None and (yield from _somebody_signed_in(request, needed)):
         return Again()
-    at, got = yield from ask(TakeLease(lease, PERSON_SECONDS))
-    if not got:
-        yield from ask(Tell(ANOTHER_PROCESS_ASKS))
+    at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
+    tell_at: float | None = at + TELL_AFTER
     until = None if patience is None else at + patience
     while not got:
         if until is not None and at >= until:
             return timed_out(patience or 0.0, None)
+        if tell_at is not None and at >= tell_at:
+            tell_at = None
+            yield from _tell_whom_for(request, lease)
         yield from ask(Sleep(LOOK_FOR_SIGN_IN if until is None else min(LOOK_FOR_SIGN_IN, until - at)))
         if needed is not None and (yield from _somebody_signed_in(request, needed)):
             return Again()
-        at, got = yield from ask(TakeLease(lease, PERSON_SECONDS))
+        at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
     if needed is not None and (yield from _somebody_signed_in(request, needed)):
         yield from ask(DropLease(lease))
         return Again()
     return None
 
 
-def _asked(request: TokenRequest, needed: PersonNeeded | None, lease: str) -> Flow[StoredToken | Failure]:
+def _tell_whom_for(request: TokenRequest, lease: str) -> Flow[None]:
+    _, holder = yield from ask(FindLeaseHolder(lease))
+    _, view = yield from ask(Look(request.enable_cae))
+    yield from ask(Tell(waiting_for(holder, view.now)))
+
+
+def _asked(request: TokenRequest, needed: PersonNeeded | None, lease: str) -> Flow[StoredToken | Failure | Again]:
     error = needed.error if needed is not None else None
     claims = request.claims or (error.claims if error is not None else None)
     _, outcome = yield from ask(AskPerson(replace(request, claims=claims)))
     yield from ask(DropLease(lease))
     if isinstance(outcome, Failure):
-        return outcome
+        # A process that was stopped in the meantime finds its code expired, and that the user has signed in elsewhere.
+        over = outcome.reason in (Reason.EXPIRED, Reason.TIMED_OUT) and needed is not None
+        return Again() if over and needed and (yield from _somebody_signed_in(request, needed)) else outcome
     yield from ask(Keep(request, outcome.token, outcome.token.fresh_until))
     return outcome.token
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
     from doorcode._core.device_reply import DeviceCode
     from doorcode._core.faults import Fault
     from doorcode._core.identity import Identity
+    from doorcode._core.leases import LeaseHolder  # noqa: F401 - in quotes below
     from doorcode._core.lookup import Account, State, StoredToken
     from doorcode._core.secret import Secret, SecretDict
     from doorcode._core.service_errors import ServiceError
@@ -276,6 +277,20 @@ class DropLease(Step[None]):
     """Give a lease back."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindLeaseHolder(Step["LeaseHolder | None"]):
+    """Learn who holds a lease that this process has not got."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLives(Step[None]):
+    """Tell the processes that wait for this sign-in that its prompt is good for so many seconds from now at most."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
 from doorcode._pending_text import read_pending
-from doorcode._prompt import say
+from doorcode._prompt import tell
 from doorcode._turn import TokenResult, Turn
 from doorcode.aio._credential import InteractiveCredential
 from doorcode.aio._prompt import AsyncPromptCallback, show
@@ -106,8 +106,5 @@ class DeviceCodeCredential(InteractiveCredential):
     async def _show(self, code: DeviceCode) -> None:
         await show(code, self._prompt_callback)
 
-    def _tell(self, message: str) -> None:
-        if self._prompt_callback is None:
-            say(message)
-        else:
-            super()._tell(message)
+    def _show_message(self, message: str) -> bool:
+        return tell(message, self._prompt_callback)

@@ -14,9 +14,11 @@ from doorcode._core.steps import (
     Ended,
     Exchange,
     Failure,
+    FindLeaseHolder,
     Join,
     Look,
     Prepare,
+    PromptLives,
     RenewLease,
     Role,
     Show,
@@ -68,7 +70,7 @@ class Performer:
                 shown = self._show(code)
                 if inspect.isawaitable(shown):
                     await shown
-            case Look() | Prepare() | TakeLease() | RenewLease() | DropLease():
+            case Look() | Prepare() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
                 answer = await self._off_loop(lambda: self._turn.perform(step))
             case _:
                 answer = self._turn.perform(step)

@@ -10,7 +10,7 @@ from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
 from doorcode._either_way import Asking, sign_in
 from doorcode._errand import courier
-from doorcode._prompt import say
+from doorcode._prompt import tell
 from doorcode._turn import TokenResult
 from doorcode.aio._credential import InteractiveCredential
 from doorcode.aio._paste import AsyncPastePrompt, blocking
@@ -65,8 +65,5 @@ class UserCredential(InteractiveCredential):
     async def _show(self, code: DeviceCode) -> None:
         await show(code, self._prompt_callback)
 
-    def _tell(self, message: str) -> None:
-        if self._prompt_callback is None:
-            say(message)
-        else:
-            super()._tell(message)
+    def _show_message(self, message: str) -> bool:
+        return tell(message, self._prompt_callback)

@@ -21,7 +21,7 @@ import doorcode
 import doorcode.aio
 from doorcode import TokenCachePersistenceOptions
 from doorcode._core import renew
-from doorcode._core.steps import Redeem
+from doorcode._core.steps import Redeem, TakeLease
 from doorcode._turn import Turn
 
 
@@ -31,7 +31,7 @@ def stop_at(name: str, *, before: bool) -> None:
 
     def trapped(turn: Turn, *arguments: Any) -> object:
         answer = None if before else really(turn, *arguments)
-        if isinstance(arguments[0], Redeem) or answer is True:
+        if isinstance(arguments[0], Redeem) or (isinstance(arguments[0], TakeLease) and answer is True):
             setattr(Turn, name, really)
             os.kill(os.getpid(), signal.SIGSTOP)
         return really(turn, *arguments) if before else answer
@@ -40,7 +40,7 @@ def stop_at(name: str, *, before: bool) -> None:
 
 
 STOPS = {
-    "with the lease": lambda: stop_at("_take_lease", before=False),
+    "with the lease": lambda: stop_at("perform", before=False),
     "about to send": lambda: stop_at("exchange", before=True),
 }
 
