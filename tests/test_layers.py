@@ -22,7 +22,17 @@ SRC = ROOT / "src"
 ROWS = (
     ("_azure_core", "_clock", "_lazy"),
     ("_core",),
-    ("_choice", "_job", "_options", "_record", "_response", "_terminal", "cache._options", "cache._protocol"),
+    (
+        "_choice",
+        "_job",
+        "_options",
+        "_record",
+        "_response",
+        "_terminal",
+        "cache._environment_key",
+        "cache._options",
+        "cache._protocol",
+    ),
     ("_accounts", "_config", "_redact", "errors"),
     ("cache",),
     (

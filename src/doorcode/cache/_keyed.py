@@ -80,8 +80,9 @@ class KeyedSeal:
         bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(sealed))
         if bound is None:
             raise StoreKeyError(
-                f"{self._path} was encrypted with another encryption_key than the one given; it was left as it is. "
-                "Give the key it was made with, or another name or path",
+                f"{self._path} was encrypted with another encryption_key than the one given, or named by "
+                "DOORCODE_CACHE_KEY or DOORCODE_CACHE_KEY_FILE; it was left as it is. Give the key it was made with, "
+                "or another name or path",
                 where=self._path,
             )
         from cryptography.exceptions import InvalidTag

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from doorcode.cache._environment_key import environment_has_key, key_of_environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,7 +34,8 @@ class TokenCachePersistenceOptions:
         encryption_key: 32 bytes, or a function that returns the same 32 bytes whenever it is called, which seal the
             cache instead of the system's own protection; for containers and homes that several machines share. Losing
             the key loses the sign-ins. A function is called whenever the cache is opened, read or written, and travels
-            in a pickle where bytes do not.
+            in a pickle where bytes do not. Without it, the environment may name a key: ``DOORCODE_CACHE_KEY``, the
+            base64 form of 32 bytes, or ``DOORCODE_CACHE_KEY_FILE``, the path of a file with that.
         path: the file to use instead of ``~/.IdentityService/<name>``; ``.nocae`` or ``.cae`` is added.
         store: a :class:`doorcode.cache.TokenStore` of the program's own, which then holds both caches. It travels in a
             pickle if it can be pickled itself.
@@ -60,21 +63,24 @@ class TokenCachePersistenceOptions:
         self.path: str | None = _checked_path(path)
         self._key = _checked_source(encryption_key)
         self.store: TokenStore | None = _checked_store(store)
-        if store is not None and (self.path is not None or self.has_key):
+        if store is not None and (self.path is not None or self._key is not None):
             raise ValueError("a store of your own knows its place and its key: leave out path and encryption_key")
 
     @property
     def has_key(self) -> bool:
-        """Tell whether the program brings its own key."""
-        return self._key is not None
+        """Tell whether the program or the environment brings a key, which the environment may do later, too."""
+        return self.store is None and (self._key is not None or environment_has_key())
 
     def reveal_key(self) -> bytes:
         """Return the program's key; call it only to seal or open content.
 
         Raises:
             TypeError: the program's function returned something else than bytes.
-            ValueError: there is none, the function raised, or what it returned is not 32 bytes.
+            ValueError: there is none, the environment's cannot be used, the function raised, or what it returned is not
+                32 bytes.
         """
+        if self._key is None and environment_has_key():
+            return key_of_environment()
         if self._key is None:
             raise ValueError("no encryption_key was given")
         return checked_key(_called(self._key)) if callable(self._key) else self._key
@@ -96,7 +102,7 @@ class TokenCachePersistenceOptions:
             )
 
     def __repr__(self) -> str:
-        key = "'[secret]'" if self.has_key else None
+        key = "'[secret]'" if self._key is not None else None
         store = "" if self.store is None else f", store=<{_kind(self.store)}>"
         return (
             f"TokenCachePersistenceOptions(allow_unencrypted_storage={self.allow_unencrypted_storage}, "

@@ -278,6 +278,8 @@ def _nothing_encrypts(rejected: list[Rejected]) -> str:
     reasons = "\n".join(f"  - {reason}" for reason in rejected)
     return (
         f"the token cache cannot be encrypted here:\n{reasons}\n"
-        "Give TokenCachePersistenceOptions an encryption_key of your own, or allow_unencrypted_storage=True to keep "
-        "sign-ins in a plain file that only this user may read"
+        "Set the environment variable DOORCODE_CACHE_KEY to a key of your own, made once with "
+        "`openssl rand -base64 32`, or DOORCODE_CACHE_KEY_FILE to the path of a file that holds one. Or give "
+        "TokenCachePersistenceOptions an encryption_key, or allow_unencrypted_storage=True to keep sign-ins in a plain "
+        "file that only this user may read"
     )

@@ -1,0 +1,87 @@
+"""The encryption key that the environment gives to a program that names none."""
+
+# Descriptors, flags, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH117
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+from typing import Final
+
+__all__ = ["KEY_FILE_VARIABLE", "KEY_VARIABLE", "environment_has_key", "key_of_environment"]
+
+KEY_VARIABLE: Final = "DOORCODE_CACHE_KEY"
+"""The name of the variable that holds a key: the base64 form of 32 bytes."""
+
+KEY_FILE_VARIABLE: Final = "DOORCODE_CACHE_KEY_FILE"
+"""The name of the variable that holds the absolute path of a file with such a key: a mounted secret."""
+
+_KEY_BYTES: Final = 32
+_LARGEST: Final = 4096
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_ADVICE: Final = "make one with `openssl rand -base64 32`"
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+
+def environment_has_key() -> bool:
+    """Tell whether one of the two variables is set; an empty one counts as not set."""
+    return bool(os.environ.get(KEY_VARIABLE) or os.environ.get(KEY_FILE_VARIABLE))
+
+
+def key_of_environment() -> bytes:
+    """Return the 32 bytes that the environment names; blocks for a local file.
+
+    Raises:
+        ValueError: both variables are set, the file cannot be used, or it is no such key; no message shows any of it.
+    """
+    path = os.environ.get(KEY_FILE_VARIABLE)
+    if path and os.environ.get(KEY_VARIABLE):
+        raise ValueError(f"{KEY_VARIABLE} and {KEY_FILE_VARIABLE} are both set; set one of them")
+    # No local name here holds a key: a crash report may show the names of frames that raise.
+    found = _decoded(_content(path)) if path else _decoded(os.environ.get(KEY_VARIABLE, ""))
+    if isinstance(found, int):
+        where = f"the file {path} of {KEY_FILE_VARIABLE}" if path else KEY_VARIABLE
+        what = f"holds the base64 form of {found} bytes" if found >= 0 else "is not in base64"
+        raise ValueError(f"{where} {what}, and must hold that of {_KEY_BYTES}; {_ADVICE}")  # noqa: TRY004 - a number says what is wrong with the text
+    return found
+
+
+def _decoded(text: str) -> bytes | int:
+    """Return a key, or how many bytes it has that are too few or too many; -1 where it is not in base64."""
+    text = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return -1
+    return key if len(key) == _KEY_BYTES else len(key)
+
+
+def _content(path: str) -> str:
+    if not os.path.isabs(path):
+        raise ValueError(f"{KEY_FILE_VARIABLE} must be an absolute path (it is {path!r})")
+    try:
+        # Links are followed: mounted secrets are links. Opening a named pipe does not wait.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise ValueError(f"cannot read the file {path} of {KEY_FILE_VARIABLE}: {error.strerror}") from error
+    try:
+        problem = _problem(os.fstat(descriptor))
+        if problem:
+            raise ValueError(f"the file {path} of {KEY_FILE_VARIABLE} {problem}")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(_LARGEST).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
+
+
+def _problem(status: os.stat_result) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_size > _LARGEST:
+        return f"is larger than {_LARGEST} bytes, so it is not a key"
+    if hasattr(os, "geteuid") and status.st_mode & _OTHERS_WRITE:  # Windows has no such modes
+        return "may be written by other users; take that from them with `chmod go-w`"
+    return None
