@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import Self
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from doorcode._core.steps import Failure, Flow, TokenRequest
     from doorcode.errors import AuthenticationFailedError
 
+E = TypeVar("E", bound=Exception)
 _LOGGER: Final = logging.getLogger(__name__)
 INFO: Final = logging.INFO
 _ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
@@ -100,7 +101,7 @@ class BaseCredential:
             return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
         except (ValueError, TypeError, ClientAuthenticationError) as exception:
             self._failed(method, exception)
-            raise
+            raise shortened(exception)  # noqa: B904 - the same exception
 
     def _request_of(self, method: str, scopes: tuple[object, ...], options: Mapping[str, Any]) -> TokenRequest:
         """Check a request of ``get_token_info``."""
@@ -163,7 +164,7 @@ class BaseCredential:
             wanted = tuple(scopes or self._session.default_scopes(method))
         except ClientAuthenticationError as exception:
             self._failed(method, exception)
-            raise
+            raise shortened(exception)  # noqa: B904 - the same exception
         return self._request(method, wanted, claims, tenant_id, enable_cae, options)
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
@@ -201,6 +202,18 @@ class BaseCredential:
 
     def _failed(self, method: str, exception: BaseException) -> None:
         _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, log_line(exception))
+
+
+def shortened(exception: E) -> E:
+    """Return an exception of ours without the frames in which it came about: its words and its cause say that.
+
+    What a program's own code raised keeps its traceback.
+    """
+    link = exception.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    ours = link is not None and str(link.tb_frame.f_globals.get("__name__")).startswith("doorcode.")
+    return exception.with_traceback(None) if ours else exception
 
 
 def _check_list(scopes: object, method: str) -> None:

@@ -34,9 +34,10 @@ def exception_for(failure: Failure, request: TokenRequest | None = None) -> erro
         request: the request that failed; only a prompt's failure does without.
     """
     exception = _exception_for(failure, request)
-    if failure.fault is not None and failure.fault.cause is not None:
-        exception.__cause__ = failure.fault.cause
+    if failure.cause is not None or failure.fault is not None:
+        exception.__cause__ = failure.cause or (failure.fault.cause if failure.fault is not None else None)
     exception._failure = failure  # noqa: SLF001 - for whoever waits for the same sign-in
+    exception._context = failure.context  # noqa: SLF001 - for explain
     return exception
 
 

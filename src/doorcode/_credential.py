@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import Self
 
-from doorcode._azure_core import AccessToken, AccessTokenInfo, TokenRequestOptions
-from doorcode._base import INFO, BaseCredential, is_logged
+from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
+from doorcode._base import INFO, BaseCredential, is_logged, shortened
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 
@@ -200,6 +200,9 @@ class InteractiveCredential(BaseCredential, ABC):
 
         try:
             result = self._drive(flow, Turn(self._session, anybody=anybody), request)
+        except ClientAuthenticationError as exception:
+            self._failed(method, exception)
+            raise shortened(exception)  # noqa: B904 - the same exception
         except Exception as exception:
             self._failed(method, exception)
             raise

@@ -55,7 +55,7 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
         if getattr(exception, "_failure", None) is _UNSEEN:
             raise
         words = f"{option} raised {type(exception).__name__}: {exception}"
-        raise exception_for(prompt_failed(words)) from exception
+        raise exception_for(prompt_failed(words, exception)) from exception
 
 
 def tell(message: str, callback: Callable[..., object] | None) -> bool:

@@ -169,10 +169,12 @@ class Turn:
         elif vschars(result.get("access_token")):
             tokens = self.session.application.tokens_of(request, result)
         else:
+            from doorcode._core.error_context import ErrorContext
             from doorcode._core.failures import refused
             from doorcode._core.service_errors import ServiceError, service_error
 
-            return refused(service_error(result) or ServiceError("no_token", "The sign-in brought no access token."))
+            said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
+            return refused(said, context=ErrorContext(scopes=request.scopes))
         return self.session.accept(tokens, request, anybody=self.anybody)
 
     def release(self, ended_by: BaseException | None) -> None:
@@ -183,7 +185,8 @@ class Turn:
         self.leases.release()
         failure = getattr(ended_by, "_failure", None)
         if failure is None and isinstance(ended_by, Exception):
-            failure = Failure(Reason.REFUSED, f"Authentication failed: {type(ended_by).__name__}: {ended_by}")
+            words = f"Authentication failed: {type(ended_by).__name__}: {ended_by}"
+            failure = Failure(Reason.REFUSED, words, cause=ended_by)
         while self._led:
             flight = self._led.pop()
             if isinstance(failure, Failure):

@@ -29,6 +29,7 @@ from doorcode._core.advice import explain as explain_error
 from doorcode._core.display import lines
 
 if TYPE_CHECKING:
+    from doorcode._core.error_context import ErrorContext
     from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure
     from doorcode._record import AuthenticationRecord
@@ -83,6 +84,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
         self.reason: str | None = None if response is None else response.reason
         self._said = said
         self._failure: Failure | None = None
+        self._context: ErrorContext | None = None
 
     # azure-core declares `error` as an instance attribute of its own; ours is the authority's field.
     @property  # type: ignore[override]
@@ -137,7 +139,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
         return _rebuild, (_public_class(type(self)), self.message, self._said, self._kept())
 
     def _kept(self) -> dict[str, object]:
-        return {}
+        return {"_context": self._context}
 
 
 class SignInDeclinedError(AuthenticationFailedError):
@@ -211,7 +213,7 @@ class AuthenticationRequiredError(CredentialUnavailableError):
         return self._claims or super().claims
 
     def _kept(self) -> dict[str, object]:
-        return {"_scopes": tuple(self._scopes), "_claims": self._claims, "accounts": self.accounts}
+        return {**super()._kept(), "_scopes": tuple(self._scopes), "_claims": self._claims, "accounts": self.accounts}
 
 
 def explain(error: BaseException) -> str:
@@ -220,8 +222,9 @@ def explain(error: BaseException) -> str:
     Args:
         error: what a credential raised; for anything else the text is its own.
     """
-    said = error._said if isinstance(error, AuthenticationFailedError) else None  # noqa: SLF001 - our own field
-    return str(error) if said is None else explain_error(said)
+    if not isinstance(error, AuthenticationFailedError) or error._said is None:  # noqa: SLF001 - our own field
+        return str(error)
+    return explain_error(error._said, error._context)  # noqa: SLF001 - likewise
 
 
 def _public_class(cls: type[AuthenticationFailedError]) -> type[AuthenticationFailedError]:

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -20,6 +21,7 @@ from doorcode import CredentialUnavailableError, errors
 from doorcode.emulator import Emulator, Html, Latency, Refuse, Reset
 from support.person import Person, free_port, get, is_free, post, query_of
 from support.signing import ADA, GRACE, OTHER, SCOPE, changed, outcome, start, together
+from support.tracebacks import MOST, frames_of_ours
 
 
 def test_a_sign_in(make: Any, authority: Emulator, person: Person) -> None:
@@ -30,6 +32,26 @@ def test_a_sign_in(make: Any, authority: Emulator, person: Person) -> None:
     assert credential.get_token(OTHER).token != token.token
     assert credential.authenticate(scopes=[SCOPE]).username == ADA
     assert len(person.urls) == 1
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "get_token": lambda credential: credential.get_token(SCOPE),
+    "authenticate": lambda credential: credential.authenticate(scopes=[SCOPE]),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_policy_refuses(make: Any, authority: Emulator, person: Person, call: Callable[[Any], Any]) -> None:
+    """The advice is not to use the browser that was used, and few frames of the error are this package's."""
+    authority.faults.always("token:authorization_code", Refuse("access_denied", 53003))
+    error = outcome(lambda: call(make()))
+    assert isinstance(error, errors.SignInDeclinedError)
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    for text in (str(error), errors.explain(error), errors.explain(twin)):
+        assert "show an administrator the correlation ID" in text
+        assert "InteractiveBrowserCredential" not in text
+        assert "device code" not in text
+    assert 1 <= len(frames_of_ours(error)) <= MOST, frames_of_ours(error)
 
 
 def test_what_the_page_is_asked(make: Any, authority: Emulator, person: Person) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from doorcode._core import device
-from doorcode._core.advice import BY_KIND, MORE_TIME, NEW_CODE
+from doorcode._core.advice import BY_KIND, MORE_TIME, new_code
 from doorcode._core.replies import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.steps import Failure, Reason, Tokens
 from support.virtual import PENDING, PORTAL, REFUSED, REQUEST, SLOW, Timeline, Virtual, busy, code, tokens
@@ -131,7 +131,7 @@ def test_deadline(
     assert (outcome.reason, line.polls, line.now) == (reason, polls, end)
     assert outcome.message.startswith("Timed out waiting for user to authenticate")
     assert words in outcome.message
-    assert outcome.message.splitlines()[1:] in [[MORE_TIME], [NEW_CODE], [BY_KIND[FaultKind.UNREACHABLE]]]
+    assert outcome.message.splitlines()[1:] in [[MORE_TIME], [new_code(12)], [BY_KIND[FaultKind.UNREACHABLE]]]
 
 
 def test_ten_refused_connections_in_a_row_are_survived() -> None:

@@ -79,6 +79,14 @@ def test_the_text_ends_with_one_next_step(make: Any, authority: Emulator, number
     assert len(str(caught.value).splitlines()) == 2
 
 
+@pytest.mark.parametrize("scope", ["https://vault.azure.net", "https://vault.azure.net/"])
+def test_a_scope_without_a_permission(make: Any, scope: str) -> None:
+    """The scope that was meant is written out, whatever else the authority says."""
+    with pytest.raises(ClientAuthenticationError) as caught:
+        make().get_token(scope)
+    assert str(caught.value).splitlines()[-1] == f"Ask for 'https://vault.azure.net/.default' instead of {scope!r}."
+
+
 def test_the_fields_of_an_error(make: Any, authority: Emulator) -> None:
     """Everything the authority said can be read, and the reply is like azure-core's."""
     refusal = Refuse("interaction_required", 50076, "MFA.", suberror="basic_action", claims={"id_token": {}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from doorcode._core.advice import BY_CODE, BY_ERROR, Advice
+from doorcode._core.advice import BY_CODE, BY_CODE_ELSEWHERE, BY_ERROR, Advice
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 BEGIN: Final = "<!-- advice: written by tests/pages/errors_page.py -->"
@@ -17,6 +17,8 @@ def render() -> str:
     names: dict[Advice, list[str]] = {}
     for code, advice in BY_CODE.items():
         names.setdefault(advice, []).append(f"AADSTS{code}")
+    for code, advice in BY_CODE_ELSEWHERE.items():
+        names.setdefault(advice, []).append(f"AADSTS{code} without a device code")
     for error, advice in BY_ERROR.items():
         names.setdefault(advice, []).append(f"`{error}`")
     rows = [f"| {', '.join(codes)} | {advice.meaning} | {advice.step} |" for advice, codes in names.items()]

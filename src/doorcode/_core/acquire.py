@@ -26,7 +26,7 @@ def acquire(request: TokenRequest, *, may_ask: bool, patience: float | None = No
             found = yield from _renew(request, found)
         if isinstance(found, PersonNeeded):
             if not may_ask:
-                return _required(found)
+                return _required(request, found)
             found = yield from _in_person(request, found, patience)
         if isinstance(found, Again):
             ended = None
@@ -62,10 +62,12 @@ def _renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fail
     return (yield from renew(request, known))
 
 
-def _required(needed: PersonNeeded) -> Failure:
+def _required(request: TokenRequest, needed: PersonNeeded) -> Failure:
+    from doorcode._core.error_context import ErrorContext, Grant
     from doorcode._core.failures import required
 
-    return required(needed.error, needed.candidates)
+    context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, needed.home_account_id)
+    return required(needed.error, needed.candidates, context)
 
 
 def _in_person(

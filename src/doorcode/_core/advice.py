@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from doorcode._core.error_context import ErrorContext, Grant
 from doorcode._core.faults import FaultKind
+from doorcode._core.scopes import meant
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that all personal Microsoft accounts belong to."""
+
+WRONG_SCOPES: Final = frozenset({28000, 70011, 500011, 650053, 700022})
+"""The codes of a scope that its resource does not have, or of a resource that is not there."""
 
 INVALID_GRANT: Final = 70000
 """The code of a refresh token that is not accepted."""
@@ -58,7 +63,7 @@ _WRONG_TENANT: Final = Advice(
 )
 _EXPIRED_CODE: Final = Advice(
     "Nobody finished signing in with the code while it lived.",
-    "Call again for a new code, and enter it within its 15 minutes.",
+    f"Call again for a new code, and enter it within its {ErrorContext().lifetime}.",
 )
 _MFA: Final = Advice(
     "The resource wants multifactor authentication, which only the person can do.",
@@ -120,6 +125,24 @@ _CONFIRM: Final = Advice(
     "The person has to confirm which application is signing in, a safeguard against phishing that some "
     "organizations' policies do not let a device code pass.",
     "Confirm in the browser, or use InteractiveBrowserCredential where the organization blocks the device code flow.",
+)
+
+_POLICY_ELSEWHERE: Final = Advice(
+    "A Conditional Access policy of the organization does not let this sign-in through.",
+    "Sign in on a machine and from a network that the policy accepts, or show an administrator the correlation ID, "
+    "which names the policy in the sign-in logs.",
+)
+_DEVICE_ELSEWHERE: Final = Advice(
+    "A Conditional Access policy wants a managed device, and the browser did not prove that it runs on one.",
+    "Sign in on a device that the organization manages, in a browser that is signed in to the organization.",
+)
+_ANOTHER_ACCOUNT_ELSEWHERE: Final = Advice(
+    _ANOTHER_ACCOUNT.meaning,
+    "Sign out there or use a private window, then call again and sign in with another account.",
+)
+_CONFIRM_ELSEWHERE: Final = Advice(
+    "The user has to confirm which application is signing in, a safeguard against phishing.",
+    "Call again, and confirm in the browser.",
 )
 
 BY_CODE: Final = {
@@ -196,7 +219,18 @@ BY_CODE: Final = {
     9002331: _CONSUMERS_ONLY,
     9002332: _NO_PERSONAL,
 }
-"""The advice for each AADSTS code."""
+"""The advice for each AADSTS code, after a sign-in with a device code."""
+
+BY_CODE_ELSEWHERE: Final = {
+    **dict.fromkeys((16000, 16001, 16002), _ANOTHER_ACCOUNT_ELSEWHERE),
+    **dict.fromkeys((50005, 50097, 53000, 53001), _DEVICE_ELSEWHERE),
+    **dict.fromkeys((50131, 53003, 530032, 530035), _POLICY_ELSEWHERE),
+    50199: _CONFIRM_ELSEWHERE,
+}
+"""The advice for the codes that mean something else in a browser and in a refresh."""
+
+DECLINED: Final = "authorization_declined"
+"""The error of a user who said no. The codes that come with it are about something else."""
 
 BY_ERROR: Final = {
     "access_denied": Advice("The sign-in was refused in the browser.", "Call again, and accept in the browser."),
@@ -231,22 +265,27 @@ BY_KIND: Final = {
 }
 """The next step for each kind of trouble that left no answer of the authority's."""
 
-NEW_CODE: Final = _EXPIRED_CODE.step
+_UNKNOWN: Final = ErrorContext()
 MORE_TIME: Final = "Call again, with a longer timeout= where people need more time."
 
 
-def advice(error: ServiceError, home_account_id: str | None = None) -> str | None:
+def advice(error: ServiceError, context: ErrorContext | None = None) -> str | None:
     """Return the next step for a person.
 
     Args:
         error: what the authority said.
-        home_account_id: the account that the request was for, where it is known.
+        context: what was being done.
 
     Returns:
         One sentence; None when there is nothing better to say than the authority's own words.
     """
-    found = _find(error, home_account_id)
+    found = _find(error, context or _UNKNOWN)
     return None if found is None else found.step
+
+
+def new_code(expires_in: float | None = None) -> str:
+    """Return the next step after a code that ran out; ``expires_in`` is how long it lived, in seconds."""
+    return f"Call again for a new code, and enter it within its {ErrorContext(expires_in=expires_in).lifetime}."
 
 
 def remedy(fault: Fault) -> str:
@@ -254,21 +293,21 @@ def remedy(fault: Fault) -> str:
     return fault.step or BY_KIND[fault.kind]
 
 
-def explain(error: ServiceError, home_account_id: str | None = None) -> str:
+def explain(error: ServiceError, context: ErrorContext | None = None) -> str:
     """Return all that is known about an error, for a person with time to read.
 
     Args:
         error: what the authority said.
-        home_account_id: the account that the request was for, where it is known.
+        context: what was being done.
 
     Returns:
         Several lines: its own words, what they mean, what to do, and what support will ask for.
     """
-    found = _find(error, home_account_id)
+    found = _find(error, context or _UNKNOWN)
     parts = [f"{error.error}: {error.description}" if error.description else error.error]
     if found is not None:
         parts += ["", found.meaning, f"What to do: {found.step}"]
-    parts += [f"More: {ERROR_PAGE.format(code=code)}" for code in error.codes[:1]]
+    parts += [f"More: {ERROR_PAGE.format(code=code)}" for code in _codes(error)[:1]]
     named = (
         ("Correlation ID", error.correlation_id),
         ("Trace ID", error.trace_id),
@@ -278,11 +317,28 @@ def explain(error: ServiceError, home_account_id: str | None = None) -> str:
     return "\n".join(parts)
 
 
-def _find(error: ServiceError, home_account_id: str | None) -> Advice | None:
-    if INVALID_GRANT in error.codes and _is_personal(error, home_account_id):
+def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
+    codes = _codes(error)
+    if INVALID_GRANT in codes and _is_personal(error, context.home_account_id):
         return _PERSONAL
-    known = (BY_CODE[code] for code in error.codes if code in BY_CODE)
-    return next(known, BY_ERROR.get(error.error))
+    if error.error == "invalid_scope" or not WRONG_SCOPES.isdisjoint(codes):
+        wrong = next(((scope, right) for scope in context.scopes if (right := meant(scope)) is not None), None)
+        if wrong is not None:
+            return _misspelt(*wrong)
+    known = BY_CODE if context.grant in {None, Grant.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
+    found = next((known[code] for code in codes if code in known), BY_ERROR.get(error.error))
+    if found is _EXPIRED_CODE:
+        return Advice(found.meaning, new_code(context.expires_in))
+    return found
+
+
+def _codes(error: ServiceError) -> tuple[int, ...]:
+    return () if error.error == DECLINED else error.codes
+
+
+def _misspelt(scope: str, right: str) -> Advice:
+    step = f"Ask for {right!r} instead of {scope!r}."
+    return Advice(f"The scope {scope!r} names a resource and no permission.", step)
 
 
 def _is_personal(error: ServiceError, home_account_id: str | None) -> bool:

@@ -16,6 +16,7 @@ from doorcode._core.browser_steps import (
     Redirect,
     SignInPage,
 )
+from doorcode._core.error_context import ErrorContext, Grant
 from doorcode._core.failures import refused, timed_out, unreachable, without_answer
 from doorcode._core.faults import Fault
 from doorcode._core.leases import LONGEST_PROMPT
@@ -67,7 +68,7 @@ def sign_in(
     if left <= 0:
         return timed_out(seconds, page if isinstance(page, Fault) else None)
     if isinstance(page, ServiceError):
-        return refused(page, _BEGINNING)
+        return refused(page, _BEGINNING, context=_context(request))
     if isinstance(page, Fault):
         return unreachable(page, _BEGINNING)
     return (yield from _in_person(request, page, started + seconds, left, seconds))
@@ -91,13 +92,17 @@ def _in_person(
 
 def _settle(request: TokenRequest, page: SignInPage, redirect: Redirect, at: float) -> Flow[Tokens | Failure]:
     if redirect.error is not None:
-        return refused(redirect.error)
+        return refused(redirect.error, context=_context(request))
     if redirect.code is None:
         return without_answer()
     reply = yield from _redeem(request, page, redirect, at)
     if isinstance(reply, Tokens):
         return reply
-    return unreachable(reply) if isinstance(reply, Fault) else refused(reply)
+    return unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=_context(request))
+
+
+def _context(request: TokenRequest) -> ErrorContext:
+    return ErrorContext(Grant.AUTHORIZATION_CODE, request.scopes)
 
 
 def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: float) -> Flow[Reply]:

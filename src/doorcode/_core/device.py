@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from doorcode._core.device_reply import DeviceCode
+from doorcode._core.error_context import ErrorContext, Grant
 from doorcode._core.failures import code_lapsed, refused, still_failing, timed_out, unreachable
 from doorcode._core.faults import Fault, FaultKind
 from doorcode._core.service_errors import ServiceError
@@ -179,7 +180,7 @@ def begin(
     if timeout is not None and at >= started + timeout:
         return timed_out(timeout, reply if isinstance(reply, Fault) else None)
     if isinstance(reply, ServiceError):
-        return refused(reply, "Couldn't begin authentication")
+        return refused(reply, "Couldn't begin authentication", context=ErrorContext(Grant.DEVICE_CODE, request.scopes))
     if isinstance(reply, Fault):
         return unreachable(reply, "Couldn't begin authentication")
     return reply, _until(reply, sent, started, timeout)
@@ -217,13 +218,14 @@ def wait(
     pace = Pace(code.interval) if progress is None else progress.pace
     due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
     outage = Outage()
+    context = ErrorContext(Grant.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
     while True:
         woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
         if due > deadline.at:
             return deadline.end(pace.trouble)
         within = min(LONGEST_REQUEST, max(0.0, deadline.at - woke) + GRACE)
         at, reply = yield from ask(Poll(request, code, within))
-        end = _end(reply, pace.trouble)
+        end = _end(reply, pace.trouble, context)
         if end is not None:
             return end
         assert not isinstance(reply, Tokens)
@@ -275,7 +277,7 @@ def _due(pace: Pace, at: float, deadline: Deadline) -> float:
     return due
 
 
-def _end(reply: Reply, trouble: Fault | None) -> Tokens | Failure | None:
+def _end(reply: Reply, trouble: Fault | None, context: ErrorContext) -> Tokens | Failure | None:
     if isinstance(reply, Tokens):
         return reply
     if isinstance(reply, Fault):
@@ -283,4 +285,4 @@ def _end(reply: Reply, trouble: Fault | None) -> Tokens | Failure | None:
     if reply.error in ("authorization_pending", "slow_down"):
         return None
     # A reply with the token may have been lost or unreadable, and the code is spent now.
-    return refused(reply, trouble=trouble)
+    return refused(reply, trouble=trouble, context=context)

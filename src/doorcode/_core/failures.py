@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from doorcode._core.advice import MORE_TIME, NEW_CODE, advice, remedy
+from doorcode._core.advice import MORE_TIME, advice, new_code, remedy
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
+from doorcode._core.error_context import ErrorContext
 from doorcode._core.faults import Fault
 from doorcode._core.lookup import Account
 from doorcode._core.service_errors import ServiceError
@@ -19,17 +20,24 @@ ENDS: dict[str, tuple[Reason, str]] = {
 """RFC 8628 3.5 and Entra's own names: error code -> reason and the words that lead its message."""
 
 
-def refused(error: ServiceError, lead: str = "Authentication failed", *, trouble: Fault | None = None) -> Failure:
+def refused(
+    error: ServiceError,
+    lead: str = "Authentication failed",
+    *,
+    trouble: Fault | None = None,
+    context: ErrorContext | None = None,
+) -> Failure:
     """Return the end that an error of the authority stands for, with its words and one next step.
 
     Args:
         error: what the authority said.
         lead: the words before its own.
         trouble: the last reply before it that could not be used, where there was one.
+        context: what was being done, where it is known.
     """
     reason, words = ENDS.get(error.error, (Reason.REFUSED, lead))
     said = _with_trouble(f"{words}: {error.description or error.error}", trouble)
-    return Failure(reason, _sentences(said, advice(error)), error=error, fault=trouble)
+    return Failure(reason, _sentences(said, advice(error, context)), error=error, fault=trouble, context=context)
 
 
 def unreachable(fault: Fault, lead: str = "Authentication failed") -> Failure:
@@ -46,7 +54,7 @@ def timed_out(seconds: float, fault: Fault | None) -> Failure:
 def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
     """Return the end for a device code whose so many seconds of validity ran out."""
     words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
-    return Failure(Reason.EXPIRED, _lapsed(words, NEW_CODE, fault), fault=fault)
+    return Failure(Reason.EXPIRED, _lapsed(words, new_code(seconds), fault), fault=fault)
 
 
 def still_failing(seconds: float, fault: Fault) -> str:
@@ -55,15 +63,19 @@ def still_failing(seconds: float, fault: Fault) -> str:
     return f"{words}. {remedy(fault)}"
 
 
-def required(error: ServiceError | None = None, candidates: tuple[Account, ...] = ()) -> Failure:
+def required(
+    error: ServiceError | None = None,
+    candidates: tuple[Account, ...] = (),
+    context: ErrorContext | None = None,
+) -> Failure:
     """Return the end for a request that needs a person who may not be asked."""
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
     if len(candidates) > 1:
         names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
         words += f" Several accounts are signed in ({names}): choose one with username or authentication_record."
     if error is not None:
-        words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error))
-    return Failure(Reason.REQUIRED, words, error=error, candidates=candidates)
+        words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
+    return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
 
 
 def other_account(expected: str, username: str) -> Failure:
@@ -94,9 +106,9 @@ def waits_for_itself() -> Failure:
     return Failure(Reason.REFUSED, words)
 
 
-def prompt_failed(why: str) -> Failure:
-    """Return the end of a sign-in whose prompt did not reach the person."""
-    return Failure(Reason.REFUSED, f"Authentication failed: {why}")
+def prompt_failed(why: str, cause: BaseException | None = None) -> Failure:
+    """Return the end of a sign-in whose prompt did not reach the person; ``cause`` is what it raised."""
+    return Failure(Reason.REFUSED, f"Authentication failed: {why}", cause=cause)
 
 
 def without_answer() -> Failure:

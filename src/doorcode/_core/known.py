@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PersonNeeded:
-    """Silence is over: the refresh tokens that were refused, and what the authority said to the last of them."""
+    """Say that interaction is required: which of an account's refresh tokens were refused, and why the last one was."""
 
     refused: tuple[Secret, ...] = ()
     error: ServiceError | None = None
     candidates: tuple[lookup.Account, ...] = ()
+    home_account_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from doorcode._core.error_context import ErrorContext, Grant
 from doorcode._core.failures import refused, required, unreachable
 from doorcode._core.faults import Fault
 from doorcode._core.known import Again, PersonNeeded, Refreshable, find
@@ -100,7 +101,7 @@ def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | 
         return Again()
     if failure is None:
         return ended
-    return PersonNeeded((known.refresh_token,), failure.error)
+    return PersonNeeded((known.refresh_token,), failure.error, home_account_id=known.home_account_id)
 
 
 def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Again | PersonNeeded]:
@@ -174,14 +175,17 @@ def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Fa
         yield from ask(Keep(request, reply.token, reply.token.fresh_until))
         return reply.token
     if known.valid is not None:
-        return (yield from _make_do(request, known.valid, reply))
+        return (yield from _make_do(request, known, known.valid, reply))
     if isinstance(reply, Fault):
         return unreachable(reply)
-    return PersonNeeded(answered.redeemed, reply)
+    return PersonNeeded(answered.redeemed, reply, home_account_id=known.home_account_id)
 
 
-def _make_do(request: TokenRequest, valid: StoredToken, reply: ServiceError | Fault) -> Flow[StoredToken]:
-    failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply)
+def _make_do(
+    request: TokenRequest, known: Refreshable, valid: StoredToken, reply: ServiceError | Fault
+) -> Flow[StoredToken]:
+    context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, known.home_account_id)
+    failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=context)
     yield from ask(Warn(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}"))
     _, view = yield from ask(Look(request.enable_cae))
     calm = max(CALM, reply.retry_after or 0.0)

@@ -81,3 +81,19 @@ def _given(scope: str, held: frozenset[str], short: frozenset[str]) -> bool:
         return bool(held)
     # A short name stands for a long one, never one long name for another resource's.
     return name in held or (name == scope and name in short)
+
+
+def meant(scope: str) -> str | None:
+    """Return the scope that was meant by one that names a resource without a permission, or a misspelt ``.default``.
+
+    Returns:
+        it; None for a scope that can be right.
+    """
+    scheme, separator, tail = scope.rstrip("/").rpartition("://")
+    resource, slash, permission = tail.rpartition("/")
+    if not separator and not _GUID.fullmatch((resource or permission).lower()):
+        return None
+    if slash and permission.lower() in {".default", "default"}:
+        right = f"{scheme}{separator}{resource}/.default"
+        return right if right != scope else None
+    return None if slash and not scope.endswith("/") else f"{scope.rstrip('/')}/.default"

@@ -16,6 +16,7 @@ from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
     from doorcode._core.device_reply import DeviceCode
+    from doorcode._core.error_context import ErrorContext
     from doorcode._core.faults import Fault
     from doorcode._core.identity import Identity
     from doorcode._core.leases import LeaseHolder  # noqa: F401 - in quotes below
@@ -90,6 +91,8 @@ class Failure:
         error: what the authority said, where it said something.
         fault: the last network or protocol trouble, where there was one.
         candidates: the accounts that one would have to choose from.
+        context: what was being done when the authority refused, where it did.
+        cause: what the program's own code raised, where it did.
     """
 
     reason: Reason
@@ -97,6 +100,8 @@ class Failure:
     error: ServiceError | None = None
     fault: Fault | None = None
     candidates: tuple[Account, ...] = ()
+    context: ErrorContext | None = None
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 class Step(Generic[A]):

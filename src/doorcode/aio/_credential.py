@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from typing_extensions import Self
 
-from doorcode._azure_core import AccessToken, AccessTokenInfo, TokenRequestOptions
-from doorcode._base import INFO, BaseCredential, is_logged
+from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
+from doorcode._base import INFO, BaseCredential, is_logged, shortened
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Flow, TokenRequest
@@ -190,6 +190,9 @@ class InteractiveCredential(BaseCredential, ABC):
     async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         try:
             result = await self._drive(flow, Turn(self._session, anybody=anybody), request)
+        except ClientAuthenticationError as exception:
+            self._failed(method, exception)
+            raise shortened(exception)  # noqa: B904 - the same exception
         except Exception as exception:
             self._failed(method, exception)
             raise
