@@ -40,7 +40,11 @@ ROWS = (
         "_certificate",
         "_courier",
         "_given_transport",
+        "_browser_answers",
+        "_browser_binding",
         "_last_page",
+        "_loopback",
+        "_loopback_peer",
         "_memory",
         "_metadata",
         "_opening",
@@ -110,7 +114,7 @@ HOMES = {
 }
 
 # Where it may be asked what system this is: which store, which lock, which browser. All else is alike everywhere.
-SYSTEM = {"_choice", "cache._flock", "cache._select"}
+SYSTEM = {"_choice", "_loopback_peer", "cache._flock", "cache._select"}
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,28 @@ ELSEWHERE: Final = Words(
     404,
 )
 
+ANOTHER_USER: Final = Words(
+    "This sign-in belongs to another user of this machine",
+    ("The program that waits for it runs as another user than this browser. If both are yours, run them as one user.",),
+    403,
+)
+OPENED_TWICE: Final = Words(
+    "This sign-in was opened in another browser before",
+    (
+        "The program has ended it, because the other browser may belong to somebody else.",
+        "You can close this page and start again there.",
+    ),
+    403,
+)
+NO_COOKIE: Final = Words(
+    "This browser did not begin the sign-in",
+    (
+        "Open the address that the program shows in this browser, or finish in the one that began.",
+        "If this is the one, let it keep cookies of localhost.",
+    ),
+    403,
+)
+
 
 def failed(failure: Failure) -> Words:
     """Return the words for a sign-in that brought no token."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, Final
@@ -16,33 +16,49 @@ CONSOLE: Final = frozenset({"browsh", "edbrowse", "elinks", "links", "links2", "
 POWERSHELL_SECONDS: Final = 5.0
 OPENERS: Final = frozenset({"gnome-open", "sensible-browser", "x-www-browser", "xdg-open"})
 """Programs that look for a browser, and without a display find one of those."""
+PRINTERS: Final = frozenset({"echo", "printf"})
+"""Programs that show an address and open nothing: what ``BROWSER`` names where the browser is on another machine."""
 _NAMES: Final = "_tryorder"
 
 
-def open_page(url: str) -> bool:
+def open_page(url: str, wanted: Callable[[], bool] = lambda: True) -> bool:
     """Open a page.
 
     Args:
-        url: https, with nothing in it that URLs lack.
+        url: with nothing in it that URLs lack.
+        wanted: says, before each further browser is tried, whether the page is still wanted.
 
     Returns:
         whether a browser took it. Blocks until it says so; some do not before they are closed.
     """
     with suppress(webbrowser.Error, OSError):
-        if _with_webbrowser(url):
+        if _with_webbrowser(url, wanted):
             return True
-    return is_wsl(surroundings()) and _with_powershell(url)
+    return wanted() and is_wsl(surroundings()) and _with_powershell(url)
 
 
-def _with_webbrowser(url: str) -> bool:
-    if webbrowser.open.__module__ != webbrowser.__name__:
-        # The program put its own in the place of it.
+def is_printed() -> bool:
+    """Return whether what opens pages here only prints their addresses."""
+    if _is_replaced():
+        return False
+    with suppress(webbrowser.Error):
+        return _program(webbrowser.get()) in PRINTERS
+    return False
+
+
+def _with_webbrowser(url: str, wanted: Callable[[], bool]) -> bool:
+    if _is_replaced():
         return webbrowser.open(url)
     everything = _browsers()
     graphical = [browser for browser in everything if not _is_console(browser)]
     if len(graphical) == len(everything):
         return webbrowser.open(url)
-    return any(browser.open(url) for browser in graphical)
+    return any(wanted() and browser.open(url) for browser in graphical)
+
+
+def _is_replaced() -> bool:
+    """Return whether the program put its own function in the place of ``webbrowser.open``."""
+    return webbrowser.open.__module__ != webbrowser.__name__
 
 
 def _browsers() -> list[Any]:
@@ -54,9 +70,13 @@ def _browsers() -> list[Any]:
 
 
 def _is_console(browser: object) -> bool:
-    command = str(getattr(browser, "name", "") or "")
-    program = PurePath(command.partition(" ")[0]).name
+    program = _program(browser)
     return program in CONSOLE or (program in OPENERS and not has_windows_here())
+
+
+def _program(browser: object) -> str:
+    command = str(getattr(browser, "name", "") or "")
+    return PurePath(command.partition(" ")[0]).name
 
 
 def _with_powershell(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import field
@@ -88,6 +89,7 @@ class Paste:
 
     def __init__(self, prompt: PastePrompt | None, redirect_uri: str | None, client_id: str, host: str) -> None:
         self._terminal = Terminal()
+        self._is_over = threading.Event()
         self._needs_terminal = prompt is None
         self._prompt = prompt or self._ask_at_terminal
         self._redirect_uri = redirect_uri or REDIRECT_URI
@@ -109,6 +111,8 @@ class Paste:
         expires_on = datetime.fromtimestamp(time.time() + seconds, timezone.utc)
         problem: str | None = None
         for _ in range(MOST_TRIES):
+            if self._is_over.is_set():
+                return None
             request = PasteRequest(page.url, page.redirect_uri, self._application, self._host, expires_on, problem)
             with prompting("paste"):
                 text = self._prompt(request)
@@ -122,7 +126,8 @@ class Paste:
         """Do nothing: the program has the person's eye."""
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Ask no more, and give the terminal back."""
+        self._is_over.set()
         self._terminal.close()
 
     def _ask_at_terminal(self, request: PasteRequest) -> str:

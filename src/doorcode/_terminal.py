@@ -7,8 +7,8 @@ import re
 import select
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class Terminal:
     def __init__(self) -> None:
         self._given_up = threading.Event()
         self._lock = threading.Lock()
-        self._ear, self._bell = os.pipe()
+        self._bell: int | None = None
         self._changed: tuple[int, list[Any]] | None = None
 
     def read(self, show: Callable[[], object]) -> str:
@@ -54,30 +54,49 @@ class Terminal:
         try:
             termios = import_module("termios")
         except ImportError:
-            show()
+            self._show(show)
             return _decoded(self._from_console(import_module("msvcrt")))
         return _decoded(self._from_tty(termios, show))
 
     def close(self) -> None:
         """Give up, and put the terminal back as it was."""
         self._given_up.set()
-        with suppress(OSError):
-            os.write(self._bell, b".")
+        with self._lock, suppress(OSError):
+            if self._bell is not None:
+                os.write(self._bell, b".")
         self._restore()
-
-    def __del__(self) -> None:
-        os.close(self._ear)
-        os.close(self._bell)
 
     def _from_tty(self, termios: Any, show: Callable[[], object]) -> bytes:
         terminal = os.open(TTY, os.O_RDWR | os.O_NOCTTY)
         try:
-            self._quieten(terminal, termios)
-            show()
-            return self._line(terminal)
+            with self._interruptible() as ear:
+                self._quieten(terminal, termios)
+                self._show(show)
+                return self._line(terminal, ear)
         finally:
             self._restore()
             os.close(terminal)
+
+    @contextmanager
+    def _interruptible(self) -> Generator[int]:
+        """Yield a descriptor that can be read from once ``close`` was called; none outlives the line that is read."""
+        ear, bell = os.pipe()
+        with self._lock:
+            self._bell = bell
+        try:
+            yield ear
+        finally:
+            with self._lock:
+                self._bell = None
+            os.close(ear)
+            os.close(bell)
+
+    def _show(self, show: Callable[[], object]) -> None:
+        """Tell the user, unless it was given up: what is shown then comes after the end of the sign-in."""
+        with self._lock:
+            if self._given_up.is_set():
+                raise EOFError
+            show()
 
     def _quieten(self, terminal: int, termios: Any) -> None:
         """Let every byte through at once and show none: what is pasted is secret, and longer than terminals' lines."""
@@ -98,11 +117,11 @@ class Terminal:
                 # What was pasted beyond the line is not for the shell that comes next.
                 termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
-    def _line(self, terminal: int) -> bytes:
+    def _line(self, terminal: int, ear: int) -> bytes:
         line = b""
         while b"\n" not in line and b"\r" not in line and len(line) < LONGEST:
-            ready, _, _ = select.select([terminal, self._ear], [], [])
-            if self._ear in ready:
+            ready, _, _ = select.select([terminal, ear], [], [])
+            if ear in ready:
                 raise EOFError
             got = os.read(terminal, 4096)
             if got in {b"", b"\x04"}:

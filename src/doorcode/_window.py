@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import sys
 import threading
@@ -15,9 +16,11 @@ from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.failures import unavailable
 from doorcode._core.steps import Failure
 from doorcode._last_page import FINISHED, failed
-from doorcode._listener import PORTS, Listener
-from doorcode._opening import open_page
+from doorcode._listener import Listener
+from doorcode._loopback import PORTS
+from doorcode._opening import is_printed, open_page
 
+_LOGGER: Final = logging.getLogger(__name__)
 FOREGROUND: Final = 4.0
 """Seconds after which a browser that was started and has not ended counts as open."""
 _INSTEAD: Final = (
@@ -37,6 +40,9 @@ class Window:
     def __init__(self, redirect_uri: str | None) -> None:
         self._redirect_uri = redirect_uri
         self._listener: Listener | None = None
+        self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._telling = threading.Lock()
+        self._is_over = False
 
     def start(self) -> str | Failure:
         """Listen; return where."""
@@ -49,47 +55,66 @@ class Window:
         return self._listener.redirect_uri
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
-        """Open the page, and tell the person until when; an address that no window shows can be opened by hand."""
-        if not self._opened(page):
+        """Open the page, and tell the user until when; an address that no window shows can be opened by hand."""
+        if not self._opened(page, min(FOREGROUND, left / 2)):
             return unavailable("Couldn't open a browser on this machine.", _INSTEAD)
         until = datetime.fromtimestamp(time.time() + left).astimezone()
-        _tell(
-            f"To sign in at {urlsplit(page.url).netloc}, use the browser that opens now, before {until:%H:%M:%S}. "
-            f"If none does, open this address on this machine: {page.url}"
+        host = urlsplit(page.url).netloc
+        self._tell(
+            f"To sign in at {host}, open the address above in a browser on this machine, before {until:%H:%M:%S}."
+            if is_printed()
+            else f"To sign in at {host}, use the browser that opens now, before {until:%H:%M:%S}. "
+            # Another link than the browser's: the user may prefer another browser.
+            f"If none does, open this address on this machine: {self._listening.link(page.url)}"
         )
         return None
 
-    def wait(self, page: SignInPage, seconds: float) -> Redirect | None:  # noqa: ARG002 - the listener knows its page
+    def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:  # noqa: ARG002 - the listener has it
         """Return the answer that the browser brings."""
-        return self._listening.wait(seconds)
+        return self._listening.answers.wait(seconds)
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Show the person the last page, and free the port."""
+        """Show the user the last page, and free the port."""
+        self._end()
         self._listening.conclude(FINISHED if failure is None else failed(failure), seconds)
         self.close()
 
     def close(self) -> None:
         """Free the port."""
+        self._end()
         if self._listener is not None:
             self._listener.close()
 
-    def _opened(self, page: SignInPage) -> bool:
+    def _opened(self, page: SignInPage, patience: float) -> bool:
         """Open the page; a browser that stays in the foreground is there, and so is one that has brought the answer."""
-        news: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._listening.expect(page.state, lambda: news.put(item=True))
-        threading.Thread(target=lambda: news.put(open_page(page.url)), name="doorcode-browser", daemon=True).start()
+        self._listening.answers.expect(page.state, lambda: self._news.put(item=True))
+        link = self._listening.link(page.url)
+        threading.Thread(target=lambda: self._news.put(self._open(link)), name="doorcode-browser", daemon=True).start()
         try:
-            return news.get(timeout=FOREGROUND)
+            return self._news.get(timeout=patience)
         except queue.Empty:
             return True
+
+    def _open(self, link: str) -> bool:
+        try:
+            return open_page(link, lambda: not self._is_over)
+        except Exception:
+            _LOGGER.debug("A browser could not be opened.", exc_info=True)
+            return False
+
+    def _end(self) -> None:
+        """Show nothing from now on."""
+        with self._telling:
+            self._is_over = True
+        self._news.put(item=True)
+
+    def _tell(self, message: str) -> None:
+        """Print help on standard error, where there is one: standard output may be the program's data."""
+        with self._telling, suppress(OSError, ValueError, AttributeError):
+            if not self._is_over:
+                print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the prompt
 
     @property
     def _listening(self) -> Listener:
         assert self._listener is not None, "a flow begins with Listen"
         return self._listener
-
-
-def _tell(message: str) -> None:
-    """Print help on standard error, where there is one: standard output may be the program's data."""
-    with suppress(OSError, ValueError, AttributeError):
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the prompt

@@ -11,7 +11,8 @@ from contextlib import suppress
 import pytest
 import requests
 
-from doorcode import _listener
+from doorcode import _listener, _loopback
+from doorcode._core.browser_steps import Redirect
 from doorcode._core.secret import Secret
 from doorcode._core.steps import Failure, Reason
 from doorcode._last_page import FINISHED, failed
@@ -33,15 +34,15 @@ def port() -> int:
 def listener(port: int) -> Iterator[Listener]:
     """Give a listener that waits for an answer with ``STATE``."""
     listening = Listener(f"http://localhost:{port}/back")
-    listening.expect(Secret(STATE))
+    listening.answers.expect(Secret(STATE))
     yield listening
     listening.close()
 
 
 def taken(listener: Listener) -> str | None:
     """Return the code that a listener took."""
-    redirect = listener.wait(PATIENCE)
-    return redirect.code.reveal() if redirect is not None and redirect.code is not None else None
+    redirect = listener.answers.wait(PATIENCE)
+    return redirect.code.reveal() if isinstance(redirect, Redirect) and redirect.code is not None else None
 
 
 def raw(port: int, request: bytes) -> bytes:
@@ -166,7 +167,7 @@ def test_before_anybody_is_asked(port: int) -> None:
     listener = Listener(f"http://localhost:{port}")
     try:
         assert get(listener.redirect_uri, {"code": "x", "state": ""}).status_code == 404
-        assert listener.wait(0) is None
+        assert listener.answers.wait(0) is None
     finally:
         listener.close()
 
@@ -249,7 +250,7 @@ def test_an_address_is_that_address(port: int, host: str, family: socket.Address
     """A redirect URI with an address listens there and not on the other family."""
     listener = Listener(f"http://{host}:{port}")
     try:
-        listener.expect(Secret(STATE))
+        listener.answers.expect(Secret(STATE))
         page = start(lambda: post(listener.redirect_uri, RIGHT))
         assert taken(listener) == "the-code"
         listener.conclude(FINISHED, PATIENCE)
@@ -273,11 +274,11 @@ def test_a_port_of_somebody_elses(port: int, family: socket.AddressFamily, addre
 
 def test_the_first_port_that_is_free(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a redirect URI, ports are tried in their order; with none left, that is said."""
-    monkeypatch.setattr(_listener, "PORTS", (port,))
+    monkeypatch.setattr(_loopback, "PORTS", (port,))
     first = Listener()
     assert first.redirect_uri == f"http://localhost:{port}"
     another = free_port()
-    monkeypatch.setattr(_listener, "PORTS", (port, another))
+    monkeypatch.setattr(_loopback, "PORTS", (port, another))
     second = Listener()
     assert second.redirect_uri == f"http://localhost:{another}"
     with pytest.raises(OSError, match="no port from"):
@@ -289,14 +290,14 @@ def test_the_first_port_that_is_free(port: int, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_ports_of_registrations() -> None:
     """Registrations and ``ssh -L`` rely on these (contract)."""
-    assert (_listener.PORTS[0], _listener.PORTS[-1]) == (8400, 8999)
+    assert (_loopback.PORTS[0], _loopback.PORTS[-1]) == (8400, 8999)
 
 
 def test_closing(port: int) -> None:
     """The port is free when close returns, whoever waits is let go, and a second time does nothing."""
     listener = Listener(f"http://localhost:{port}")
-    listener.expect(Secret(STATE))
-    waiting = start(lambda: listener.wait(PATIENCE))
+    listener.answers.expect(Secret(STATE))
+    waiting = start(lambda: listener.answers.wait(PATIENCE))
     idle = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     listener.close()
     assert waiting.result(1) is None
@@ -320,7 +321,7 @@ def test_the_port_can_be_had_again_at_once(port: int) -> None:
     """Connections that linger after one sign-in do not keep the next one from the same port."""
     for _ in range(2):
         listener = Listener(f"http://localhost:{port}")
-        listener.expect(Secret(STATE))
+        listener.answers.expect(Secret(STATE))
         page = start(lambda: post(listener.redirect_uri, RIGHT))  # noqa: B023 - done within the loop
         assert taken(listener) == "the-code"
         listener.conclude(FINISHED, PATIENCE)
@@ -330,5 +331,5 @@ def test_the_port_can_be_had_again_at_once(port: int) -> None:
 
 def test_port_80() -> None:
     """A browser leaves http's own port out of the Host header."""
-    place = _listener.place_of("http://localhost:80")
+    place = _loopback.place_of("http://localhost:80")
     assert place.hosts == {"localhost:80", "localhost"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 
 import doorcode
-from doorcode import CredentialUnavailableError, _choice, _opening
+from doorcode import CredentialUnavailableError, _choice, _opening, _window
 from doorcode._core import browser as browser_flow
+from doorcode._core.browser_steps import SignInPage
+from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
 from support.person import free_port, is_free
-from support.signing import SCOPE
+from support.signing import PATIENCE, SCOPE, start
 
 URL = "https://login.example/authorize?a=b&c='d'"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs here are shell scripts")
@@ -232,17 +235,62 @@ def test_a_browser_in_the_foreground(
     make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A browser that runs until it is closed is open; the deadline and the address are shown all the same."""
-    import threading
-
-    from doorcode import _window
-
     monkeypatch.setattr(_window, "FOREGROUND", 0.1)
     closed = threading.Event()
     monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(10))
     with pytest.raises(doorcode.errors.SignInTimedOutError):
         make(timeout=1.5).get_token(SCOPE)
     closed.set()
-    assert "https://" in capfd.readouterr().err
+    assert "http://localhost:" in capfd.readouterr().err
+
+
+def test_nothing_is_shown_after_the_end(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """A browser that stays in the foreground for longer than the sign-in lasts brings no words after its end."""
+    closed = threading.Event()
+    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(PATIENCE))
+    window = _window.Window(f"http://localhost:{free_port()}")
+    window.start()
+    page = SignInPage("https://login.example/?state=s", "http://localhost:1", Secret("s"), SecretDict())
+    shown = start(lambda: window.show(page, 1000.0))
+    window.close()
+    shown.result(_window.FOREGROUND / 2)
+    closed.set()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_other_browser_opens_after_the_end(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a browser fails after the end of the sign-in, the next one is not tried, nor is that of Windows."""
+    for name, status in (("bad", 1), ("good", 0), ("w3m", 0), ("powershell.exe", 0)):
+        machine.install(name, status=status)
+    monkeypatch.setenv("BROWSER", "bad:good:w3m")
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Debian")
+    assert not _opening.open_page(URL, lambda: machine.calls == [])
+    assert machine.calls == [["bad", URL]]
+
+
+@pytest.mark.parametrize("browser", ["echo", "echo %s", "/bin/echo", "printf %s"])
+def test_a_program_that_prints_the_address(
+    make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], browser: str
+) -> None:
+    """BROWSER=echo shows the address; the words about it do not repeat it, nor speak of a browser that opens."""
+    monkeypatch.setenv("BROWSER", browser)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(doorcode.errors.SignInTimedOutError):
+        make(timeout=0.7).get_token(SCOPE)
+    out, err = capfd.readouterr()
+    assert (out + err).count("http://localhost:") == 1
+    assert "open the address above in a browser on this machine" in err
+
+
+def test_a_browser_that_raises(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a browser of the program's own raises, no browser opened, and nobody is waited for."""
+
+    def own(_url: str) -> bool:
+        raise RuntimeError
+
+    monkeypatch.setattr(webbrowser, "open", own)
+    with pytest.raises(CredentialUnavailableError):
+        make(timeout=PATIENCE).get_token(SCOPE)
 
 
 def test_what_this_file_patches_is_there() -> None:

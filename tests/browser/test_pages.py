@@ -130,7 +130,9 @@ def last_page(page: Page, words: Any) -> None:
     from doorcode._listener import Listener
 
     listener = Listener()
-    listener.expect(Secret("s"), lambda: threading.Thread(target=listener.conclude, args=(words, PATIENCE)).start())
+    listener.answers.expect(
+        Secret("s"), lambda: threading.Thread(target=listener.conclude, args=(words, PATIENCE)).start()
+    )
     try:
         page.goto(f"{listener.redirect_uri}/?state=s&code=c")
     finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,10 +16,14 @@ from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode.aio
 from doorcode import CredentialUnavailableError, _paste, errors
+from doorcode._core.browser_steps import SignInPage
+from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
 from doorcode.prompts import PasteRequest
 from support.person import Person, free_port, is_free, query_of
 from support.signing import ADA, PATIENCE, SCOPE, outcome, start
+
+DESCRIPTORS = Path("/dev/fd")
 
 
 class Elsewhere:
@@ -50,6 +56,30 @@ def test_a_sign_in(make: Any, authority: Emulator, person: Person) -> None:
     assert (asked["response_mode"], asked["redirect_uri"]) == ("query", "http://localhost:8400")
     assert asked["code_challenge_method"] == "S256"
     assert person.urls == []
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="only Unix lists a process's descriptors")
+def test_descriptors_are_closed(make: Any, person: Person) -> None:
+    """Many sign-ins leave no descriptor open, without any help of the garbage collector."""
+    credential = make(paste=Elsewhere(person))
+    credential.get_token(SCOPE)
+    gc.disable()
+    try:
+        before = len(list(DESCRIPTORS.iterdir()))
+        for _ in range(5):
+            credential.authenticate(scopes=[SCOPE], force_prompt=True)
+        assert len(list(DESCRIPTORS.iterdir())) <= before + 1
+    finally:
+        gc.enable()
+
+
+def test_nobody_is_asked_again_after_the_end(person: Person) -> None:
+    """An answer that comes after the end, and is wrong, brings no second question."""
+    asked: list[PasteRequest] = []
+    paste = _paste.Paste(lambda request: asked.append(request) or paste.close() or "wrong", None, "id", "host")
+    page = SignInPage("https://login.example/?state=s", _paste.REDIRECT_URI, Secret("s"), SecretDict())
+    assert paste.wait(page, 10) is None
+    assert len(asked) == 1
 
 
 def test_nothing_listens(make: Any, person: Person) -> None:
@@ -238,7 +268,7 @@ def test_a_coroutine_that_is_left_alone(authority: Emulator, person: Person) -> 
 def test_it_is_never_chosen_by_itself(make: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without paste=, nobody is asked for an address, browser or not."""
     monkeypatch.setattr(_paste, "Paste", None)
-    monkeypatch.setattr("doorcode._window.open_page", lambda _url: False)
+    monkeypatch.setattr("doorcode._window.open_page", lambda *_: False)
     with pytest.raises(CredentialUnavailableError):
         make().get_token(SCOPE)
 

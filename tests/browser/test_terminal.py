@@ -7,15 +7,17 @@ import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from typing_extensions import Self
 
+from doorcode import _terminal
 from doorcode.emulator import Emulator
 from support.person import Person
-from support.signing import PATIENCE
+from support.signing import PATIENCE, start
 
 pty: Any = pytest.importorskip("pty", reason="only Unix has terminals of this kind")
 termios: Any = pytest.importorskip("termios", reason="only Unix has terminals of this kind")
@@ -109,7 +111,7 @@ def send(terminal: int, text: bytes) -> None:
 
 def test_a_terminal_at_the_deadline(authority: Emulator) -> None:
     """At the deadline the terminal is given back as it was."""
-    with InATerminal(authority, 1.0) as program:
+    with InATerminal(authority, 3.0) as program:
         program.read_until("press Enter, before ")
         assert program.finish() == "failed: SignInTimedOutError\n"
         assert program.is_as_before
@@ -122,3 +124,24 @@ def test_the_person_ends_the_input(authority: Emulator) -> None:
         os.write(program.ours, b"\x04")
         assert program.finish() == "failed: AuthenticationFailedError\n"
         assert program.is_as_before
+
+
+def test_a_terminal_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked after the end, no descriptor is left, and what was typed is nobody's."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setattr(_terminal, "TTY", os.ttyname(theirs))
+    terminal = _terminal.Terminal()
+    before = len(list(Path("/dev/fd").iterdir()))
+    asked: list[str] = []
+    reading = start(lambda: terminal.read(lambda: asked.append("asked")))
+    while not asked:
+        assert not reading.done()
+    terminal.close()
+    with pytest.raises(EOFError):
+        reading.result(PATIENCE)
+    with pytest.raises(EOFError):
+        terminal.read(lambda: asked.append("again"))
+    assert asked == ["asked"]
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    os.close(ours)
+    os.close(theirs)

@@ -222,6 +222,14 @@ ROWS: Final = (
         reported=("Azure/azure-sdk-for-python#8859",),
     ),
     Row(
+        "browser-address-opened",
+        BROWSER,
+        theirs="`webbrowser.open` gets the authority's address, with `state`, `nonce` and challenge in it",
+        ours="It gets a local address, which sends a browser of the same user on to the authority",
+        why="Other users read it in the process list, and could sign the program in as somebody else",
+        reference="contract: Seams that programs use",
+    ),
+    Row(
         "browser-last-page",
         BROWSER,
         theirs="The browser shows that all went well before the code is redeemed, and after an error",

@@ -254,13 +254,21 @@ def browser_of_the_terminal(stage: Stage) -> None:
 
 
 @script
+def browser_address_opened(stage: Stage) -> None:
+    """What stands in the command line with which a browser is started."""
+    person = _person(stage)
+    _credential(stage).get_token(STORAGE)
+    stage.note("state", query_of(person.urls[0])["state"] in person.links[0])
+
+
+@script
 def browser_address_shown(stage: Stage) -> None:
     """Whether the address is shown too, for a person before whom no window appears."""
-    person = _person(stage)
+    _person(stage)
     written = io.StringIO()
     with redirect_stderr(written):
         _credential(stage).get_token(STORAGE)
-    stage.note("on_stderr", person.urls[0] in written.getvalue())
+    stage.note("on_stderr", "http" in written.getvalue())
 
 
 @script

@@ -136,6 +136,11 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "on_stderr": ("no", "yes"),
         },
     },
+    "browser-address-opened": {
+        "browser_address_opened": {
+            "state": ("yes", "no"),
+        },
+    },
     "browser-last-page": {
         "browser_last_page": {
             "after_refusal": ((200, "no"), (400, "yes")),

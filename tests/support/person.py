@@ -19,20 +19,24 @@ class Person:
     """Stand in for ``webbrowser.open``: what is opened is visited in a thread of its own.
 
     Attributes:
-        urls: what was opened.
+        links: what was opened: local addresses.
+        urls: the pages that the browser was sent on to from there.
         does: what the person does with a page; returns the page that they end on, or None.
     """
 
     def __init__(self, authority: Emulator) -> None:
         self._authority = authority
+        self.links: list[str] = []
         self.urls: list[str] = []
         self.visits: list[Future[requests.Response | None]] = []
         self.does: Callable[[str], requests.Response | None] = self.sign_in
 
     def open(self, url: str) -> bool:
         """Open a page, with one argument, as the browser credential does."""
-        self.urls.append(url)
-        self.visits.append(start(lambda: self.does(url)))
+        self.links.append(url)
+        page = sent_on(url)
+        self.urls.append(page)
+        self.visits.append(start(lambda: self.does(page)))
         return True
 
     def sign_in(self, url: str) -> requests.Response:
@@ -57,6 +61,15 @@ class Person:
         page = self.visits[-1].result(PATIENCE)
         assert page is not None
         return page
+
+
+def sent_on(url: str) -> str:
+    """Return the page that a local address of the program's leads to; another address is a page already."""
+    if not url.startswith("http://localhost:") and not url.startswith("http://127.0.0.1:"):
+        return url
+    visit = requests.get(url, timeout=PATIENCE, allow_redirects=False, headers={"Connection": "close"})
+    assert visit.status_code == requests.codes.found, visit.text
+    return visit.headers["Location"]
 
 
 def query_of(url: str) -> dict[str, str]:

@@ -117,6 +117,16 @@ def without_answer() -> Failure:
     return Failure(Reason.REFUSED, words)
 
 
+def opened_twice() -> Failure:
+    """Return the end of a sign-in whose address two browsers opened, one of which may be another user's."""
+    words = (
+        "Authentication failed: two browsers opened the address of this sign-in, and one of them may belong to another "
+        "user of this machine. Nothing was stored.\nCall again. To use another browser than the one that opens, open "
+        "the address that is printed, or set BROWSER."
+    )
+    return Failure(Reason.REFUSED, words)
+
+
 def unavailable(why: str, advice: str) -> Failure:
     """Return the end of a sign-in that cannot even begin in this way here."""
     return Failure(Reason.UNAVAILABLE, _sentences(why, advice))

@@ -1,0 +1,121 @@
+"""Bind the loopback addresses of a redirect URI (RFC 8252 7.3), so that no other program can have the port."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+from doorcode._core.values import dataclass
+
+PORTS: Final = range(8400, 9000)
+"""Tried in this order when no redirect URI is given: registrations and ``ssh -L`` rely on it."""
+BACKLOG: Final = 128
+"""Connections that may wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a redirect URI leads on this machine.
+
+    Attributes:
+        uri: the redirect URI.
+        hosts: the names that a browser may mean by it, as its Host header has them.
+        path: the only one that is answered.
+        addresses: to listen on, each with its family.
+        port: to listen on.
+    """
+
+    uri: str
+    hosts: frozenset[str]
+    path: str
+    addresses: tuple[tuple[socket.AddressFamily, str], ...]
+    port: int
+
+
+def place_of(redirect_uri: str) -> Place:
+    """Return where a redirect URI leads; ``localhost`` is both loopback addresses, and nothing but those."""
+    parts = urlsplit(redirect_uri)
+    host, port = parts.hostname or "", parts.port or 0
+    both = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+    one = ((socket.AF_INET6 if ":" in host else socket.AF_INET, host),)
+    netloc = parts.netloc.lower()
+    hosts = {netloc, netloc.removesuffix(":80")} if port == 80 else {netloc}  # noqa: PLR2004 - http's own port
+    return Place(redirect_uri, frozenset(hosts), parts.path or "/", both if host == "localhost" else one, port)
+
+
+def listen(redirect_uri: str | None) -> tuple[Place, list[socket.socket]]:
+    """Listen where a redirect URI leads.
+
+    Args:
+        redirect_uri: http on loopback with a port; None takes the first free one of ``PORTS`` on ``localhost``.
+
+    Returns:
+        the place, and a socket for each of its addresses that this machine has.
+
+    Raises:
+        OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
+    """
+    if redirect_uri is not None:
+        place = place_of(redirect_uri)
+        return place, _bound(place)
+    for port in PORTS:
+        place = place_of(f"http://localhost:{port}")
+        with suppress(OSError):
+            return place, _bound(place)
+    raise OSError(errno.EADDRINUSE, f"no port from {PORTS[0]} to {PORTS[-1]} is free")
+
+
+def _bound(place: Place) -> list[socket.socket]:
+    """Listen on every address of a place, or on none; a family that this machine lacks is left out."""
+    bound: list[socket.socket] = []
+    try:
+        bound.extend(_each_bound(place))
+    except OSError:
+        _close(bound)
+        raise
+    if not bound:
+        raise OSError(errno.EADDRNOTAVAIL, "this machine has no loopback address for it")
+    return bound
+
+
+def _each_bound(place: Place) -> Iterator[socket.socket]:
+    for family, address in place.addresses:
+        listening = _listening_if_there(family, address, place.port)
+        if listening is not None:
+            yield listening
+
+
+def _listening_if_there(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+    try:
+        return _listening(family, address, port)
+    except OSError as exception:
+        if exception.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+            return None
+        raise
+
+
+def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    """Return a socket that nobody else can share the port with."""
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # On Windows SO_REUSEADDR would let others in; elsewhere it only forgives connections that linger.
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+        listening.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+        listening.settimeout(0)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
