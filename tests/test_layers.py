@@ -52,7 +52,7 @@ ROWS = (
         "_transport",
         "_trouble",
     ),
-    ("_drive", "_http", "_listener", "_progress", "_prompt", "_sign_in"),
+    ("_current_account", "_drive", "_http", "_listener", "_progress", "_prompt", "_sign_in"),
     ("_msal", "_paste", "_window"),
     ("_errand", "_open_cache", "_session"),
     ("_either_way", "_pending_text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doorcode._core.identity import Identity
 from doorcode._core.lookup import Account, State, accounts
 from doorcode._core.tenants import SHARED
 from doorcode._record import AuthenticationRecord
@@ -19,6 +20,11 @@ def records_of(
         authority: what the records name as theirs, host or host:port.
     """
     return tuple(record_of(account, client_id, authority) for account in accounts(state, client_id, environments))
+
+
+def record_for(identity: Identity, client_id: str, authority: str) -> AuthenticationRecord:
+    """Return the record of an account that signed in."""
+    return AuthenticationRecord(identity.tenant_id, client_id, authority, identity.home_account_id, identity.username)
 
 
 def record_of(account: Account, client_id: str, authority: str) -> AuthenticationRecord:

@@ -37,6 +37,7 @@ class BaseCredential:
     """Hold what a credential was told, and the session in which its flows run."""
 
     _timeout: float | None = None
+    _login_hint: str | None = None
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class BaseCredential:
         **kwargs: Any,
     ) -> None:
         from doorcode._config import resolve
+        from doorcode._core.account_selection import is_of
         from doorcode._options import without_empty
         from doorcode._session import Session
 
@@ -56,9 +58,14 @@ class BaseCredential:
             "disable_automatic_authentication": disable_automatic_authentication,
             **kwargs,
         }
-        config = resolve(type(self).__name__, **without_empty(options))
+        prompts_here = is_of(getattr(type(self), "_request_token", None), "doorcode") and self._prompts_here()
+        config = resolve(type(self).__name__, prompts_here, self._login_hint, **without_empty(options))
         self._session = Session(config)
         self._memory = self._session.memory
+
+    def _prompts_here(self) -> bool:
+        """Return whether users are asked on this machine; a class of the program's own may ask them anywhere."""
+        return False
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -142,10 +149,13 @@ class BaseCredential:
     ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
         """Return what ``authenticate`` asks for, and the flow that does it."""
         from doorcode._core import acquire
+        from doorcode._core.account_selection import authenticates_silently
 
         request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
-        silent = self._session.record is not None and not force_prompt
-        if silent:
+        record, hint = self._session.record, options.get("login_hint")
+        if authenticates_silently(
+            self._session.account.in_use, record.username if record else "", force_prompt=force_prompt, login_hint=hint
+        ):
             return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
         return request, acquire.sign_in(request, patience=self._timeout)
 
@@ -181,10 +191,17 @@ class BaseCredential:
             )
         return exception
 
-    @property
-    def _record(self) -> AuthenticationRecord:
-        record = self._session.record
-        assert record is not None, "a sign-in that ended well names an account"
+    def _record_of(self, token: StoredToken, request: TokenRequest) -> AuthenticationRecord:
+        """Return the record of the account that a token is for: of this sign-in, whoever else signs in meanwhile.
+
+        Raises:
+            AuthenticationFailedError: the sign-in that this one waited for named no account, or is signed out again.
+        """
+        from doorcode._core.failures import no_account
+
+        record = self._session.account.record_of(token)
+        if record is None:
+            raise self._error(no_account(), request)
         return record
 
     def _tell(self, message: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from typing import Any, Final, cast
 
 from doorcode._core import checks
+from doorcode._core.account_selection import AccountOptions, contradiction
 from doorcode._core.authorities import Authority, combine, parse_authority
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
 from doorcode._core.values import dataclass
@@ -50,8 +51,7 @@ class Config:
         tenant_id: the credential's own tenant.
         allowed_tenants: further tenants that requests may name; ``*`` is any.
         record: the account that the program named, or None.
-        username: the sign-in name of the account that the program named, or None.
-        adopts: whether the only account in the cache may be used without a record.
+        account: what the program said about the account.
         may_ask: whether get_token may ask a person.
         persistence: where tokens are kept beyond the process, or None.
         instance_discovery: whether the authority is checked with Microsoft's list.
@@ -66,8 +66,7 @@ class Config:
     tenant_id: str
     allowed_tenants: tuple[str, ...] = ()
     record: AuthenticationRecord | None = None
-    username: str | None = None
-    adopts: bool = True
+    account: AccountOptions = field(default_factory=AccountOptions)
     may_ask: bool = True
     persistence: TokenCachePersistenceOptions | None = None
     instance_discovery: bool = True
@@ -83,6 +82,9 @@ class Config:
 
 def resolve(  # noqa: PLR0913 - one for each option of a credential
     class_name: str,
+    prompts_here: bool = True,  # noqa: FBT001, FBT002 - positional, as the next: no option of a caller has its name
+    login_hint: str | None = None,
+    /,
     *,
     client_id: object = DEVELOPER_CLIENT_ID,
     authority: object = None,
@@ -94,12 +96,12 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     enable_support_logging: object = None,
     additionally_allowed_tenants: object = None,
     username: object = None,
-    use_cached_account: object = True,
+    use_cached_account: object = None,
     _cache: object | None = None,
     _cae_cache: object | None = None,
     **pipeline: object,
 ) -> Config:
-    """Check every option of a credential.
+    """Check every option of a credential, given where its prompt appears and the ``login_hint`` of its page, checked.
 
     Raises:
         TypeError: a value of a wrong type, or a name that is nearly an option's.
@@ -115,8 +117,12 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
         place,
         combine(place, own_tenant),
         _tenants(additionally_allowed_tenants),
-        username=_username(username),
-        adopts=checks.check_flag("use_cached_account", use_cached_account),
+        account=AccountOptions(
+            name=_username(username),
+            login_hint=login_hint,
+            use_cached_account=checks.check_optional_flag("use_cached_account", use_cached_account),
+            prompts_here=prompts_here,
+        ),
         may_ask=not checks.check_flag("disable_automatic_authentication", disable_automatic_authentication),
         persistence=None if cache_persistence_options is None else resolve_options(cache_persistence_options),
         instance_discovery=not checks.check_flag("disable_instance_discovery", disable_instance_discovery),
@@ -124,9 +130,12 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
         pipeline=pipeline_options(class_name, pipeline, _KNOWN),
         caches=(_cache, _cae_cache),
     )
-    if authentication_record is None:
-        return config
-    return _with_record(config, as_record(authentication_record), authority, own_tenant)
+    if authentication_record is not None:
+        config = _with_record(config, as_record(authentication_record), authority, own_tenant)
+    doubt = contradiction(config.account, _username(username))
+    if doubt is not None:
+        warn(doubt)
+    return config
 
 
 def _with_record(config: Config, record: AuthenticationRecord, authority: object, own_tenant: str | None) -> Config:
@@ -143,7 +152,9 @@ def _with_record(config: Config, record: AuthenticationRecord, authority: object
         )
         raise ValueError(message)
     tenant = own_tenant or config.authority.tenant or checks.check_tenant(record.tenant_id)
-    return replace(config, record=record, client_id=checks.check_client_id(record.client_id), tenant_id=tenant)
+    account = replace(config.account, home_account_id=record.home_account_id, name=record.username or None)
+    client_id = checks.check_client_id(record.client_id)
+    return replace(config, record=record, account=account, client_id=client_id, tenant_id=tenant)
 
 
 def _username(value: object) -> str | None:

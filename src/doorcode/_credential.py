@@ -33,9 +33,10 @@ class InteractiveCredential(BaseCredential, ABC):
             too, and the tenant and the authority where those are not given.
         disable_automatic_authentication: whether get_token raises AuthenticationRequiredError rather than ask.
         client_id: the application that people sign in to.
-        **kwargs: ``authority``, ``tenant_id``, ``cache_persistence_options``, ``disable_instance_discovery``,
-            ``enable_support_logging``, ``additionally_allowed_tenants``, and what an azure-core pipeline takes. An
-            empty text counts as not given.
+        **kwargs: ``username`` (names the account), ``use_cached_account`` (whether the only account in the cache is
+            used without a record; by default where the prompt appears on this machine), ``authority``, ``tenant_id``,
+            ``cache_persistence_options``, ``disable_instance_discovery``, ``enable_support_logging``,
+            ``additionally_allowed_tenants``, and what an azure-core pipeline takes. An empty text counts as not given.
 
     Raises:
         TypeError: an option of a wrong type, or a name that is nearly an option's.
@@ -132,8 +133,8 @@ class InteractiveCredential(BaseCredential, ABC):
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
-        self._logged("authenticate", request, flow, anybody=True)
-        return self._record
+        token = self._logged("authenticate", request, flow, anybody=True)
+        return self._record_of(token, request)
 
     def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return the accounts that are signed in here to this application, each as a record.

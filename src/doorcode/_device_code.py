@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from doorcode import _clock
+from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._credential import InteractiveCredential
 
@@ -84,6 +85,7 @@ class DeviceCodeCredential(InteractiveCredential):
         from doorcode._two_step import PendingSignIn
 
         request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
+        self._session.account.ask_elsewhere()
         flow = device.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
         code, deadline = self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
@@ -96,15 +98,23 @@ class DeviceCodeCredential(InteractiveCredential):
 
         Raises:
             ValueError: it is no sign-in, or one of another application or authority.
+            ClientAuthenticationError: it is of a tenant that this credential may not ask.
         """
         from doorcode._pending_text import read_pending
         from doorcode._two_step import PendingSignIn
 
         try:
-            return PendingSignIn(self._session, *read_pending(text, self._session))
-        except ValueError as exception:
+            went_on = read_pending(text, self._session)
+        except (ValueError, ClientAuthenticationError) as exception:
             self._failed("resume", exception)
             raise
+        self._session.account.ask_elsewhere()
+        return PendingSignIn(self._session, *went_on)
+
+    def _prompts_here(self) -> bool:
+        from doorcode._core.account_selection import prompts_here
+
+        return prompts_here(self._prompt_callback)
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         from doorcode._core import device

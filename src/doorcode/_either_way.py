@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from doorcode import _clock
@@ -53,6 +54,10 @@ class Asking:
             check_redirect(redirect_uri, paste),
             check_login_hint(login_hint),
         )
+
+    def with_hint(self, login_hint: object) -> Asking:
+        """Return the same with the ``login_hint`` of one call, where it has one."""
+        return replace(self, login_hint=check_login_hint(login_hint) or self.login_hint)
 
 
 def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:

@@ -277,6 +277,8 @@ class Application:
         (row,) = note.rows[ACCESS_TOKEN].values()
         token = stored_token(row)  # as it is stored: one reply, one instant at which its token ends
         assert token is not None, "a reply without a token is no success"
+        account = note.home_account_id or (identity.home_account_id if identity is not None else "")
+        token = replace(token, home_account_id=account)
         return Tokens(token, identity, SecretDict(result), rows)
 
     def _application(self, tenant_id: str) -> msal.PublicClientApplication:

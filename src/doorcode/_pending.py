@@ -156,8 +156,9 @@ class BasePending:
             outcome = self._session.accept(outcome, self._request, anybody=True)
         if isinstance(outcome, Failure):
             return outcome
-        assert self._session.record is not None
-        return self._session.record
+        record = self._session.account.record_of(outcome.token)
+        assert record is not None, "a sign-in that ended well names an account"
+        return record
 
     def _end(self, outcome: AuthenticationRecord | Failure) -> None:
         if self._outcome is not None:

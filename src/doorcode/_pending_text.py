@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode import _clock
 from doorcode._core import device
-from doorcode._core.checks import check_scopes, check_tenant
-from doorcode._core.claims import merge_claims
+from doorcode._core.checks import check_tenant
 from doorcode._core.device import Deadline, Pace, Progress
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.replies import device_code
@@ -79,7 +78,8 @@ def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode,
         session: of the credential that finishes the sign-in.
 
     Raises:
-        ValueError: it is no sign-in, of another version, or of another application or authority.
+        ValueError: it is no sign-in, of another version, or of another application, authority or tenant.
+        ClientAuthenticationError: a tenant that the credential may not ask.
     """
     try:
         fields = json.loads(text)
@@ -97,9 +97,9 @@ def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, De
         if fields[name] != own:
             message = f"This sign-in has {name} {fields[name]!r}, but the credential has {own!r}."
             raise ValueError(message)
-    scopes = check_scopes(tuple(fields["scopes"]), "resume")
-    request = TokenRequest(scopes, check_tenant(fields["tenant_id"]), fields["claims"], fields["enable_cae"] is True)
-    merge_claims(request.claims, request.enable_cae)
+    tenant_id = check_tenant(fields["tenant_id"])
+    asked = TokenRequest(tuple(fields["scopes"]), tenant_id, fields["claims"], fields["enable_cae"] is True)
+    request = session.resumed_request(asked)
     now, monotonic = time.time(), _clock.monotonic()
     # As careful as with the authority's own reply: the text was somewhere else meanwhile.
     code = device_code(fields, now)

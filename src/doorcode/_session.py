@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core import lookup
+from doorcode._core.account_selection import is_expected, may_use_cache, usable
 from doorcode._core.cache_changes import fill_in
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
@@ -19,7 +20,8 @@ from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_lin
 from doorcode._core.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.steps import TokenRequest, Who
-from doorcode._core.tenants import resolve_tenant, tenant_refused
+from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
+from doorcode._current_account import CurrentAccount
 from doorcode._given_transport import GivenTransport
 from doorcode._memory import Entry, Key
 from doorcode._open_cache import open_cache
@@ -30,7 +32,7 @@ from doorcode.cache._tokens import MemoryCache, Once, TokenCache, remove_from
 # Errors, and what only a reply of the authority needs, are loaded when there are some.
 if TYPE_CHECKING:
     from doorcode._config import Config
-    from doorcode._core.identity import Identity
+    from doorcode._core.lookup import Account
     from doorcode._core.secret import Secret
     from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure, Tokens
@@ -63,14 +65,16 @@ class Session:
     def __init__(self, config: Config, clock: Callable[[], float] = _now) -> None:
         self.config = config
         self.clock = clock
-        self.record: AuthenticationRecord | None = config.record
         self.memory: dict[Key, Entry] = {}
+        self.account = CurrentAccount(config.record, self.memory)
         self.transport = GivenTransport(config.pipeline.get("transport"))
         self._start()
 
     def _start(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self.account.after_fork()
+        self._warned: set[str] = set()
         self.flights: Flights = Flights()
         self.waits: set[CanCancel] = set()
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
@@ -114,15 +118,15 @@ class Session:
     def twin(self) -> Session:
         """Return a session with the same options and account, and no token: for a copy of the credential."""
         twin = Session(self.config, self.clock)
-        twin.record = self.record
+        twin.account.restore(self.account.kept())
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"config": self.config, "record": self.record}
+        return {"config": self.config, "account": self.account.kept()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["config"])  # type: ignore[misc] # pickle made the object without it
-        self.record = state["record"]
+        self.account.restore(state["account"])
 
     # -- requests
 
@@ -146,6 +150,19 @@ class Session:
         check_one_resource(checked, method)
         merge_claims(claims, enable_cae)
         return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
+
+    def resumed_request(self, asked: TokenRequest) -> TokenRequest:
+        """Check the request of a sign-in that another process began, as if it began here.
+
+        Raises:
+            ValueError: a value that cannot be right, or this credential would ask another tenant.
+            ClientAuthenticationError: a tenant that the credential may not ask.
+        """
+        request = self.token_request(asked.scopes, "resume", asked.claims, asked.tenant_id, asked.enable_cae, {})
+        if not same_tenant(request.tenant_id, asked.tenant_id):
+            message = f"This sign-in has tenant_id {asked.tenant_id!r}, but the credential has {request.tenant_id!r}."
+            raise ValueError(message)
+        return request
 
     def person_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
         """Return what ``_request_token`` is called for, as a request again."""
@@ -184,9 +201,13 @@ class Session:
     @property
     def who(self) -> Who:
         """Return whose tokens this credential may use now."""
-        account = self.record.home_account_id if self.record is not None else None
-        username = self.config.username if account is None else None
-        return Who(self.config.client_id, self.config.environments, account, username, self.config.adopts)
+        config = self.config
+        return usable(config.account, self.account.in_use, config.client_id, config.environments)
+
+    @property
+    def record(self) -> AuthenticationRecord | None:
+        """Return the record of the latest sign-in, or the one that was given."""
+        return self.account.record
 
     @property
     def application(self) -> Application:
@@ -219,9 +240,16 @@ class Session:
     def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float) -> None:
         """Remember a token, under the tenant's name and, for the credential's own, without."""
         entry = Entry(token, fresh_until)
-        self.memory[request.scopes, request.tenant_id, request.enable_cae] = entry
+        keys: list[Key] = [(request.scopes, request.tenant_id, request.enable_cae)]
         if request.tenant_id == self.config.tenant_id:
-            self.memory[request.scopes, None, request.enable_cae] = entry
+            keys.append((request.scopes, None, request.enable_cae))
+        self.account.remember(token, dict.fromkeys(keys, entry))
+
+    def warn_once(self, message: str) -> None:
+        """Tell the program's log of something that is true for as long as nothing changes."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warn(message)
 
     def warn(self, message: str) -> None:
         """Tell the program's log of something that stopped nothing."""
@@ -244,6 +272,7 @@ class Session:
         Returns:
             the tokens, or why they are not used: another account, or (with ``anybody``) none at all.
         """
+        from doorcode._accounts import record_for
         from doorcode._core.cache_replies import with_sign_in
         from doorcode._core.failures import no_account, other_account
 
@@ -251,22 +280,14 @@ class Session:
         if identity is None:
             self.keep(request, tokens.token, tokens.token.fresh_until)
             return no_account() if anybody else tokens
-        if not anybody and not self._is_expected(identity):
+        if not anybody and not is_expected(self.config.account, self.account.in_use, identity):
             return other_account(self._expected, identity.username)
         account = identity.home_account_id
         self.cache(cae=request.enable_cae).commit(
             lambda state: with_sign_in(state, self.who, tokens, account, self.clock())
         )
         self._renew_other(tokens, request, account)
-        self._adopt(
-            AuthenticationRecord(
-                tenant_id=identity.tenant_id,
-                client_id=self.config.client_id,
-                authority=self.config.authority.netloc,
-                home_account_id=identity.home_account_id,
-                username=identity.username,
-            )
-        )
+        self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
         return tokens
 
     def refreshed(
@@ -320,20 +341,8 @@ class Session:
         """Return the account that must sign in, for people."""
         record = self.record
         if record is None:
-            return one_line(self.config.username, LONGEST_NAME)
+            return one_line(self.config.account.name, LONGEST_NAME)
         return account_name(record.username, record.home_account_id)
-
-    def _is_expected(self, identity: Identity) -> bool:
-        """Return whether this is the account that the program named, or put in its place with ``authenticate``.
-
-        Names count only where no identifier is known.
-        """
-        name = self.config.username
-        if self.config.record is None and name is None:
-            return True
-        if self.record is not None:
-            return identity.home_account_id == self.record.home_account_id
-        return name is None or identity.username.casefold() == name.casefold()
 
     # -- accounts
 
@@ -357,17 +366,16 @@ class Session:
         """
         home_account_id = account.home_account_id if account is not None else self._own_account()
         who = self.who
-        self.memory.clear()
-        if self.record is not None and self.record.home_account_id == home_account_id:
-            self.record = self.config.record
+        self.account.sign_out(home_account_id)
         remove_from(
             (self.cache(cae=False), self.cache(cae=True)),
             lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id),
         )
 
     def _own_account(self) -> str:
-        if self.record is not None:
-            return self.record.home_account_id
+        own = self.account.in_use.home_account_id
+        if own is not None:
+            return own
         found = self.accounts()
         if len(found) > 1:
             names = ", ".join(account_name(record.username, record.home_account_id) for record in found)
@@ -375,8 +383,10 @@ class Session:
             raise ValueError(message)
         return found[0].home_account_id if found else ""
 
-    def _adopt(self, record: AuthenticationRecord) -> None:
-        if self.record is None or self.record.home_account_id != record.home_account_id:
-            # Without a record, what is remembered may be of an account that was found in the cache.
-            self.memory.clear()
-        self.record = record
+    def use_account(self, account: Account) -> bool:
+        """Go on as an account that was found in the cache, unless this credential uses another one by now."""
+        used, changed = self.account.use(account, lambda: may_use_cache(self.who))
+        if changed:
+            name = account_name(account.username, account.home_account_id)
+            _LOGGER.info("%s: using the account %s, which the token cache holds", self.config.class_name, name)
+        return used

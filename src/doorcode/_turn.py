@@ -30,6 +30,7 @@ from doorcode._core.steps import (
     TakeLease,
     TokenRequest,
     Tokens,
+    UseAccount,
     View,
     Warn,
 )
@@ -92,6 +93,8 @@ class Turn:
                 answer = self.leases.perform(step)
             case Keep(request, token, fresh_until):
                 session.keep(request, token, fresh_until)
+            case UseAccount(account):
+                answer = session.use_account(account)
             case Warn() | LogDebug():
                 self._log(step)
             case End(name, failure):
@@ -195,5 +198,10 @@ class Turn:
                 self.session.flights.leave(flight)
 
     def _log(self, step: Warn | LogDebug) -> None:
-        write = self.session.warn if isinstance(step, Warn) else self.session.log_debug
-        write(step.message)
+        session = self.session
+        if isinstance(step, LogDebug):
+            session.log_debug(step.message)
+        elif step.once:
+            session.warn_once(step.message)
+        else:
+            session.warn(step.message)

@@ -40,6 +40,7 @@ def make(authority: Emulator, person: PromptApprover) -> Make:
         given = {
             "credential_class": doorcode.aio.DeviceCodeCredential,
             "prompt_callback": person,
+            "use_cached_account": True,  # the prompt stands for one at this machine
             "retry_backoff_factor": 0,
             **authority.credential_options,
             **options,

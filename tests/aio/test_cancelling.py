@@ -137,8 +137,9 @@ def test_while_the_store_waits(
 
 def lease_of(credential: Any) -> str:
     """Return the name of the lease of whoever asks the credential's person."""
-    config = credential._session.config
-    return _person_lease(config.client_id, config.tenant_id)
+    name = _person_lease(credential._session.who, credential._session.config.tenant_id)
+    assert name is not None
+    return name
 
 
 def test_the_next_one_takes_over(make: Any, authority: Emulator, person: PromptApprover) -> None:

@@ -68,9 +68,16 @@ ROWS: Final = (
         "account-in-the-cache",
         PERSON,
         theirs="A cache is ignored unless the program kept an `AuthenticationRecord` too",
-        ours="One signed-in account in the cache is enough; `authenticate()` still asks",
-        why="Nobody should have to sign in again because a program kept no record",
-        reference="design: Why somebody would switch",
+        ours=(
+            "The only signed-in account in the cache is used where the prompt appears on this machine (the default "
+            "one, one of `doorcode.prompts`, a browser here), or with `use_cached_account=True`; a program with a "
+            "prompt of its own asks, as before, and so does `authenticate()`"
+        ),
+        why=(
+            "Users should not have to sign in again because a program kept no record; a server must not give one "
+            "visitor's token to another"
+        ),
+        reference="contract: Behaviour",
         opt_out="`use_cached_account=False`, or a cache `name` of the program's own",
     ),
     Row(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import pickle
+from contextlib import redirect_stdout
 from typing import Any
 
 import msal
@@ -117,6 +119,20 @@ def cache_given_without_a_record(stage: Stage) -> None:
     credential = stage.credential(**_copies(caches))
     stage.step("get", credential.get_token, STORAGE)
     stage.step("authenticate", stage.credential(**_copies(caches)).authenticate, scopes=[STORAGE])
+
+
+@script
+def cache_given_and_the_default_prompt(stage: Stage) -> None:
+    """One account is signed in in the cache, the program kept no record, and has no prompt of its own."""
+    stage.authority.approve_all()
+    caches = _caches()
+    stage.credential(**caches).authenticate(scopes=[STORAGE])
+    for name in ("get_token", "authenticate"):
+        call = getattr(stage.credential(prompt_callback=None, **_copies(caches)), name)
+        before = stage.authority.count("devicecode")
+        with redirect_stdout(io.StringIO()):
+            call(STORAGE) if name == "get_token" else call(scopes=[STORAGE])
+        stage.note(name, stage.authority.count("devicecode") - before)
 
 
 @script
@@ -265,7 +281,7 @@ def persistence_between_processes(stage: Stage) -> None:
     del given["authority"]
     stage.step("with_record", stage.library.DeviceCodeCredential(**given).get_token, STORAGE)
     stage.step("without_record", _persistent(stage, stage.library).get_token, STORAGE)
-    stage.step("cae", _persistent(stage, stage.library).get_token, STORAGE, enable_cae=True)
+    stage.step("cae", stage.library.DeviceCodeCredential(**given).get_token, STORAGE, enable_cae=True)
     names = sorted(path.name for path in (stage.home / ".IdentityService").iterdir() if ".lock" not in path.name)
     stage.note("files", tuple(name for name in names if not name.endswith(".refresh.lock")))
 

@@ -27,11 +27,8 @@ SIGHTINGS: Final[dict[str, Seen]] = {
         },
     },
     "account-in-the-cache": {
-        "cache_given_without_a_record": {
-            "get": ("succeeds, prompts: 1, requests: 3", "succeeds, prompts: 0, requests: 0"),
-        },
-        "persistence_between_processes": {
-            "without_record": ("succeeds, prompts: 1, requests: 3", "succeeds, prompts: 0, requests: 0"),
+        "cache_given_and_the_default_prompt": {
+            "get_token": (1, 0),
         },
     },
     "renamed-user": {
@@ -183,6 +180,12 @@ SIGHTINGS: Final[dict[str, Seen]] = {
         },
     },
     "endpoints-remembered": {
+        "persistence_between_processes": {
+            "without_record.requests": (
+                ("discovery CONTOSO 200", "devicecode CONTOSO 200", "token:device_code CONTOSO 200"),
+                ("devicecode CONTOSO 200", "token:device_code CONTOSO 200"),
+            ),
+        },
         "persistence_options_of_the_other_library": {
             "sections": (
                 ("AccessToken", "Account", "AppMetadata", "IdToken", "RefreshToken"),
@@ -532,6 +535,7 @@ SIGHTINGS: Final[dict[str, Seen]] = {
     "plain-text-in-the-log": {
         "persistence_between_processes": {
             "with_record.remarks": (None, ("WARNING DeviceCodeCredential: sign-ins are kept without",)),
+            "without_record.remarks": (None, ("WARNING DeviceCodeCredential: sign-ins are kept without",)),
         },
         "persistence_of_the_other_library": {
             "cached.remarks": (None, ("WARNING DeviceCodeCredential: sign-ins are kept without",)),

@@ -37,6 +37,7 @@ from doorcode._core.steps import (
     Tell,
     TokenRequest,
     Tokens,
+    UseAccount,
     View,
     Warn,
     Who,
@@ -47,6 +48,7 @@ from support.virtual import PENDING, REFUSED, WALL, token, tokens
 SCOPE = "https://r/.default"
 REQUEST = TokenRequest((SCOPE,), rows.TENANT)
 WHO = Who(rows.CLIENT, frozenset({rows.HOST}), rows.ACCOUNT)
+ANYBODY = Who(rows.CLIENT, frozenset({rows.HOST}))
 GRANT = ServiceError("invalid_grant", "AADSTS70008: too old")
 
 
@@ -62,6 +64,7 @@ class World:
         roles: answers to Join, in order; LEAD when there are none left.
         leases: answers to TakeLease, in order; True when there are none left.
         renewals: answers to RenewLease, in order; True when there are none left.
+        used: answers to UseAccount, in order; True when there are none left.
     """
 
     now: float = WALL
@@ -73,6 +76,7 @@ class World:
     roles: list[Any] = field(default_factory=list)
     leases: list[bool] = field(default_factory=list)
     renewals: list[bool] = field(default_factory=list)
+    used: list[bool] = field(default_factory=list)
     taken: list[Step[Any]] = field(default_factory=list)
     on_look: Callable[[Look], None] = lambda _step: None
     led: list[tuple[str, ...]] = field(default_factory=list)
@@ -144,6 +148,10 @@ class World:
                 assert isinstance(step.hurry, bool)
                 answer = self.redeemed.pop(0)
                 return answer(step) if callable(answer) else answer
+            case UseAccount(account):
+                used = self.used.pop(0) if self.used else True
+                self.who = replace(self.who, home_account_id=account.home_account_id) if used else self.who
+                return used
             case AskPerson():
                 return self.person.pop(0)
             case Sleep(seconds):
@@ -465,10 +473,10 @@ def test_nothing_cached_and_nobody_to_ask_makes_no_request() -> None:
 def test_the_only_account_is_used_and_several_are_listed() -> None:
     """Without a record one signed-in account is enough; of two, nobody guesses."""
     world = cached()
-    world.who = replace(WHO, home_account_id=None)
+    world.who = ANYBODY
     assert secret(world.acquire()) == "AT"
     second = rows.rows(WALL, account="other.utid", username="grace@contoso.example")
-    world = World(who=world.who, states={False: lookup.merge(world.states[False], second), True: {}})
+    world = World(who=ANYBODY, states={False: lookup.merge(world.states[False], second), True: {}})
     outcome = world.acquire()
     assert isinstance(outcome, Failure)
     assert [account.username for account in outcome.candidates] == ["ada@contoso.example", "grace@contoso.example"]
@@ -696,3 +704,67 @@ def test_other_people_are_asked_meanwhile() -> None:
     same = World(person=[tokens()])
     same.acquire(replace(REQUEST, tenant_id=rows.TENANT.upper()), may_ask=True)
     assert {step.name for step in same.steps(TakeLease)} <= names
+
+
+def test_an_account_that_was_found_is_used_from_then_on() -> None:
+    """The choice is made once, over both caches."""
+    world = World(who=ANYBODY, states={False: rows.rows(WALL), True: {}})
+    assert isinstance(world.acquire(), StoredToken)
+    assert [step.account.home_account_id for step in world.steps(UseAccount)] == [rows.ACCOUNT]
+    world.memory.clear()
+    assert isinstance(world.acquire(), StoredToken)
+    assert world.count(UseAccount) == 1
+
+
+def test_an_account_that_was_found_too_late_is_not_used() -> None:
+    """Another account signed in meanwhile: the look begins anew, for that one."""
+    eve = replace(WHO, home_account_id="eve.utid")
+    world = World(who=ANYBODY, states={False: rows.rows(WALL), True: {}}, used=[False])
+
+    def sign_in(_: Look) -> None:
+        if world.count(UseAccount):
+            world.who = eve
+
+    world.on_look = sign_in
+    failure = world.acquire()
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.REQUIRED
+    assert world.count(UseAccount) == 1
+
+
+@pytest.mark.parametrize("insists", [True, False])
+def test_of_several_accounts_none_is_taken(insists: bool) -> None:  # noqa: FBT001
+    """A program that asked for one is told in its log, a single time."""
+    bobs = rows.rows(WALL, account="bob.utid", username="bob@contoso.example")
+    world = World(who=replace(ANYBODY, insists=insists), states={False: rows.rows(WALL), True: bobs})
+    failure = world.acquire()
+    assert isinstance(failure, Failure)
+    assert [account.home_account_id for account in failure.candidates] == [rows.ACCOUNT, "bob.utid"]
+    warned = world.steps(Warn)
+    assert [step.once for step in warned] == [True] * insists
+    assert all("bob@contoso.example" in step.message and "username" in step.message for step in warned)
+
+
+@pytest.mark.parametrize(
+    ("who", "lease"),
+    [
+        (ANYBODY, True),
+        (replace(ANYBODY, adopts=False), False),
+        (replace(ANYBODY, adopts=False, username="ada@contoso.example"), True),
+    ],
+)
+def test_users_who_cannot_use_each_others_sign_in_do_not_wait_for_each_other(who: Who, lease: bool) -> None:  # noqa: FBT001
+    """A lease is taken where another process's sign-in would do."""
+    world = World(who=who, person=[tokens()])
+    assert isinstance(world.acquire(may_ask=True), StoredToken)
+    assert world.count(TakeLease) == lease
+
+
+def test_two_users_of_one_program_have_leases_of_their_own() -> None:
+    """A program that takes no account from the cache knows each of its users: Ada's prompt does not hold up Grace."""
+    alone = replace(ANYBODY, adopts=False)
+    each = [replace(alone, username=name) for name in ("ada@x", "grace@x")]
+    anybodys = [replace(ANYBODY, home_account_id=name) for name in ("ada.x", "grace.x")]
+    names = [in_person._person_lease(who, "tid") for who in (*each, *anybodys)]
+    assert names[0] != names[1]
+    assert names[2] == names[3] == in_person._person_lease(ANYBODY, "TID")

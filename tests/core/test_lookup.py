@@ -7,11 +7,9 @@ import pytest
 
 from doorcode._core.lookup import (
     Account,
-    Ambiguous,
     State,
     access_token,
     accounts,
-    find_account,
     has_account,
     merge,
     refresh_token,
@@ -88,43 +86,6 @@ def found(state: State, scopes: tuple[str, ...] = S, tenant_id: str = TENANT, no
 def test_accounts(state: State, expected: tuple[Account, ...]) -> None:
     """An account is this client's when it has a token for it, and is counted once."""
     assert accounts(state, CLIENT, HOSTS) == expected
-
-
-TWO = both(rows(NOW), rows(NOW, account="bob.utid", username=BOB.username))
-SAME_NAME = both(rows(NOW), rows(NOW, account="bob.utid"))
-
-
-@pytest.mark.parametrize(
-    ("state", "home_account_id", "username", "expected"),
-    [
-        pytest.param({}, None, None, None, id="nobody"),
-        pytest.param(rows(NOW), None, None, ADA, id="the only one"),
-        pytest.param(TWO, None, None, Ambiguous((ADA, BOB)), id="one of two"),
-        pytest.param(TWO, "bob.utid", None, BOB, id="by id"),
-        pytest.param(TWO, "bob.utid", "renamed@contoso.example", BOB, id="by id, whatever the name"),
-        pytest.param(TWO, "eve.utid", BOB.username, None, id="another id with a known name"),
-        pytest.param(TWO, None, "BOB@Contoso.Example", BOB, id="by name in other case"),
-        pytest.param(
-            rows(NOW, username="Straße@x"),
-            None,
-            "STRASSE@X",
-            Account(ACCOUNT, "Straße@x", HOST, (TENANT,), "uid"),
-            id="ß",
-        ),
-        pytest.param(TWO, None, "eve@contoso.example", None, id="by an unknown name"),
-        pytest.param(TWO, None, "", Ambiguous((ADA, BOB)), id="by an empty name"),
-        pytest.param(
-            SAME_NAME,
-            None,
-            ADA.username,
-            Ambiguous((ADA, Account("bob.utid", ADA.username, HOST, (TENANT,), "bob"))),
-            id="two of a name",
-        ),
-    ],
-)
-def test_find_account(state: State, home_account_id: str | None, username: str | None, expected: object) -> None:
-    """The id counts, the name only without one, and neither means the only account."""
-    assert find_account(state, CLIENT, HOSTS, home_account_id, username) == expected
 
 
 @pytest.mark.parametrize(

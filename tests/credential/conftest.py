@@ -88,6 +88,7 @@ class SyncMaker:
         given: dict[str, Any] = {
             **self._authority.credential_options,
             "prompt_callback": self.approver,
+            "use_cached_account": True,  # the approver stands for a person at this machine
             "retry_backoff_factor": 0,
             **options,
         }
@@ -144,6 +145,12 @@ MAKERS: dict[str, Callable[[Emulator], SyncMaker]] = {"sync": SyncMaker, "aio": 
 def authority(doorcode_emulator: Emulator) -> Emulator:
     """Give the authority, as new."""
     return doorcode_emulator
+
+
+@pytest.fixture
+def leave_out() -> object:
+    """Give what takes an option away that ``make`` gives by default."""
+    return LEAVE_OUT
 
 
 @pytest.fixture(params=MAKERS)

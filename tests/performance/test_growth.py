@@ -11,8 +11,10 @@ import pytest
 
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._core import lookup
+from doorcode._core.account_selection import find_account
 from doorcode._core.cache_index import Section
 from doorcode._core.secret import Secret
+from doorcode._core.steps import Who
 from doorcode.cache import _disk
 from doorcode.cache._lease import FileLeases
 from doorcode.emulator import Emulator
@@ -55,7 +57,7 @@ def miss(state: lookup.State) -> lookup.StoredToken | None:
 
 
 OPERATIONS: dict[str, Callable[[lookup.State], object]] = {
-    "the account": lambda state: lookup.find_account(state, CLIENT, HOSTS),
+    "the account": lambda state: find_account(Who(CLIENT, HOSTS), state),
     "whether it is signed in": lambda state: lookup.has_account(state, CLIENT, HOSTS, ACCOUNT),
     "a token that is not there": miss,
     "a token in another spelling": lambda state: lookup.access_token(
@@ -99,7 +101,7 @@ def test_a_token_under_its_own_key_is_found_without_an_index() -> None:
     state = filled(LARGE)
     fresh = {**state, "AccessToken": Section(state["AccessToken"])}
     Counting.reads = 0
-    assert lookup.find_account(fresh, CLIENT, HOSTS, ACCOUNT) is not None
+    assert find_account(Who(CLIENT, HOSTS, ACCOUNT), fresh) is not None
     found = lookup.access_token(fresh, CLIENT, HOSTS, ACCOUNT, TENANT, ("https://r7/.default",), NOW)
     assert found is not None
     assert Counting.reads < SMALL

@@ -36,6 +36,7 @@ class StoredToken:
         refresh_on: when the authority wants it refreshed, in Unix seconds; None when it did not say.
         cached_at: when it was stored, in Unix seconds.
         token_type: how it is presented, as ``Bearer``.
+        home_account_id: the account that it was issued for; "" where the reply named none.
     """
 
     secret: Secret
@@ -43,6 +44,7 @@ class StoredToken:
     refresh_on: int | None = None
     cached_at: int = 0
     token_type: str = BEARER
+    home_account_id: str = ""
 
     @property
     def fresh_until(self) -> int:
@@ -101,6 +103,7 @@ def stored_token(row: Row) -> StoredToken | None:
         refresh_on=instant(row.get("refresh_on")),
         cached_at=instant(row.get("cached_at")) or 0,
         token_type=text_of(row, "token_type") or BEARER,
+        home_account_id=text_of(row, "home_account_id"),
     )
 
 

@@ -208,7 +208,7 @@ def check_login_hint(value: object) -> str | None:
             raise ValueError(
                 "login_hint holds half of a character (a lone surrogate), which no URL can carry"
             ) from None
-        return value or None
+        return value if value.strip() else None
     if value is None:
         return None
     raise TypeError(f"login_hint must be a string, not {_kind(value)}")
@@ -237,6 +237,15 @@ def _check_header_value(name: str, value: object) -> None:
             f"{name} cannot be sent: a header is one line of Latin-1 characters without a space before them "
             "(RFC 9110 5.5)"
         )
+
+
+def check_optional_flag(name: str, value: object) -> bool | None:
+    """Check an option that is on, off, or None, which leaves the choice to the credential.
+
+    Raises:
+        TypeError: it is anything else.
+    """
+    return None if value is None else check_flag(name, value)
 
 
 def check_flag(name: str, value: object) -> bool:

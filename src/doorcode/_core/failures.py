@@ -71,11 +71,16 @@ def required(
     """Return the end for a request that needs a person who may not be asked."""
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
     if len(candidates) > 1:
-        names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
-        words += f" Several accounts are signed in ({names}): choose one with username or authentication_record."
+        words += f" {several_accounts(candidates)}"
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
+
+
+def several_accounts(candidates: tuple[Account, ...]) -> str:
+    """Return what to do where several accounts fit."""
+    names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
+    return f"Several accounts are signed in ({names}): choose one with username or authentication_record."
 
 
 def other_account(expected: str, username: str) -> Failure:

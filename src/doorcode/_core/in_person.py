@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
+from doorcode._core.account_selection import may_use_cache
 from doorcode._core.failures import timed_out
 from doorcode._core.known import Again, PersonNeeded, find
 from doorcode._core.leases import LONGEST_PROMPT, waiting_for
@@ -27,6 +28,7 @@ from doorcode._core.steps import (
     TakeLease,
     Tell,
     TokenRequest,
+    Who,
     ask,
 )
 
@@ -58,8 +60,8 @@ def in_person(
         return role
     if role is not Role.LEAD:
         return Again()
-    lease = _person_lease(view.who.client_id, request.tenant_id)
-    waited = yield from _turn_to_ask(request, needed, lease, patience)
+    lease = _person_lease(view.who, request.tenant_id)
+    waited = None if lease is None else (yield from _turn_to_ask(request, needed, lease, patience))
     outcome: StoredToken | Failure | Again = waited or (yield from _asked(request, needed, lease))
     yield from ask(End(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
@@ -96,11 +98,14 @@ def _tell_whom_for(request: TokenRequest, lease: str) -> Flow[None]:
     yield from ask(Tell(waiting_for(holder, view.now)))
 
 
-def _asked(request: TokenRequest, needed: PersonNeeded | None, lease: str) -> Flow[StoredToken | Failure | Again]:
+def _asked(
+    request: TokenRequest, needed: PersonNeeded | None, lease: str | None
+) -> Flow[StoredToken | Failure | Again]:
     error = needed.error if needed is not None else None
     claims = request.claims or (error.claims if error is not None else None)
     _, outcome = yield from ask(AskPerson(replace(request, claims=claims)))
-    yield from ask(DropLease(lease))
+    if lease is not None:
+        yield from ask(DropLease(lease))
     if isinstance(outcome, Failure):
         # A process that was stopped in the meantime finds its code expired, and that the user has signed in elsewhere.
         over = outcome.reason in (Reason.EXPIRED, Reason.TIMED_OUT) and needed is not None
@@ -109,12 +114,17 @@ def _asked(request: TokenRequest, needed: PersonNeeded | None, lease: str) -> Fl
     return outcome.token
 
 
-def _person_lease(client_id: str, tenant_id: str) -> str:
-    """Return the name of the lease of whoever asks a person for a tenant.
+def _person_lease(who: Who, tenant_id: str) -> str | None:
+    """Return the name of the lease for asking the user to sign in to a tenant; None needs no lease.
 
-    The account is no part of it: one process may know already who signed in there, and another not yet.
+    Where any account in the cache would do, the account is no part of the name: one process may know already which
+    it is, and another not yet. Else the users are many, and a sign-in of one of them is no use to another.
     """
-    name = f"{client_id}\n{tenant_id.lower()}"
+    if not may_use_cache(who):
+        return None
+    name = f"{who.client_id}\n{tenant_id.lower()}"
+    if not who.adopts:
+        name += f"\n{who.home_account_id or who.username}"
     return f"sign-in.{sha256(name.encode()).hexdigest()[:16]}"
 
 

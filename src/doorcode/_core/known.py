@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doorcode._core import lookup
-from doorcode._core.lookup import Ambiguous, StoredToken
+from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
+from doorcode._core.lookup import StoredToken
 from doorcode._core.scopes import wanted
-from doorcode._core.steps import Flow, Keep, Look, TokenRequest, View, ask
+from doorcode._core.steps import Flow, Keep, Look, TokenRequest, UseAccount, View, Warn, ask
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Refreshable:
     valid: StoredToken | None
 
 
-def find(request: TokenRequest, refused: tuple[Secret, ...] = ()) -> Flow[StoredToken | Refreshable | PersonNeeded]:
+def find(
+    request: TokenRequest, refused: tuple[Secret, ...] = ()
+) -> Flow[StoredToken | Refreshable | PersonNeeded | Again]:
     """Look into the caches.
 
     Args:
@@ -47,17 +50,12 @@ def find(request: TokenRequest, refused: tuple[Secret, ...] = ()) -> Flow[Stored
         refused: refresh tokens that the authority has refused: they are passed over.
     """
     _, view = yield from ask(Look(request.enable_cae))
-    account = _account(view)
     other = None
-    if not isinstance(account, str) or _refresh_token(view, account, refused) is None:
-        # One sign-in serves CAE and non-CAE requests: the refresh token is one grant.
+    if _needs_other(view, refused):
         _, other = yield from ask(Look(not request.enable_cae))
-    if other is not None and account is None:
-        account = _account(other)
-    if account is None:
-        return PersonNeeded()
-    if isinstance(account, Ambiguous):
-        return PersonNeeded(candidates=account.candidates)
+    account = yield from _account(view, other)
+    if not isinstance(account, str):
+        return account
     token = None if request.claims else _access_token(view, request, account)
     if token is not None and token.fresh(view.now):
         yield from ask(Keep(request, token, token.fresh_until))
@@ -71,12 +69,34 @@ def find(request: TokenRequest, refused: tuple[Secret, ...] = ()) -> Flow[Stored
     return Refreshable(account, refresh_token, valid)
 
 
-def _account(view: View) -> str | Ambiguous | None:
+def _needs_other(view: View, refused: tuple[Secret, ...]) -> bool:
+    """Return whether the other cache may say more about the account; its refresh token serves both, as one grant."""
+    account = view.who.home_account_id
+    return may_use_cache(view.who) and (account is None or _refresh_token(view, account, refused) is None)
+
+
+def _account(view: View, other: View | None) -> Flow[str | PersonNeeded | Again]:
+    """Return the account to use, by its identifier, or why there is none."""
     who = view.who
-    if not (who.home_account_id or who.username or who.adopts):
-        return None
-    found = lookup.find_account(view.state, who.client_id, who.environments, who.home_account_id, who.username)
-    return found.home_account_id if isinstance(found, lookup.Account) else found
+    found = find_account(who, view.state, {} if other is None else other.state)
+    if isinstance(found, Ambiguous):
+        if who.insists:
+            yield from _warn_of_several(found.candidates)
+        return PersonNeeded(candidates=found.candidates)
+    if found is None:
+        return PersonNeeded()
+    if who.home_account_id is None:
+        _, used = yield from ask(UseAccount(found))
+        if not used:
+            return Again()
+    return found.home_account_id
+
+
+def _warn_of_several(candidates: tuple[lookup.Account, ...]) -> Flow[None]:
+    from doorcode._core.failures import several_accounts  # a stored token does without the words of failures
+
+    words = f"use_cached_account=True takes no account from the cache. {several_accounts(candidates)}"
+    yield from ask(Warn(words, once=True))
 
 
 def _access_token(view: View, request: TokenRequest, account: str) -> StoredToken | None:
@@ -87,8 +107,6 @@ def _access_token(view: View, request: TokenRequest, account: str) -> StoredToke
     )
 
 
-def _refresh_token(view: View, account: str | Ambiguous | None, refused: tuple[Secret, ...]) -> Secret | None:
-    if not isinstance(account, str):
-        return None
+def _refresh_token(view: View, account: str, refused: tuple[Secret, ...]) -> Secret | None:
     who = view.who
     return lookup.refresh_token(view.state, who.client_id, who.environments, account, refused)

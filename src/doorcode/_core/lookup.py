@@ -43,13 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
-    "Ambiguous",
     "State",
     "StoredToken",
     "access_token",
+    "account_with_id",
     "accounts",
     "covers",
-    "find_account",
     "has_account",
     "merge",
     "refresh_token",
@@ -82,13 +81,6 @@ class Account:
     local_account_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """More accounts than one answer a question for one."""
-
-    candidates: tuple[Account, ...]
-
-
 def accounts(state: State, client_id: str, environments: frozenset[str]) -> tuple[Account, ...]:
     """Return the accounts that this client has a refresh or access token for, one per home_account_id."""
     hosts: dict[str, str] = {}
@@ -97,35 +89,13 @@ def accounts(state: State, client_id: str, environments: frozenset[str]) -> tupl
     return _described(state, environments, hosts)
 
 
-def find_account(
-    state: State,
-    client_id: str,
-    environments: frozenset[str],
-    home_account_id: str | None = None,
-    username: str | None = None,
-) -> Account | Ambiguous | None:
-    """Find the one account that a request is for.
-
-    Args:
-        state: what the cache holds.
-        client_id: who asks.
-        environments: the hosts of the authority, in lower case.
-        home_account_id: what it is known by; a username is not looked at then (OpenID Connect Core 5.7).
-        username: what it is known by otherwise, whatever its case.
-
-    Returns:
-        The account; without either argument, the only one. Ambiguous when several fit, None when none.
-    """
-    if home_account_id:
-        # The first row that is theirs will do: with a refresh token there, no access token is looked at.
-        for name, host in _signed_in(state, client_id, environments):
-            if name == home_account_id:
-                return _described(state, environments, {name: host})[0]
-        return None
-    found = accounts(state, client_id, environments)
-    if username:
-        found = tuple(account for account in found if account.username.casefold() == username.casefold())
-    return Ambiguous(found) if len(found) > 1 else next(iter(found), None)
+def account_with_id(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> Account | None:
+    """Find the account with an identifier; a username is not looked at (OpenID Connect Core 5.7)."""
+    # The first row that is theirs will do: with a refresh token there, no access token is looked at.
+    for name, host in _signed_in(state, client_id, environments):
+        if name == home_account_id:
+            return _described(state, environments, {name: host})[0]
+    return None
 
 
 def has_account(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> bool:

@@ -115,7 +115,7 @@ def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fa
     return (yield from _settle(request, outcome))
 
 
-def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | PersonNeeded | Refreshable]:
+def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | PersonNeeded | Again | Refreshable]:
     """Wait in line for this process's turn to refresh, for as long as that takes: each turn takes a bounded time.
 
     Returns:
@@ -162,6 +162,8 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
         if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
             return answered
         again = yield from find(request, refused)
+        if isinstance(again, Again):
+            return again
         if isinstance(again, PersonNeeded):
             return answered
         if isinstance(again, StoredToken):

@@ -173,6 +173,7 @@ class Who:
         home_account_id: the account, where a record or a sign-in has named it.
         username: the sign-in name, where only that was given.
         adopts: whether the only account that is signed in may be used, where neither names one.
+        insists: whether the program asked for that itself.
     """
 
     client_id: str
@@ -180,6 +181,7 @@ class Who:
     home_account_id: str | None = None
     username: str | None = None
     adopts: bool = True
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +210,18 @@ class Keep(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class UseAccount(Step[bool]):
+    """Go on as an account that was found in the cache; False says that the credential has another one meanwhile."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
 class Warn(Step[None]):
-    """Tell the program's log of something that did not stop the request."""
+    """Tell the program's log of something that did not stop the request; with ``once``, a single time."""
 
     message: str
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ class InteractiveBrowserCredential(InteractiveCredential):
             register one of your own for anything that others use.
         redirect_uri: a redirect URI of the application's registration that this machine can answer, such as
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
-        login_hint: a sign-in name that the page is filled in with; whoever signs in may use another.
+        login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
+            name is used; the user may choose another one on the page.
         timeout: seconds to wait for the person; None waits for a day, 0 asks nobody and times out at once.
         paste: as for :class:`doorcode.InteractiveBrowserCredential`; a coroutine function is awaited on the event
             loop, any other function is called in a thread of its own.
@@ -51,9 +52,13 @@ class InteractiveBrowserCredential(InteractiveCredential):
         self._timeout = check_timeout(timeout, BROWSER_SECONDS)
         super().__init__(client_id=client_id, **kwargs)
 
+    def _prompts_here(self) -> bool:
+        return isinstance(self._paste, bool)
+
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)
-        flow = browser.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=self._login_hint)
+        hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
+        flow = browser.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
         with blocking(self._paste) as paste:
             turn = BrowserTurn(self._session, courier(paste, self._redirect_uri, self._session.config))
             return TokenResult(await self._drive(flow, turn, request))

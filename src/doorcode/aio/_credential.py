@@ -124,8 +124,8 @@ class InteractiveCredential(BaseCredential, ABC):
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
-        await self._logged("authenticate", request, flow, anybody=True)
-        return self._record
+        token = await self._logged("authenticate", request, flow, anybody=True)
+        return self._record_of(token, request)
 
     async def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return the accounts that are signed in here to this application, each as a record.

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from doorcode import _clock
+from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core import device
+from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
@@ -79,6 +81,7 @@ class DeviceCodeCredential(InteractiveCredential):
             ClientAuthenticationError: the authority gave no code.
         """
         request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
+        self._session.account.ask_elsewhere()
         flow = device.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
         code, deadline = await self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
@@ -91,12 +94,18 @@ class DeviceCodeCredential(InteractiveCredential):
 
         Raises:
             ValueError: it is no sign-in, or one of another application or authority.
+            ClientAuthenticationError: it is of a tenant that this credential may not ask.
         """
         try:
-            return PendingSignIn(self._session, *read_pending(text, self._session))
-        except ValueError as exception:
+            went_on = read_pending(text, self._session)
+        except (ValueError, ClientAuthenticationError) as exception:
             self._failed("resume", exception)
             raise
+        self._session.account.ask_elsewhere()
+        return PendingSignIn(self._session, *went_on)
+
+    def _prompts_here(self) -> bool:
+        return prompts_here(self._prompt_callback)
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from doorcode._browser_turn import BrowserTurn
+from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
@@ -51,13 +52,17 @@ class UserCredential(InteractiveCredential):
     ) -> None:
         self._asking = Asking.checked(prefer, timeout, redirect_uri, login_hint, paste)
         self._timeout = self._asking.timeout
+        self._login_hint = self._asking.login_hint
         self._paste = paste
         self._prompt_callback = check_callback(prompt_callback)
         super().__init__(client_id=client_id, **kwargs)
 
+    def _prompts_here(self) -> bool:
+        return isinstance(self._paste, bool) and prompts_here(self._prompt_callback)
+
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)
-        flow = sign_in(request, self._asking)
+        flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
         with blocking(self._paste) as paste:
             turn = BrowserTurn(self._session, courier(paste, self._asking.redirect_uri, self._session.config))
             return TokenResult(await self._drive(flow, turn, request, self._show))
