@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cache.harness import Program, Start, names, require
-from doorcode.cache import Conflict, Loaded, StoreError, StoreUnavailable, _jwe
+from doorcode.cache import Conflict, Loaded, StoreError, StoreUnavailable, _jwe, _nodes
 from doorcode.cache._file import FileStore
 from doorcode.cache._host import Host, booted_at, here
 from doorcode.cache._kernel_keyring import KernelKeys
@@ -98,6 +98,36 @@ def test_a_node_that_is_late_finds_the_name_taken(base: Path) -> None:
     assert not isinstance(first.store.save(GOOD, None), Conflict)
     assert not isinstance(second.store.save(b'{"b": 2}', None), Conflict)
     assert (first.store.load().data, second.store.load().data) == (GOOD, b'{"b": 2}')
+
+
+def test_machines_that_do_not_know_their_boot_are_told_apart(base: Path) -> None:
+    """Without /proc the machine's own identity has to do."""
+    first, second = (Node(base, Host(name, name, "", "", "")) for name in ("one", "two"))
+    first.write(GOOD)
+    second.write(b'{"b": 2}')
+    assert (first.store.load().data, second.store.load().data) == (GOOD, b'{"b": 2}')
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_nobodys_to_remove(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another node has just removed it."""
+    node, other = Node(base, HERE), Node(base, ELSEWHERE)
+    other.write(GOOD)
+    header_of, path_of_other = _nodes._header_of, other.file
+
+    def look_and_lose(path: str) -> dict[str, object] | None:
+        found = header_of(path)
+        path_of_other.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr("doorcode.cache._nodes._header_of", look_and_lose)
+    assert node.store.load() == Loaded(None, None)
+
+
+def test_damage_of_any_kind_has_no_header(base: Path) -> None:
+    """What is not in base64, or not JSON, says nothing of its key."""
+    assert [_jwe.header(sealed) for sealed in (b"", b"!!", b"\xff.\xff", b"W10.a", b"eyI.a")] == [{}] * 5
 
 
 def test_deleting_leaves_other_nodes_files(base: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cache.harness import Start, require
-from doorcode.cache import StoreLocked
+from doorcode.cache import StoreLocked, _host
 from doorcode.cache._file import FileStore
 from doorcode.cache._flock import Grip
 from doorcode.cache._host import Host, here
@@ -106,6 +106,22 @@ def signed(host: Host, end: bytes = b"") -> bytes:
 def test_a_lock_file_says_whose_it_is(content: bytes, owner: Owner) -> None:
     """The first word is the process for every library; the machine stands behind what they write."""
     assert owner_in(content) == owner
+
+
+def test_knows_little_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is empty, and no error."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    _host._machine.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", refuse)
+        patched.setattr("os.stat", refuse)
+        found = here()
+    _host._machine.cache_clear()
+    assert (found.name, found.boot, found.processes, found.users) == (HERE.name, "", "", "")
+    assert found.machine
 
 
 def test_knows_where_it_runs() -> None:

@@ -104,8 +104,7 @@ class NodeFiles:
 
     def is_ours(self, said: Mapping[str, object]) -> bool:
         """Tell whether a header names this very kernel and these users."""
-        own = self.header()
-        return (said.get("boot"), said.get("users")) == (own["boot"], own["users"])
+        return _kernel(said) == _kernel(self.header())
 
     def tidy(self) -> None:
         """Remove files whose key is gone for certain, when this node is about to make one; the caller has the lock."""
@@ -118,8 +117,8 @@ class NodeFiles:
                     _disk.remove(path)
 
     def _own(self) -> str:
-        host = self._host()
-        node = hashlib.sha256(f"{host.boot} {host.users}".encode()).hexdigest()[:_NODE_DIGITS]
+        kernel = " ".join(map(str, _kernel(self.header())))
+        node = hashlib.sha256(kernel.encode()).hexdigest()[:_NODE_DIGITS]
         return f"{self._base}.{node}.sealed"
 
     def _whose_is_first(self) -> _Whose:
@@ -217,6 +216,11 @@ def files_of_cache(base: str) -> tuple[str, ...]:
         )
     except FileNotFoundError:
         return ()
+
+
+def _kernel(said: Mapping[str, object]) -> tuple[object, object]:
+    """Return what tells a kernel and its users from every other one; without /proc, the machine has to do."""
+    return said.get("boot") or said.get("machine"), said.get("users")
 
 
 def _is_of_a_node(base: str, path: str) -> bool:
