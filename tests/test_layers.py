@@ -20,7 +20,7 @@ SRC = ROOT / "src"
 # A package's name stands for all that is in it, except what has a place of its own.
 # Imports inside functions and those for type checkers count.
 ROWS = (
-    ("_azure_core", "_clock", "_lazy"),
+    ("_azure_core", "_clock", "_lazy", "_log"),
     ("_core",),
     (
         "_choice",
@@ -111,6 +111,7 @@ HOMES = {
     "trustme": {"emulator"},
     "joserfc": {"emulator"},
     "jinja2": {"emulator"},
+    "python_multipart": {"emulator"},
 }
 
 # Where it may be asked what system this is: which store, which lock, which browser. All else is alike everywhere.

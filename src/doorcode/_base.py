@@ -14,6 +14,7 @@ from typing_extensions import Self
 from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
+from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 
 # Importing a credential's class is to cost next to nothing, and a token that is stored little more: what only some
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from doorcode.errors import AuthenticationFailedError
 
 E = TypeVar("E", bound=Exception)
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 INFO: Final = logging.INFO
 _ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
 """The options of ``get_token_info`` that a token in memory can answer."""

@@ -5,7 +5,6 @@ A browser of this user's is sent on from a link to the sign-in page, and brings 
 
 from __future__ import annotations
 
-import logging
 import secrets
 import socket
 import threading
@@ -20,9 +19,10 @@ from doorcode._core.secret import Secret
 from doorcode._core.steps import Failure
 from doorcode._core.values import dataclass
 from doorcode._last_page import ANOTHER_USER, NO_COOKIE, OPENED_TWICE, Words
+from doorcode._log import logger
 from doorcode._loopback_peer import Peer, peer_of
 
-_LOGGER: Final = logging.getLogger("doorcode")
+_LOGGER: Final = logger("doorcode")
 MOST_HELD: Final = 8
 """Answers that wait for their browser's cookie at a time."""
 

@@ -11,6 +11,7 @@ from doorcode._core import checks
 from doorcode._core.account_selection import AccountOptions, contradiction
 from doorcode._core.authorities import Authority, combine, parse_authority
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
+from doorcode._core.uris import is_loopback
 from doorcode._core.values import dataclass
 from doorcode._options import pipeline_options, warn
 from doorcode._record import AuthenticationRecord, as_record
@@ -125,17 +126,31 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
         ),
         may_ask=not checks.check_flag("disable_automatic_authentication", disable_automatic_authentication),
         persistence=None if cache_persistence_options is None else resolve_options(cache_persistence_options),
-        instance_discovery=not checks.check_flag("disable_instance_discovery", disable_instance_discovery),
+        instance_discovery=_is_checked(place, authority, disable_instance_discovery),
         support_logging=checks.check_flag("enable_support_logging", enable_support_logging),
         pipeline=pipeline_options(class_name, pipeline, _KNOWN),
         caches=(_cache, _cae_cache),
     )
     if authentication_record is not None:
         config = _with_record(config, as_record(authentication_record), authority, own_tenant)
+        checked = _is_checked(config.authority, authority, disable_instance_discovery)
+        config = replace(config, instance_discovery=checked)
     doubt = contradiction(config.account, _username(username))
     if doubt is not None:
         warn(doubt)
     return config
+
+
+def _is_checked(place: Authority, given: object, disabled: object) -> bool:
+    """Return whether Microsoft's list is asked about an authority that is none of its clouds.
+
+    It is not where the environment names an authority on this machine: no list could know that one, and whoever sets a
+    process's environment runs it.
+    """
+    if disabled is not None or given is not None:
+        return not checks.check_flag("disable_instance_discovery", disabled)
+    named = os.environ.get("AZURE_AUTHORITY_HOST", "").strip()
+    return not (named and is_loopback(place.host) and parse_authority(named).netloc == place.netloc)
 
 
 def _with_record(config: Config, record: AuthenticationRecord, authority: object, own_tenant: str | None) -> Config:

@@ -7,7 +7,6 @@ through :class:`NoSuccess`, past MSAL's own reading, logging and HTTP cache.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 import time
@@ -28,13 +27,14 @@ from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
 from doorcode._given_transport import GivenTransport
 from doorcode._job import stop_if_abandoned
+from doorcode._log import logger
 from doorcode._metadata import AuthorityMetadata
 from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._redact import proxy_secrets, redacted_text, trace_of
 from doorcode._response import ErrorRequest, ErrorResponse
 from doorcode._trouble import Settings, TransportError, fault_of
 
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 LONGEST_WAIT: Final = 10.0
 """Seconds that connecting, and each read, may take: a person waits."""

@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def needs_extra(feature: str, extra: str, missing: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the error for a feature whose extra is not installed.
+
+    Args:
+        feature: its public name.
+        extra: the name of the extra.
+        missing: what the import raised.
+    """
+    message = f"{feature} needs {missing.name}: pip install 'doorcode[{extra}]'"
+    return ModuleNotFoundError(message, name=missing.name, path=missing.path)
+
+
 def on_first_use(
     namespace: dict[str, Any],
     homes: Mapping[str, str],

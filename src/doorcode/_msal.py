@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 import traceback
@@ -32,11 +31,12 @@ from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._core.token_reply import token_reply
 from doorcode._http import NO_HEADERS, HttpClient, NoSuccess
+from doorcode._log import logger
 from doorcode._metadata import AuthorityMetadata
 from doorcode._redact import redacted, trace_of
 
 T = TypeVar("T")
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 _LONGEST_WORD: Final = 24
 
 FORM_POST: Final = "form_post"

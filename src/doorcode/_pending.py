@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from datetime import datetime, timezone
@@ -16,13 +15,14 @@ from doorcode._core.device_reply import DeviceCode
 from doorcode._core.display import log_line
 from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
+from doorcode._log import logger
 from doorcode._pending_text import write_pending
 from doorcode._progress import forget, remember
 from doorcode._record import AuthenticationRecord
 from doorcode._session import Session
 from doorcode._turn import Turn
 
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 SOON: Final = 0.05
 """Seconds between looks while a request that nobody waits for any more may still bring the answer."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -31,10 +30,11 @@ from doorcode._core.retry_after import retry_after
 from doorcode._core.values import dataclass
 from doorcode._core.wire import header_text
 from doorcode._job import stop_if_abandoned
+from doorcode._log import logger
 from doorcode._transport import prepared, without_netrc
 from doorcode._trouble import past_the_policies
 
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes of a reply that are read at most, after decompression."""
 _USER_AGENT: Final = "User-Agent"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ from doorcode._core.steps import TokenRequest, Who
 from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
 from doorcode._current_account import CurrentAccount
 from doorcode._given_transport import GivenTransport
+from doorcode._log import logger
 from doorcode._memory import Entry, Key
 from doorcode._open_cache import open_cache
 from doorcode._record import AuthenticationRecord
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from doorcode._core.steps import Failure, Tokens
     from doorcode._msal import Application
 
-_LOGGER: Final = logging.getLogger("doorcode")
+_LOGGER: Final = logger("doorcode")
 
 
 def _now() -> float:

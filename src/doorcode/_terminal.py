@@ -17,6 +17,7 @@ LONGEST: Final = 64 * 1024
 GLANCE: Final = 0.05
 """Seconds between two looks at a Windows console, which cannot be waited for."""
 TTY: Final = "/dev/tty"
+_ERASE: Final = re.compile(r"[^\x08\x7f]?[\x08\x7f]")
 _PASTE_MARKS: Final = re.compile(r"\x1b\[20[01]~")
 
 
@@ -141,6 +142,7 @@ class Terminal:
 
 def _decoded(line: bytes) -> str:
     text = _PASTE_MARKS.sub("", line.decode("utf-8", "replace"))
-    while "\x7f" in text:
-        text = re.sub(r".?\x7f", "", text, count=1)
+    # Backspace sends DEL on a terminal of Unix and BS on a Windows console.
+    while _ERASE.search(text):
+        text = _ERASE.sub("", text, count=1)
     return text

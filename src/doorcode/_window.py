@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import sys
 import threading
@@ -17,10 +16,11 @@ from doorcode._core.failures import unavailable
 from doorcode._core.steps import Failure
 from doorcode._last_page import FINISHED, failed
 from doorcode._listener import Listener
+from doorcode._log import logger
 from doorcode._loopback import PORTS
 from doorcode._opening import is_printed, open_page
 
-_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER: Final = logger(__name__)
 FOREGROUND: Final = 4.0
 """Seconds after which a browser that was started and has not ended counts as open."""
 _INSTEAD: Final = (

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ import pytest
 from typing_extensions import Self
 
 from doorcode import _terminal
+from doorcode._terminal import Terminal
 from doorcode.emulator import Emulator
 from support.person import Person
 from support.signing import PATIENCE, start
@@ -24,10 +26,23 @@ termios: Any = pytest.importorskip("termios", reason="only Unix has terminals of
 
 PROGRAM = """
 import os, sys
-from doorcode import InteractiveBrowserCredential
+from doorcode import InteractiveBrowserCredential, _clock
+
+class Screen:
+    # Standard error. Where time is to be over, the clock goes on by an hour when the user has been asked.
+    def write(self, text):
+        sys.__stderr__.write(text)
+        if "press Enter" in text and sys.argv[1] == "over":
+            real = _clock.monotonic
+            _clock.monotonic = lambda: real() + 3600
+
+    def flush(self):
+        sys.__stderr__.flush()
+
+sys.stderr = Screen()
 credential = InteractiveBrowserCredential(
     authority=os.environ["AT"], tenant_id=os.environ["TENANT"], disable_instance_discovery=True,
-    connection_verify=os.environ["CA"], paste=True, timeout=float(sys.argv[1]),
+    connection_verify=os.environ["CA"], paste=True, timeout=300,
 )
 try:
     print("signed in", len(credential.get_token("https://r.example/.default").token) > 20)
@@ -39,7 +54,7 @@ except Exception as error:
 class InATerminal:
     """A program whose controlling terminal we hold the other end of."""
 
-    def __init__(self, authority: Emulator, timeout: float) -> None:
+    def __init__(self, authority: Emulator, time_is: str = "enough") -> None:
         self.ours, theirs = pty.openpty()
         self._theirs = theirs
         self.before = termios.tcgetattr(theirs)
@@ -47,7 +62,7 @@ class InATerminal:
             **os.environ, "AT": authority.url, "TENANT": authority.tenant_id, "CA": authority.ca_file,
         }  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(timeout)],
+            [sys.executable, "-c", PROGRAM, time_is],
             stdin=subprocess.DEVNULL,  # the terminal is found although standard input is something else
             stdout=subprocess.PIPE,
             stderr=theirs,
@@ -89,7 +104,7 @@ class InATerminal:
 
 def test_at_a_terminal(authority: Emulator, person: Person) -> None:
     """An address longer than a terminal's line is read whole, is not shown, and the terminal is as before."""
-    with InATerminal(authority, 30) as program:
+    with InATerminal(authority) as program:
         words = program.read_until("press Enter, before ")
         url = next(line for line in words.splitlines() if line.startswith("https://"))
         os.write(program.ours, b"http://localhost:8400/?code=x\r")
@@ -99,6 +114,14 @@ def test_at_a_terminal(authority: Emulator, person: Person) -> None:
         assert program.finish() == "signed in True\n"
         assert program.is_as_before
         assert "code=" not in program.screen
+
+
+@pytest.mark.parametrize("erase", ["\x08", "\x7f"], ids=["as a Windows console", "as a terminal of Unix"])
+def test_backspace_removes_a_character(erase: str) -> None:
+    """Each removes the one before it, as often as it is pressed; at the beginning there is none."""
+    typed = f"{erase}htpx{erase}{erase}tp://l{erase * 20}http://localhost:8400/?code=x"
+    console = SimpleNamespace(kbhit=lambda: True, getwch=iter([*typed, "\r"]).__next__)
+    assert _terminal._decoded(Terminal()._from_console(console)) == "http://localhost:8400/?code=x"
 
 
 def send(terminal: int, text: bytes) -> None:
@@ -111,7 +134,7 @@ def send(terminal: int, text: bytes) -> None:
 
 def test_a_terminal_at_the_deadline(authority: Emulator) -> None:
     """At the deadline the terminal is given back as it was."""
-    with InATerminal(authority, 3.0) as program:
+    with InATerminal(authority, "over") as program:
         program.read_until("press Enter, before ")
         assert program.finish() == "failed: SignInTimedOutError\n"
         assert program.is_as_before
@@ -119,7 +142,7 @@ def test_a_terminal_at_the_deadline(authority: Emulator) -> None:
 
 def test_the_person_ends_the_input(authority: Emulator) -> None:
     """Control-D ends the sign-in."""
-    with InATerminal(authority, 30) as program:
+    with InATerminal(authority) as program:
         program.read_until("press Enter, before ")
         os.write(program.ours, b"\x04")
         assert program.finish() == "failed: AuthenticationFailedError\n"

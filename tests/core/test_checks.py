@@ -180,6 +180,13 @@ def test_wrong_redirect_uris(uri: object, error: type[Exception], words: str) ->
         checks.check_redirect_uri(uri)
 
 
+@pytest.mark.parametrize("uri", ["https://foo", "https://foo:8400", "http://localhost", "http://foo:8400", "foo", ""])
+def test_a_redirect_uri_that_cannot_be_listened_on(uri: str) -> None:
+    """Whatever is wrong with it, the first message has the form that works."""
+    with pytest.raises(ValueError, match="http://localhost:8400"):
+        checks.check_loopback_uri(uri)
+
+
 def test_counts() -> None:
     """A count is a whole number from 1 on."""
     assert [checks.check_count("max_codes", count) for count in (1, 2)] == [1, 2]

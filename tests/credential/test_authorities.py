@@ -50,6 +50,42 @@ def test_without_a_tenant_it_is_organizations(make: Any, authority: Emulator) ->
     assert record.tenant_id == authority.tenant_id
 
 
+def test_the_environments_authority_on_this_machine_is_not_looked_up(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No list of Microsoft's could know it; a program that insists has it looked up."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", authority.url)
+    options = {"authority": None, "transport": ToTheEmulator(authority)}
+    record = make(disable_instance_discovery=None, **options).authenticate(scopes=[SCOPE])
+    make(disable_instance_discovery=None, authentication_record=record, **options).authenticate(scopes=[SCOPE])
+    assert authority.count("instance") == 0
+    make(disable_instance_discovery=False, **options).get_token(SCOPE)
+    assert authority.count("instance") == 1
+
+
+def test_an_authority_of_the_environment_elsewhere_is_looked_up(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check is left out for this machine alone, and not for an authority that a program or a record names."""
+    options = {"disable_instance_discovery": None, "transport": ToTheEmulator(authority)}
+    record = make().authenticate(scopes=[SCOPE])
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.contoso.example")
+    with pytest.raises(errors.UnknownAuthorityError):
+        make(authority=None, **options).get_token(SCOPE)
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://localhost:1")
+    make(**options).get_token(SCOPE)
+    make(authority=None, authentication_record=record, tenant_id=None, **options).get_token(SCOPE)
+    assert authority.count("instance") == 3
+
+
+def test_an_unknown_authority_that_cannot_be_looked_up(make: Any, authority: Emulator) -> None:
+    """With Microsoft's list out of reach, the error names the option that does without it."""
+    authority.faults.always("instance", ServerError(503))
+    credential = make(disable_instance_discovery=False, transport=ToTheEmulator(authority), retry_total=0)
+    with pytest.raises(errors.AuthorityUnreachableError, match="disable_instance_discovery=True"):
+        credential.get_token(SCOPE)
+
+
 def test_instance_discovery_is_for_unknown_hosts(make: Any, authority: Emulator) -> None:
     """An authority that instance discovery knows is used; one it does not know is a ValueError with the way out."""
     transport = ToTheEmulator(authority)

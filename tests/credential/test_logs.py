@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from doorcode.emulator import Decline, Emulator, Pass, Pending, Refuse, Reset, ServerError
-from support.signing import SCOPE, outcome
+from support.signing import PATIENCE, SCOPE, outcome
+from support.tracebacks import MOST, SOURCE
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -60,7 +64,7 @@ def test_a_warning(
     (warning,) = [text for level, text in lines(caplog) if level == "WARNING"]
     assert "\n" not in warning
     assert warning.startswith("DeviceCodeCredential: A token could not be refreshed and is used on")
-    assert "Sign in with" in warning
+    assert "Sign in on a machine" in warning
 
 
 @pytest.mark.parametrize(
@@ -143,10 +147,41 @@ def test_a_subclass_is_named(make: Any, caplog: pytest.LogCaptureFixture) -> Non
     assert lines(caplog)[0][1].startswith("Own.get_token failed")
 
 
+OWN_HANDLERS = {"doorcode": [logging.NullHandler]}
+
+
 def test_nobodys_logger_is_touched() -> None:
     """No handler, no filter, no level on any logger but what the program set."""
     import doorcode._session  # noqa: F401
 
     for name in ("doorcode", "msal", "msal.token_cache", "azure", "azure.core", "requests.sessions"):
         logger = logging.getLogger(name)
-        assert (logger.filters, logger.handlers) == ([], [])
+        assert (logger.filters, [type(handler) for handler in logger.handlers]) == ([], OWN_HANDLERS.get(name, []))
+
+
+def test_every_logger_is_below_the_quiet_one() -> None:
+    """A module that asks logging itself may be the first to log, and then nothing has made it quiet."""
+    asking = {path.name for path in SOURCE.rglob("*.py") if "logging.getLogger" in path.read_text("utf-8")}
+    assert asking == {"_log.py"}
+
+
+UNCAUGHT = """
+import doorcode
+
+credential = doorcode.DeviceCodeCredential(disable_automatic_authentication=True)
+{}
+credential.get_token("https://r.example/.default")
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "times"), [("", 1), ("import logging; logging.basicConfig()", 2)], ids=["no logging", "logging"]
+)
+def test_an_error_that_nobody_catches_is_printed_once(setting: str, times: int) -> None:
+    """Where the program configured no logging, the traceback says it, and nothing else does."""
+    ended = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT.format(setting)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("Interactive authentication is required") == times
+    assert len(re.findall(r'File ".*doorcode.*", line', ended.stderr)) <= MOST

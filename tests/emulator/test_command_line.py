@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from doorcode.emulator import CONTOSO_TENANT_ID
 from doorcode.emulator.__main__ import run
+from support.examples import ROOT, examples
 
 
 def stopped() -> threading.Event:
@@ -56,6 +58,22 @@ def test_it_prints_variables_for_a_shell(tmp_path: Path, capsys: pytest.CaptureF
     authority, bundle, ssl = capsys.readouterr().out.splitlines()
     assert authority.startswith("export AZURE_AUTHORITY_HOST=https://127.0.0.1:")
     assert (bundle, ssl) == (f"export REQUESTS_CA_BUNDLE='{ca_file}'", f"export SSL_CERT_FILE='{ca_file}'")
+
+
+def test_what_it_prints_is_enough_for_a_program() -> None:
+    """The quickstart's programs sign in there as they stand, with what is printed in their environment."""
+    command = [sys.executable, "-m", "doorcode.emulator", "--approve", "--interval", "1", "--print-env"]
+    program = "\n".join(str(each.parsed) for each in examples(ROOT / "docs" / "quickstart.md")[:2])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+        assert emulator.stdout is not None
+        lines = [emulator.stdout.readline().strip().removeprefix("export ") for _ in range(3)]
+        environment = {**os.environ, **dict(line.split("=", 1) for line in lines)}
+        ended = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        emulator.send_signal(signal.SIGTERM)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1] == "Signed in as ada@contoso.example."
 
 
 def test_what_keeps_it_from_starting_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.error_context import ErrorContext, Grant
-from doorcode._core.faults import FaultKind
+from doorcode._core.faults import Endpoint, FaultKind
 from doorcode._core.scopes import meant
 from doorcode._core.values import dataclass
 
@@ -266,6 +266,7 @@ BY_KIND: Final = {
 """The next step for each kind of trouble that left no answer of the authority's."""
 
 _UNKNOWN: Final = ErrorContext()
+OWN_AUTHORITY: Final = "If the authority is yours and you trust it, pass disable_instance_discovery=True."
 MORE_TIME: Final = "Call again, with a longer timeout= where people need more time."
 
 
@@ -290,7 +291,8 @@ def new_code(expires_in: float | None = None) -> str:
 
 def remedy(fault: Fault) -> str:
     """Return the next step for a person, where the authority gave no answer."""
-    return fault.step or BY_KIND[fault.kind]
+    step = fault.step or BY_KIND[fault.kind]
+    return f"{step} {OWN_AUTHORITY}" if fault.endpoint is Endpoint.INSTANCE else step
 
 
 def explain(error: ServiceError, context: ErrorContext | None = None) -> str:

@@ -19,6 +19,7 @@ _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LOOPBACK: Final = "register and pass http://localhost:8400"
 _EXPLODED: Final = 3
 _SHOWN: Final = 80
 
@@ -160,9 +161,9 @@ def check_redirect_uri(value: object) -> str:
         raise TypeError(f"redirect_uri must be a string, not {_kind(value)}")
     parts = split_uri(value)
     if parts is None or not parts.port or "#" in value:
-        raise ValueError(f"redirect_uri {_shown(value)} must be a URL with a port, as http://localhost:8400")
+        raise ValueError(f"redirect_uri {_shown(value)} must be a URL with a port: {_LOOPBACK}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        raise ValueError(f"redirect_uri {_shown(value)} must be http on localhost, or https")
+        raise ValueError(f"redirect_uri {_shown(value)} must be http on localhost, or https: {_LOOPBACK}")
     return value
 
 
@@ -173,14 +174,13 @@ def check_loopback_uri(value: object) -> str:
         TypeError: it is no string.
         ValueError: it has no port or a query, or is not http on this machine: elsewhere nobody can listen.
     """
-    uri = check_redirect_uri(value)
-    parts = split_uri(uri)
-    if parts is None or parts.scheme != "http" or parts.query:
+    parts = split_uri(value) if isinstance(value, str) else None
+    if parts is not None and (parts.scheme != "http" or not is_loopback(parts.hostname or "") or parts.query):
         raise ValueError(
-            f"redirect_uri {_shown(uri)} cannot be listened on: it must be http on localhost without a query, "
-            "as http://localhost:8400"
+            f"redirect_uri {_shown(str(value))} cannot be listened on: it must be http on localhost, with a port and "
+            f"without a query; {_LOOPBACK}"
         )
-    return uri
+    return check_redirect_uri(value)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str | None:

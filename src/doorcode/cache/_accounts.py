@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from doorcode._core.cache_changes import remove_account
@@ -11,13 +10,14 @@ from doorcode._core.clouds import aliases
 from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.lookup import State
 from doorcode._core.values import dataclass
+from doorcode._log import logger
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 from doorcode.cache._select import choose
 from doorcode.cache._tokens import Once, StoredCache, remove_from
 
 __all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
 
-_LOGGER: Final = logging.getLogger("doorcode.cache")
+_LOGGER: Final = logger("doorcode.cache")
 
 
 @dataclass(frozen=True, slots=True)

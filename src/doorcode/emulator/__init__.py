@@ -4,26 +4,34 @@
 ``emulator``. Nothing else of doorcode imports this package.
 """
 
-from doorcode.emulator._approver import PromptApprover, ShownPrompt
-from doorcode.emulator._authority import Authority, ClaimsChallenge
-from doorcode.emulator._directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
-from doorcode.emulator._emulator import CredentialOptions, Emulator
-from doorcode.emulator._faults import Edit, ErrorReply, Fault, Faults, Hang, Latency, LostReply, Pass, Reply, Reset
-from doorcode.emulator._grants import Policy
-from doorcode.emulator._log import RequestRecord
-from doorcode.emulator._replies import (
-    Decline,
-    Expire,
-    Garbage,
-    Html,
-    Pending,
-    Refuse,
-    ServerError,
-    SlowDown,
-    TooManyRequests,
-)
-from doorcode.emulator._settings import AZURE_CLI_CLIENT_ID, Settings
-from doorcode.emulator._wire import Fields
+try:
+    import python_multipart  # noqa: F401 - Starlette reads forms with it, and misses it only then
+
+    from doorcode.emulator._approver import PromptApprover, ShownPrompt
+    from doorcode.emulator._authority import Authority, ClaimsChallenge
+    from doorcode.emulator._directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
+    from doorcode.emulator._emulator import CredentialOptions, Emulator
+    from doorcode.emulator._faults import Edit, ErrorReply, Fault, Faults, Hang, Latency, LostReply, Pass, Reply, Reset
+    from doorcode.emulator._grants import Policy
+    from doorcode.emulator._log import RequestRecord
+    from doorcode.emulator._replies import (
+        Decline,
+        Expire,
+        Garbage,
+        Html,
+        Pending,
+        Refuse,
+        ServerError,
+        SlowDown,
+        TooManyRequests,
+    )
+    from doorcode.emulator._settings import AZURE_CLI_CLIENT_ID, Settings
+    from doorcode.emulator._wire import Fields
+except ModuleNotFoundError as missing:
+    if str(missing.name).startswith("doorcode"):
+        raise
+    message = f"doorcode.emulator needs {missing.name}: pip install 'doorcode[emulator]'"
+    raise ModuleNotFoundError(message, name=missing.name, path=missing.path) from missing
 
 __all__ = [
     "AZURE_CLI_CLIENT_ID",

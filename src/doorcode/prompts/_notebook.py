@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
+from doorcode._lazy import needs_extra
 from doorcode.prompts._words import instructions
 
 
@@ -20,7 +21,10 @@ def notebook(verification_uri: str, user_code: str, expires_on: datetime) -> Non
     Raises:
         ImportError: this is no notebook: IPython is not installed.
     """
-    from IPython.display import display
+    try:
+        from IPython.display import display
+    except ModuleNotFoundError as missing:
+        raise needs_extra("doorcode.prompts.notebook", "notebook", missing) from missing
 
     show: Callable[[object], object] = display  # IPython is not typed
     show(_Prompt(verification_uri, user_code, expires_on))

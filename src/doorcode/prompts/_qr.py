@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 
+from doorcode._lazy import needs_extra
 from doorcode.prompts._words import instructions
 
 
@@ -19,7 +20,10 @@ def qr(verification_uri: str, user_code: str, expires_on: datetime) -> None:
     Raises:
         ImportError: segno is not installed.
     """
-    import segno
+    try:
+        import segno
+    except ModuleNotFoundError as missing:
+        raise needs_extra("doorcode.prompts.qr", "qr", missing) from missing
 
     segno.make_qr(verification_uri).terminal(out=sys.stderr, compact=True)
     print(instructions(verification_uri, user_code, expires_on), file=sys.stderr, flush=True)  # noqa: T201 - the prompt

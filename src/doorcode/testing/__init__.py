@@ -36,7 +36,13 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as missing:
+        if missing.name != "pytest":
+            raise
+        message = f"doorcode.testing.{name} needs pytest: pip install pytest"
+        raise ModuleNotFoundError(message, name=missing.name, path=missing.path) from missing
 
 
 def __dir__() -> list[str]:
