@@ -121,6 +121,9 @@ def test_the_application_is_told_what_is_wrong(
     [
         "",
         "http://evil.example",
+        "https://evil.example/back",
+        "https://localhost.evil.example/back",
+        "https://[::1].evil.example/back",
         "javascript:alert(1)",
         "http://[",
         "https://a b/",
@@ -151,6 +154,46 @@ def test_registered_addresses_are_compared(client: Client, registered: str, aske
     client.authority.add_application(client.client_id, redirect_uris=(registered,))
     page = authorize(client, redirect_uri=asked)
     assert (page.response.status_code == 200) is allowed
+
+
+@pytest.mark.parametrize("approve", [None, "ada@contoso.example"])
+def test_codes_go_to_no_other_machine(client: Client, approve: str | None) -> None:
+    """With approval on, a page of somebody else's would get a code to its own address otherwise."""
+    client.authority.approve_all(approve)
+    page = authorize(client, redirect_uri="https://evil.example/back")
+    assert (page.response.status_code, "AADSTS50011" in page.words) == (400, True)
+    assert authorize(client, redirect_uri="https://127.0.0.1:8443/back").response.status_code == 302
+
+
+@pytest.mark.parametrize("prompt", ["", "select_account", "login"])
+def test_an_unknown_hint_with_approval_on(client: Client, prompt: str) -> None:
+    """The page asks which user it is, and says what is wrong with the hint."""
+    client.authority.approve_all()
+    page = authorize(client, login_hint="nobody@contoso.example", prompt=prompt)
+    assert page.heading == "Sign in"
+    assert "There is no such account in this emulator." in page.words
+    page = page.submit(username="grace@contoso.example")
+    assert "code" in sent_back(page.submit(action="accept"))
+
+
+def test_a_hint_of_another_tenants_user_with_approval_on(client: Client) -> None:
+    """The page asks which user it is; a user whom the test named is told to the application, at the token endpoint."""
+    client.authority.add_tenant("fabrikam.example", name="Fabrikam")
+    client.authority.add_user("eve@fabrikam.example", tenant="fabrikam.example")
+    client.authority.approve_all()
+    page = authorize(client, login_hint="eve@fabrikam.example")
+    assert "This account may not sign in at contoso.example." in page.words
+    client.authority.approve_all("eve@fabrikam.example")
+    assert redeem(client, sent_back(authorize(client))["code"])["error_codes"] == [50020]
+
+
+def test_approval_without_users(client: Client) -> None:
+    """Where nobody may sign in, the page asks for a name, and a silent request is told that nobody is signed in."""
+    client.authority.add_tenant("empty.example", name="Empty")
+    client.tenant = "empty.example"
+    client.authority.approve_all()
+    assert authorize(client).heading == "Sign in"
+    assert sent_back(authorize(client, prompt="none"))["error"] == "login_required"
 
 
 def test_unknown_tenants_and_applications_are_told_to_the_person(client: Client) -> None:

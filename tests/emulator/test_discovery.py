@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+import requests
 
 from doorcode.emulator import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Emulator
 from emulator.client import Client, Json, body
@@ -111,12 +112,32 @@ def test_a_new_tenant_is_known_at_once(client: Client) -> None:
 
 
 def test_answers_name_the_host_that_was_asked(client: Client, authority: Emulator) -> None:
-    """A client that came by another name is not sent elsewhere; a Host header that is none is not echoed."""
+    """A client that came by another name of this machine is not sent elsewhere."""
     path = "/common/v2.0/.well-known/openid-configuration"
     named = client.session.get(f"https://localhost:{authority.port}{path}", timeout=10)
     assert body(named)["token_endpoint"] == f"https://localhost:{authority.port}/common/oauth2/v2.0/token"
-    odd = client.session.get(f"{authority.url}{path}", headers={"Host": "a<b"}, timeout=10)
-    assert body(odd)["token_endpoint"] == f"{authority.url}/common/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize("path", ["/common/v2.0/.well-known/openid-configuration", "/devicelogin", "/nothing"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:443", "localhost.evil.example", "127.0.0.1.evil.example", "a<b", "", "[::1"]
+)
+def test_other_names_are_refused(client: Client, authority: Emulator, path: str, host: str) -> None:
+    """A page in the developer's browser can make a name of its own lead here: nothing is answered, nor counted."""
+    refused = client.session.get(f"{authority.url}{path}", headers={"Host": host}, timeout=10)
+    assert refused.status_code == 421
+    assert "names=" in refused.text
+    assert authority.requests == []
+
+
+@pytest.mark.parametrize("host", ["LocalHost", "localhost.", "[::1]", "[::1]:1", "127.0.0.1:65535", "Lab.Example:1"])
+def test_its_own_names(host: str) -> None:
+    """Loopback by any of its names and ports, and what it was told, whatever the case."""
+    with Emulator(names=("127.0.0.1", "lab.example")) as authority:
+        found = requests.get(
+            f"{authority.url}/devicelogin", headers={"Host": host}, verify=authority.ca_file, timeout=10
+        )
+        assert found.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/common", "/common/oauth2/v2.0/unknown", "/common/oauth2/v2.0/token"])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import fields
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
+import uvicorn
 
-from doorcode.emulator import Emulator, Settings
+from doorcode.emulator import Emulator, Settings, _emulator, _key_folder
+from doorcode.emulator._certificates import Certificates
 from doorcode.emulator._settings import SettingsOptions
 
 
@@ -41,6 +45,83 @@ def test_it_can_run_again() -> None:
     with authority:
         authority.stop()
         authority.stop()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no loop"), SystemExit(1), KeyboardInterrupt()], ids=repr)
+def test_a_server_that_ends_while_it_starts(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Whoever starts it learns why, at once, and nothing stays: neither port, nor thread, nor keys."""
+
+    def end(*_: object, **__: object) -> None:
+        raise error
+
+    made: list[Certificates] = []
+    monkeypatch.setattr(uvicorn.Server, "run", end)
+    monkeypatch.setattr(_emulator, "Certificates", lambda ca: made.append(Certificates(ca)) or made[0])
+    threads = threading.active_count()
+    authority = Emulator()
+    with pytest.raises(RuntimeError, match="could not start") as raised:
+        authority.start()
+    assert raised.value.__cause__ is error
+    assert not Path(made[0].ca_file).exists()
+    assert threading.active_count() <= threads + 1
+    monkeypatch.undo()
+    with authority:
+        assert authority.port
+
+
+def test_a_killed_emulators_keys(tmp_path: Path) -> None:
+    """The folder of one that was killed is taken away by the next; that of one that runs stays."""
+    program = (
+        "import sys\nfrom doorcode.emulator import Emulator\ne = Emulator().start()\n"
+        "print(e.ca_file, flush=True)\nsys.stdin.read()\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    running = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    files: list[Path] = []
+    for each in running:
+        assert each.stdout is not None
+        files.append(Path(each.stdout.readline().strip()))
+    (tmp_path / "doorcode-emulator-being-made").mkdir()
+    killed, alive = running
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert files[0].exists()
+    subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True)
+    assert [file.exists() for file in files] == [False, True]
+    alive.communicate("", timeout=60)
+    assert [each.name for each in tmp_path.glob("doorcode-emulator-*")] == ["doorcode-emulator-being-made"]
+
+
+def test_folders_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What belongs to another user, or is a link or a file, is left alone."""
+    other = tmp_path / f"{_key_folder.PREFIX}other"
+    other.mkdir()
+    (other / _key_folder.LOCK).touch()
+    (tmp_path / f"{_key_folder.PREFIX}file").touch()
+    (tmp_path / f"{_key_folder.PREFIX}link").symlink_to(other)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: other.stat().st_uid + 1)
+        _key_folder.delete_abandoned(tmp_path)
+    assert len(list(tmp_path.glob("doorcode-emulator-*"))) == 3
+    _key_folder.delete_abandoned(tmp_path)
+    assert sorted(each.name.removeprefix(_key_folder.PREFIX) for each in tmp_path.glob("doorcode-emulator-*")) == [
+        "file",
+        "link",
+    ]
+
+
+def test_folders_without_flock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a file that can be renamed is open in no process."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    folder = _key_folder.KeyFolder()
+    _key_folder.delete_abandoned(tmp_path)
+    assert not Path(folder.path).exists()
+    folder.close()
 
 
 def test_settings_are_keyword_arguments() -> None:

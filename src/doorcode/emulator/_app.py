@@ -30,13 +30,19 @@ from doorcode.emulator._faults import (
 from doorcode.emulator._wire import Fields, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import Receive, Scope, Send
 
     from doorcode.emulator._log import RequestLog
 
-HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
+"""A Host header (RFC 9110 7.2): a name or an address, and perhaps a port."""
+MISDIRECTED: Final = 421
+NOT_HERE: Final = (
+    "This emulator does not answer to that host name. To use it by another name than 127.0.0.1 or localhost, "
+    "start it with that name: Emulator(names=(...))."
+)
 MAX_BODY: Final = 1 << 20
 """Bytes of a request that are read; who sends more is cut off."""
 
@@ -49,6 +55,8 @@ class App:
         respond: answers a request as Entra would; thread-safe.
         clock: returns Unix seconds.
         reset: resets the connection of a client's address.
+        hosts: the names and addresses that the authority answers to. A page in the developer's browser can make any
+            other name lead here (DNS rebinding).
     """
 
     def __init__(
@@ -58,16 +66,20 @@ class App:
         log: RequestLog,
         clock: Callable[[], float],
         reset: Callable[[tuple[str, int]], None],
+        hosts: Iterable[str],
     ) -> None:
         self._respond = respond
         self._faults = faults
         self._log = log
         self._clock = clock
         self._reset = reset
+        self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         http = HttpRequest(scope, receive)
+        if not self._is_named(http.headers.get("host")):
+            return await HttpResponse(NOT_HERE, MISDIRECTED, media_type="text/plain")(scope, receive, send)
         request = await _read(http)
         endpoint = endpoint_name(request)
         mark = self._log.arrived(endpoint, request)
@@ -79,6 +91,11 @@ class App:
         self._log.answered(mark, response.status)
         headers = dict(response.headers)
         return await HttpResponse(response.body, response.status, headers)(scope, receive, send)
+
+    def _is_named(self, host: str | None) -> bool:
+        """Return whether a Host header names this authority; HTTP/1.0 has none."""
+        found = HOST.fullmatch(host or "")
+        return host is None or (found is not None and found["name"].lower().strip("[]").rstrip(".") in self._hosts)
 
     async def _answer(self, fault: Fault, request: Request, receive: Receive) -> Response | None:
         """Return what to send, or None to reset the connection."""
@@ -137,10 +154,9 @@ async def _read(http: HttpRequest) -> Request:
 
 
 def _base_url(http: HttpRequest) -> str:
-    """Return the URL that the client knows this server by, as far as it is one."""
-    named = http.headers.get("host", "")
+    """Return the URL that the client knows this server by."""
     address, port = cast("tuple[str, int]", http.scope["server"])
-    return f"https://{named if HOST.fullmatch(named) else f'{address}:{port}'}"
+    return f"https://{http.headers.get('host') or f'{address}:{port}'}"
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from doorcode.emulator._directory import Application, User
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-NETLOC: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+NETLOC: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 """What may stand in the Content-Security-Policy of a page that leads to a redirect URI."""
 
 
@@ -69,15 +69,28 @@ def answer(context: Context, _: str, request: Request) -> Response:
 
 def _first_page(context: Context, request: Request, interaction: Interaction) -> Response:
     approver, prompt = context.state.auto_approver, request.query.get("prompt")
+    hint = request.query.get("login_hint")
     if approver is not None:
-        user = context.state.somebody(interaction.tenant_name, approver.username or request.query.get("login_hint"))
-        return _send_code(context, interaction, user)
+        user = _approved(context, interaction, approver.username, hint)
+        if user is not None:
+            return _send_code(context, interaction, user)
+        prompt = None if prompt == "select_account" else prompt
     if prompt == "none":
         return _send_error(context, request, interaction, _errors.login_required())
-    hint = request.query.get("login_hint")
     if hint and prompt != "select_account":
         return sign_in(context, interaction, hint)
     return ask_account(context, interaction)
+
+
+def _approved(context: Context, interaction: Interaction, username: str | None, hint: str | None) -> User | None:
+    """Return who is signed in at once: the named user, else the one of the hint, else the first; None: ask."""
+    directory = context.state.directory
+    if username is None and hint is None:
+        return next(iter(directory.candidates(interaction.tenant_name)), None)
+    user = directory.user(username or hint or "")
+    # Whether the user whom a test named may sign in here, the application learns when it redeems the code.
+    is_known = user is not None and (username is not None or directory.realm(interaction.tenant_name, user) is not None)
+    return user if is_known else None
 
 
 def _check(query: Mapping[str, str]) -> None:
@@ -103,7 +116,8 @@ def _allowed(application: Application, redirect_uri: str) -> bool:
     if parts.fragment or not NETLOC.fullmatch(parts.netloc) or not (loopback or parts.scheme == "https"):
         return False
     if not application.redirect_uris:
-        return True
+        # Codes of an application that nobody registered go to no other machine.
+        return parts.hostname in LOOPBACK
     # RFC 8252 7.3: a loopback redirect URI may have any port.
     if loopback:
         return _without_port(redirect_uri) in {_without_port(uri) for uri in application.redirect_uris}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import final
 
 import trustme
+
+from doorcode.emulator._key_folder import KeyFolder
 
 
 @final
@@ -20,8 +20,8 @@ class Certificates:
 
     def __init__(self, authority: trustme.CA | None = None) -> None:
         self.authority = authority or trustme.CA(organization_name="doorcode emulator")
-        # Keys lie in it: mkdtemp makes it for this user alone.
-        self._directory = tempfile.mkdtemp(prefix="doorcode-emulator-")
+        self._folder = KeyFolder()
+        self._directory = self._folder.path
         self._count = 0
         self.ca_file = self._path("ca.pem")
         self.authority.cert_pem.write_to_path(self.ca_file)
@@ -42,7 +42,7 @@ class Certificates:
 
     def close(self) -> None:
         """Delete the files."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._folder.close()
 
     def _path(self, name: str) -> str:
         return str(Path(self._directory) / name)

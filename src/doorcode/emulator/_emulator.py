@@ -54,7 +54,8 @@ class Emulator(Authority):
 
     Args:
         port: to listen on; 0 takes a free one.
-        names: host names and addresses that the server certificate is for.
+        names: host names and addresses that the server certificate is for, and that requests may be for. Requests for
+            any other name but those of loopback are refused.
         ca: a certificate authority to issue it with; without one, a new CA.
         clock: returns Unix seconds, for everything but the request log.
         settings: any field of `Settings`, as a keyword argument.
@@ -83,7 +84,7 @@ class Emulator(Authority):
 
         Raises:
             OSError: the port is taken.
-            RuntimeError: it was started already.
+            RuntimeError: it was started already, or its server ended while it started, with the reason as the cause.
         """
         if self._running is not None:
             message = "this emulator is running already"
@@ -92,7 +93,7 @@ class Emulator(Authority):
         server = Server(*certificates.issue(*self._names), self._port)
         try:
             server.start(self._app(server))
-        except OSError:
+        except BaseException:
             certificates.close()
             raise
         self._running = server, certificates
@@ -222,7 +223,7 @@ class Emulator(Authority):
             self.go_online()
 
     def _app(self, server: Server) -> App:
-        return App(self.respond, self.faults, self._log, self._clock, server.reset)
+        return App(self.respond, self.faults, self._log, self._clock, server.reset, (*NAMES, *self._names))
 
     @property
     def _server(self) -> Server:

@@ -26,6 +26,17 @@ class _LoopbackServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self.error: BaseException | None = None
+
+    def serve_in_thread(self, listener: socket.socket) -> None:
+        """Serve until told to stop; what ends it before that is kept for the thread that waits."""
+        try:
+            self.run([listener])
+        except BaseException as error:  # noqa: BLE001 - raised by whoever started the thread
+            self.error = error
+        finally:
+            listener.close()
+            self.ready.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -62,6 +73,7 @@ class Server:
 
         Raises:
             OSError: the port is taken.
+            RuntimeError: the server ended while it started; the reason is the cause.
         """
         if self._running is not None:
             return
@@ -69,10 +81,15 @@ class Server:
         self.port = cast("int", listener.getsockname()[1])
         server = _LoopbackServer(_config(app, *self._certificate))
         # A daemon: a program that forgets to stop the emulator ends all the same.
-        thread = threading.Thread(target=server.run, args=([listener],), name="doorcode-emulator", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_in_thread, args=(listener,), name="doorcode-emulator", daemon=True
+        )
         thread.start()
+        if not server.ready.wait(STOP_SECONDS) or not server.started:
+            server.should_exit = True
+            message = "the emulator's server could not start"
+            raise RuntimeError(message) from server.error
         self._running = server, thread
-        server.ready.wait(STOP_SECONDS)
 
     def stop(self) -> None:
         """Stop to listen and drop every connection; return when the port refuses connections."""

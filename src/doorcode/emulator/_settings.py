@@ -26,7 +26,8 @@ class Settings:
             ``invalid_grant`` (RFC 9700 4.14.2).
         enforce_interval: answer ``slow_down`` to a poll that comes too early, and add 5 s to its interval.
         family_id: the ``foci`` of token replies; None leaves it out.
-        strict: refuse client IDs and redirect URIs that were not registered.
+        strict: refuse client IDs and redirect URIs that were not registered. Without it, an application without
+            redirect URIs of its own may use any on loopback.
     """
 
     interval: int | None = 5
