@@ -53,9 +53,11 @@ class BrowserTurn(Turn):
         if not isinstance(step, RedeemCode):
             return super().late(step)
 
+        since = self.since
+
         def keep(answer: object) -> None:
             if isinstance(answer, Tokens):
-                self.session.accept(answer, step.request, anybody=False)
+                self.session.accept(answer, step.request, since, anybody=False)
 
         return keep
 

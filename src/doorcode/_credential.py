@@ -141,14 +141,17 @@ class InteractiveCredential(BaseCredential, ABC):
 
         Reads the token caches; makes no request. Pass one as ``authentication_record`` to choose it.
         """
+        from doorcode._signed_in import accounts
+
         self._session.after_fork()
-        return self._session.accounts()
+        return accounts(self._session)
 
     def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from both caches and from this credential's memory.
 
-        Access tokens that were handed out live on until they expire. Other processes notice when they next look at the
-        cache.
+        Once this has returned, this credential hands out nothing of that account. A call that started earlier may still
+        return a token, or fail, and stores nothing. Access tokens that were handed out live on until they expire. Other
+        objects and processes notice when they next look at the cache, and write nothing of the account back.
 
         Args:
             account: one of :meth:`accounts`; by default this credential's own, or the only one.
@@ -157,8 +160,10 @@ class InteractiveCredential(BaseCredential, ABC):
             StoreError: its tokens are still stored, which ``doorcode.cache`` has the reasons for.
             ValueError: several accounts are signed in, and none was named.
         """
+        from doorcode._signed_in import sign_out
+
         self._session.after_fork()
-        self._session.sign_out(account)
+        sign_out(self._session, account)
 
     def close(self) -> None:
         """Release the HTTP transport, and nothing else: a later call opens a new one."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core import lookup
 from doorcode._core.account_selection import is_expected, may_use_cache, usable
-from doorcode._core.cache_changes import fill_in
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
@@ -27,7 +26,8 @@ from doorcode._memory import Entry, Key
 from doorcode._open_cache import open_cache
 from doorcode._record import AuthenticationRecord
 from doorcode._sign_in import Flights
-from doorcode.cache._tokens import MemoryCache, Once, TokenCache, remove_from
+from doorcode._sign_outs import SignOuts
+from doorcode.cache._tokens import Change, MemoryCache, Once, TokenCache
 
 # Errors, and what only a reply of the authority needs, are loaded when there are some.
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Session:
         self.account.after_fork()
         self._warned: set[str] = set()
         self.flights: Flights = Flights()
+        self.sign_outs: SignOuts = SignOuts()
         self.waits: set[CanCancel] = set()
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: Application | None = None
@@ -237,13 +238,22 @@ class Session:
             return None
         return entry.stored
 
-    def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float) -> None:
-        """Remember a token, under the tenant's name and, for the credential's own, without."""
+    def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
+        """Remember a token, under the tenant's name and, for the credential's own, without.
+
+        Args:
+            request: what it answers.
+            token: what is remembered.
+            fresh_until: Unix seconds.
+            sign_outs: how many there had been when it was looked for; with more of them, nothing is remembered.
+        """
         entry = Entry(token, fresh_until)
         keys: list[Key] = [(request.scopes, request.tenant_id, request.enable_cae)]
         if request.tenant_id == self.config.tenant_id:
             keys.append((request.scopes, None, request.enable_cae))
-        self.account.remember(token, dict.fromkeys(keys, entry))
+        with self.sign_outs.lock:
+            if self.sign_outs.count == sign_outs:
+                self.account.remember(token, dict.fromkeys(keys, entry))
 
     def warn_once(self, message: str) -> None:
         """Tell the program's log of something that is true for as long as nothing changes."""
@@ -261,37 +271,42 @@ class Session:
 
     # -- what replies change
 
-    def accept(self, tokens: Tokens, request: TokenRequest, *, anybody: bool) -> Tokens | Failure:
+    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
         """Store a sign-in that a person finished, and let the record name its account.
 
         Args:
             tokens: what came back.
             request: what was asked.
+            since: how many sign-outs there had been when the sign-in began.
             anybody: whether another account than the record's may sign in.
 
         Returns:
-            the tokens, or why they are not used: another account, or (with ``anybody``) none at all.
+            the tokens, or why they are not used: another account, one that was signed out meanwhile, or (with
+            ``anybody``) none at all.
         """
         from doorcode._accounts import record_for
-        from doorcode._core.cache_replies import with_sign_in
-        from doorcode._core.failures import no_account, other_account
+        from doorcode._core.cache_replies import StoreSignIn
+        from doorcode._core.failures import no_account, other_account, signed_out
 
         identity = tokens.identity
         if identity is None:
-            self.keep(request, tokens.token, tokens.token.fresh_until)
+            self.keep(request, tokens.token, tokens.token.fresh_until, since)
             return no_account() if anybody else tokens
         if not anybody and not is_expected(self.config.account, self.account.in_use, identity):
             return other_account(self._expected, identity.username)
         account = identity.home_account_id
-        self.cache(cae=request.enable_cae).commit(
-            lambda state: with_sign_in(state, self.who, tokens, account, self.clock())
-        )
-        self._renew_other(tokens, request, account)
-        self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
+        change = StoreSignIn(self.who, tokens, account, self.clock(), lambda: self.sign_outs.include(account, since))
+        self.cache(cae=request.enable_cae).commit(change)
+        change.again = True
+        self._renew_other(tokens, request, account, since)
+        with self.sign_outs.lock:
+            if self.sign_outs.include(account, since):
+                return signed_out()
+            self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
         return tokens
 
     def refreshed(
-        self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...]
+        self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...], since: int
     ) -> Tokens | ServiceError:
         """Store what a refresh brought, unless the account was signed out meanwhile.
 
@@ -300,41 +315,48 @@ class Session:
             request: what was asked.
             home_account_id: the account that it is for.
             spent: the refresh token that was redeemed, and those that were refused before it.
+            since: how many sign-outs there had been when the refresh token was read.
         """
-        from doorcode._core.cache_replies import with_refresh, with_rotated
+        from doorcode._core.cache_replies import StoreRefresh, with_rotated
 
         who = self.who
-        own = self.cache(cae=request.enable_cae)
-        # Looked at before the commit: a change that waits to be stored is applied under the cache's own lock.
-        elsewhere = (own.borrowed(), self.cache(cae=not request.enable_cae).state())
-        signed_in = True
-
-        def change(state: State) -> State:
-            nonlocal signed_in
-            signed_in = any(
-                lookup.has_account(known, who.client_id, who.environments, home_account_id)
-                for known in (state, *elsewhere)
-            )
-            if not signed_in:
-                return state
-            return with_refresh(state, who, tokens, home_account_id, spent, self.clock())
-
+        own, other = self.cache(cae=request.enable_cae), self.cache(cae=not request.enable_cae)
+        change = StoreRefresh(
+            who,
+            tokens,
+            home_account_id,
+            spent,
+            self.clock(),
+            lambda: self.sign_outs.include(home_account_id, since),
+            lambda: (own.borrowed(), other.state()),
+        )
         own.commit(change)
-        if not signed_in:
+        if change.is_undone():
+            own.commit(self.removal(home_account_id))
+            change.stored = False
+        if not change.stored:
             from doorcode._core.service_errors import ServiceError
 
             return ServiceError("signed_out", "The account was signed out while its token was being refreshed.")
         # Both caches hold one grant.
-        other = self.cache(cae=not request.enable_cae)
         other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
         return tokens
 
-    def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str) -> None:
+    def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str, since: int) -> None:
         """Write a new refresh token to the other cache too, where it holds the one before: both are one grant."""
         from doorcode._core.cache_replies import renewed
 
-        other = self.cache(cae=not request.enable_cae)
-        other.commit(lambda state: renewed(state, self.who, tokens, home_account_id, self.clock()))
+        def change(state: State) -> State:
+            if self.sign_outs.include(home_account_id, since):
+                return state
+            return renewed(state, self.who, tokens, home_account_id, self.clock())
+
+        self.cache(cae=not request.enable_cae).commit(change)
+
+    def removal(self, home_account_id: str) -> Change:
+        """Return the change that removes an account's tokens for this application from a cache."""
+        who = self.who
+        return lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
 
     @property
     def _expected(self) -> str:
@@ -343,45 +365,6 @@ class Session:
         if record is None:
             return one_line(self.config.account.name, LONGEST_NAME)
         return account_name(record.username, record.home_account_id)
-
-    # -- accounts
-
-    def accounts(self) -> tuple[AuthenticationRecord, ...]:
-        """Return a record for each account that this application can use silently."""
-        from doorcode._accounts import records_of
-
-        who = self.who
-        both = fill_in(self.cache(cae=False).state(), self.cache(cae=True).state())
-        return records_of(both, who.client_id, who.environments, self.config.authority.netloc)
-
-    def sign_out(self, account: AuthenticationRecord | None) -> None:
-        """Remove an account's tokens from both caches and from memory.
-
-        Args:
-            account: whose; None for the credential's own, or the only one.
-
-        Raises:
-            StoreError: they are still stored.
-            ValueError: several accounts are signed in, and none was named.
-        """
-        home_account_id = account.home_account_id if account is not None else self._own_account()
-        who = self.who
-        self.account.sign_out(home_account_id)
-        remove_from(
-            (self.cache(cae=False), self.cache(cae=True)),
-            lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id),
-        )
-
-    def _own_account(self) -> str:
-        own = self.account.in_use.home_account_id
-        if own is not None:
-            return own
-        found = self.accounts()
-        if len(found) > 1:
-            names = ", ".join(account_name(record.username, record.home_account_id) for record in found)
-            message = f"several accounts are signed in ({names}): pass the one to sign out, out of accounts()"
-            raise ValueError(message)
-        return found[0].home_account_id if found else ""
 
     def use_account(self, account: Account) -> bool:
         """Go on as an account that was found in the cache, unless this credential uses another one by now."""

@@ -65,11 +65,15 @@ class Turn:
     Args:
         session: of the credential.
         anybody: whether whoever signs in is accepted, as ``authenticate`` does.
+
+    Attributes:
+        since: how many sign-outs there had been when the sign-in began, or else the turn.
     """
 
     def __init__(self, session: Session, *, anybody: bool = False) -> None:
         self.session = session
         self.anybody = anybody
+        self.since = session.sign_outs.count
         self._led: list[tuple[str, ...]] = []
         self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
 
@@ -86,13 +90,14 @@ class Turn:
             case Recall(request):
                 answer = session.recall(request)
             case Look(cae):
-                answer = View(session.cache(cae=cae).state(), session.who, session.clock())
+                before = session.sign_outs.count
+                answer = View(session.cache(cae=cae).state(), session.who, session.clock(), before)
             case Prepare():
                 _ = session.application
             case TakeLease() | RenewLease() | FindLeaseHolder() | PromptLives() | DropLease():
                 answer = self.leases.perform(step)
-            case Keep(request, token, fresh_until):
-                session.keep(request, token, fresh_until)
+            case Keep(request, token, fresh_until, sign_outs):
+                session.keep(request, token, fresh_until, sign_outs)
             case UseAccount(account):
                 answer = session.use_account(account)
             case Warn() | LogDebug():
@@ -119,7 +124,11 @@ class Turn:
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Know, in the program's code that is called inside, which flights it would wait for in vain."""
+        """Know, in the program's code that is called inside, which flights it would wait for in vain.
+
+        A sign-in begins here: an earlier sign-out does not concern it.
+        """
+        self.since = self.session.sign_outs.count
         asking = _ASKING.set(self.leases)
         token = _LED_OUTSIDE.set(_LED_OUTSIDE.get() | {(id(self.session), name) for name in self._led})
         try:
@@ -141,15 +150,16 @@ class Turn:
         )
         if isinstance(reply, Tokens):
             spent = (step.refresh_token, *step.refused)
-            return self.session.refreshed(reply, step.request, step.home_account_id, spent)
+            return self.session.refreshed(reply, step.request, step.home_account_id, spent, step.sign_outs)
         return reply
 
     def late(self, step: Exchange[Any]) -> Callable[[object], object]:
         """Return what becomes of an answer that nobody waits for any more: a token is stored."""
+        since = self.since
 
         def keep(answer: object) -> None:
             if isinstance(step, Poll) and isinstance(answer, Tokens):
-                self.session.accept(answer, step.request, anybody=False)
+                self.session.accept(answer, step.request, since, anybody=False)
 
         return keep
 
@@ -178,7 +188,7 @@ class Turn:
 
             said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
             return refused(said, context=ErrorContext(scopes=request.scopes))
-        return self.session.accept(tokens, request, anybody=self.anybody)
+        return self.session.accept(tokens, request, self.since, anybody=self.anybody)
 
     def release(self, ended_by: BaseException | None) -> None:
         """Give back leases, and end the flights that the flow still leads.

@@ -345,6 +345,27 @@ def test_a_valid_token_outlives_a_refresh_that_fails(reply: Fault | ServiceError
     assert world.count(Redeem) == 1
 
 
+def test_a_refresh_that_fails_looks_once_more() -> None:
+    """Another process may have brought a token, which is returned, or signed the account out: then nothing is kept."""
+    brought = cached(refresh_in=1800, age=2000)
+
+    def bring(_: Redeem) -> Fault:
+        brought.states[False] = rows.rows(WALL, access_token="theirs", expires_in=3600)
+        return REFUSED
+
+    brought.redeemed = [bring]
+    assert secret(brought.acquire()) == "theirs"
+    gone = cached(refresh_in=1800, age=2000)
+
+    def remove(_: Redeem) -> Fault:
+        gone.states[False] = {}
+        return REFUSED
+
+    gone.redeemed = [remove]
+    assert secret(gone.acquire()) == "AT"
+    assert gone.steps(Keep) == []
+
+
 def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
     """Five seconds before its end, the calm of 30 seconds is cut."""
     world = cached(age=3595)

@@ -142,6 +142,15 @@ def cancelled() -> Failure:
     return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
 
 
+def signed_out() -> Failure:
+    """Return the end of a sign-in during which the program signed that account out."""
+    words = (
+        "Authentication failed: the program signed the account out while this sign-in was under way, so nothing was "
+        "stored. Call again to sign in"
+    )
+    return Failure(Reason.CANCELLED, words)
+
+
 def _lapsed(words: str, step: str, fault: Fault | None) -> str:
     """Return the words for time that ran out; what kept failing until then matters more than the time."""
     return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))

@@ -62,7 +62,7 @@ def in_person(
         return Again()
     lease = _person_lease(view.who, request.tenant_id)
     waited = None if lease is None else (yield from _turn_to_ask(request, needed, lease, patience))
-    outcome: StoredToken | Failure | Again = waited or (yield from _asked(request, needed, lease))
+    outcome: StoredToken | Failure | Again = waited or (yield from _asked(request, needed, lease, view.sign_outs))
     yield from ask(End(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
 
@@ -99,7 +99,7 @@ def _tell_whom_for(request: TokenRequest, lease: str) -> Flow[None]:
 
 
 def _asked(
-    request: TokenRequest, needed: PersonNeeded | None, lease: str | None
+    request: TokenRequest, needed: PersonNeeded | None, lease: str | None, sign_outs: int
 ) -> Flow[StoredToken | Failure | Again]:
     error = needed.error if needed is not None else None
     claims = request.claims or (error.claims if error is not None else None)
@@ -110,7 +110,7 @@ def _asked(
         # A process that was stopped in the meantime finds its code expired, and that the user has signed in elsewhere.
         over = outcome.reason in (Reason.EXPIRED, Reason.TIMED_OUT) and needed is not None
         return Again() if over and needed and (yield from _somebody_signed_in(request, needed)) else outcome
-    yield from ask(Keep(request, outcome.token, outcome.token.fresh_until))
+    yield from ask(Keep(request, outcome.token, outcome.token.fresh_until, sign_outs))
     return outcome.token
 
 

@@ -33,11 +33,21 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Refreshable:
-    """An account whose refresh token may be redeemed, with the token that is valid meanwhile."""
+    """An account whose refresh token may be redeemed, with the token that is valid meanwhile.
+
+    Attributes:
+        home_account_id: the account's.
+        refresh_token: what may be redeemed.
+        valid: the token that is valid meanwhile, if there is one.
+        now: the wall clock when the caches were looked at, in Unix seconds.
+        sign_outs: how many sign-outs of this credential there had been before that.
+    """
 
     home_account_id: str
     refresh_token: Secret
     valid: StoredToken | None
+    now: float
+    sign_outs: int
 
 
 def find(
@@ -58,7 +68,7 @@ def find(
         return account
     token = None if request.claims else _access_token(view, request, account)
     if token is not None and token.fresh(view.now):
-        yield from ask(Keep(request, token, token.fresh_until))
+        yield from ask(Keep(request, token, token.fresh_until, view.sign_outs))
         return token
     valid = token if token is not None and token.valid(view.now) else None
     refresh_token = _refresh_token(view, account, refused)
@@ -66,7 +76,7 @@ def find(
         refresh_token = _refresh_token(other, account, refused)
     if refresh_token is None:
         return valid or PersonNeeded(refused)
-    return Refreshable(account, refresh_token, valid)
+    return Refreshable(account, refresh_token, valid, view.now, view.sign_outs)
 
 
 def _needs_other(view: View, refused: tuple[Secret, ...]) -> bool:

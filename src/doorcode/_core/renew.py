@@ -18,7 +18,6 @@ from doorcode._core.steps import (
     Flow,
     Join,
     Keep,
-    Look,
     Prepare,
     Reason,
     Redeem,
@@ -155,7 +154,7 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
         if not held:
             return Again()
         hurry = known.valid is not None
-        redeem = Redeem(request, known.refresh_token, known.home_account_id, hurry, refused)
+        redeem = Redeem(request, known.refresh_token, known.home_account_id, hurry, refused, known.sign_outs)
         _, reply = yield from ask(redeem)
         refused = (*refused, known.refresh_token)
         answered = _Answered(known, reply, refused)
@@ -174,7 +173,7 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
 def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | PersonNeeded]:
     known, reply = answered.known, answered.reply
     if isinstance(reply, Tokens):
-        yield from ask(Keep(request, reply.token, reply.token.fresh_until))
+        yield from ask(Keep(request, reply.token, reply.token.fresh_until, known.sign_outs))
         return reply.token
     if known.valid is not None:
         return (yield from _make_do(request, known, known.valid, reply))
@@ -189,7 +188,10 @@ def _make_do(
     context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, known.home_account_id)
     failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=context)
     yield from ask(Warn(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}"))
-    _, view = yield from ask(Look(request.enable_cae))
-    calm = max(CALM, reply.retry_after or 0.0)
-    yield from ask(Keep(request, valid, min(view.now + calm, valid.expires_on)))
+    again = yield from find(request)
+    if isinstance(again, StoredToken):
+        return again
+    if isinstance(again, Refreshable) and again.valid == valid:  # else the account was signed out meanwhile
+        until = min(again.now + max(CALM, reply.retry_after or 0.0), valid.expires_on)
+        yield from ask(Keep(request, valid, until, again.sign_outs))
     return valid

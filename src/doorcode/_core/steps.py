@@ -186,11 +186,15 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a cache held when it was looked at, for whom, and the wall clock then, in Unix seconds."""
+    """What a cache held when it was looked at, for whom, and the wall clock then, in Unix seconds.
+
+    ``sign_outs`` is how many sign-outs of this credential there had been before that.
+    """
 
     state: State = field(repr=False)
     who: Who
     now: float
+    sign_outs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +206,15 @@ class Look(Step[View]):
 
 @dataclass(frozen=True, slots=True)
 class Keep(Step[None]):
-    """Remember a token in this process's memory until ``fresh_until``, in Unix seconds."""
+    """Remember a token in this process's memory until ``fresh_until``, in Unix seconds.
+
+    Nothing is remembered when there have been more sign-outs than ``sign_outs``: the token may be of that account.
+    """
 
     request: TokenRequest
     token: StoredToken
     fresh_until: float
+    sign_outs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +326,8 @@ class Redeem(Exchange[Reply]):
     """Redeem a refresh token (RFC 6749 6) and store what comes back.
 
     With ``hurry`` the request is not repeated: a valid token is at hand. ``refused`` are the account's refresh tokens
-    that the authority has refused on the way to this one.
+    that the authority has refused on the way to this one. Nothing is stored when the account was signed out after
+    ``sign_outs`` sign-outs.
     """
 
     request: TokenRequest
@@ -326,6 +335,7 @@ class Redeem(Exchange[Reply]):
     home_account_id: str
     hurry: bool
     refused: tuple[Secret, ...] = ()
+    sign_outs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Flow, TokenRequest
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
+from doorcode._signed_in import accounts, sign_out
 from doorcode._turn import Turn
 from doorcode.aio._drive import CancelScope, off_loop, run
 from doorcode.aio._performer import Performer
@@ -133,13 +134,14 @@ class InteractiveCredential(BaseCredential, ABC):
         Reads the token caches; makes no request. Pass one as ``authentication_record`` to choose it.
         """
         self._session.after_fork()
-        return await off_loop(self._session.accounts)
+        return await off_loop(lambda: accounts(self._session))
 
     async def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from both caches and from this credential's memory.
 
-        Access tokens that were handed out live on until they expire. Other processes notice when they next look at the
-        cache.
+        Once this has returned, this credential hands out nothing of that account. A call that started earlier may still
+        return a token, or fail, and stores nothing. Access tokens that were handed out live on until they expire. Other
+        objects and processes notice when they next look at the cache, and write nothing of the account back.
 
         Args:
             account: one of :meth:`accounts`; by default this credential's own, or the only one.
@@ -149,7 +151,7 @@ class InteractiveCredential(BaseCredential, ABC):
             ValueError: several accounts are signed in, and none was named.
         """
         self._session.after_fork()
-        await off_loop(lambda: self._session.sign_out(account))
+        await off_loop(lambda: sign_out(self._session, account))
 
     def cancel(self) -> None:
         """End every sign-in and request of this credential that is under way, PendingSignIns too; safe from any thread.
