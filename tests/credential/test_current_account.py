@@ -12,7 +12,8 @@ from doorcode._core.account_selection import AccountInUse
 from doorcode._core.lookup import Account
 from doorcode._current_account import CurrentAccount
 from doorcode._memory import Entry, Key
-from support.virtual import token
+from doorcode.errors import AuthenticationFailedError
+from support.virtual import REQUEST, token
 
 ADA = AuthenticationRecord("tid", "client", "login.example", "ada.utid", "ada@contoso.example")
 GRACE = AuthenticationRecord("tid", "client", "login.example", "grace.utid", "grace@contoso.example")
@@ -87,3 +88,18 @@ def test_a_record_that_was_given_comes_back_after_a_sign_out(memory: dict[Key, E
     assert account.record == GRACE
     account.sign_out(GRACE.home_account_id)
     assert account.record == ADA
+
+
+def test_an_account_that_was_named_stays_while_the_program_shows_a_code(memory: dict[Key, Entry]) -> None:
+    """Its tokens are remembered still."""
+    account = CurrentAccount(ADA, memory)
+    account.remember(TOKEN[ADA], entry(ADA))
+    account.ask_elsewhere()
+    assert account.record == ADA
+    assert memory.keys() == {KEY}
+
+
+def test_a_sign_in_that_named_nobody_has_no_record(make_sync: Any) -> None:
+    """An ``authenticate`` that waited for another call's sign-in says so, where that one's reply names no account."""
+    with pytest.raises(AuthenticationFailedError, match="named no account"):
+        make_sync()._record_of(token(), REQUEST)

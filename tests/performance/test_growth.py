@@ -151,9 +151,9 @@ def test_a_reply_is_one_write(doorcode_emulator: Emulator, tmp_path: Path, monke
     written: list[str] = []
     replace = _disk.replace
 
-    def counting(path: str, data: bytes, now: int) -> str | None:
+    def counting(path: str, *rest: Any) -> str | None:
         written.append(path)
-        return replace(path, data, now)
+        return replace(path, *rest)
 
     monkeypatch.setattr(_disk, "replace", counting)
     with make(doorcode_emulator, tmp_path / "tokens") as credential:

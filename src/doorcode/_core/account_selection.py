@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from doorcode._core import lookup
 from doorcode._core.steps import Who
@@ -175,8 +175,9 @@ def prompts_here(callback: object) -> bool:
 
     A function around such a prompt may do anything, and so may a subclass: both are the program's own.
     """
-    if type(callback) is partial and not callback.args and not callback.keywords:
-        callback = callback.func
+    if type(callback) is partial:
+        bound = cast("partial[object]", callback)
+        callback = bound if bound.args or bound.keywords else bound.func
     if callback is None or is_of(callback, _PROMPTS):
         return True
     home = type(callback).__module__
