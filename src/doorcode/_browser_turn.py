@@ -61,12 +61,6 @@ class BrowserTurn(Turn):
 
         return keep
 
-    def within(self, step: Exchange[Any]) -> float:
-        """Return the seconds after which an answer is not waited for any more."""
-        if isinstance(step, (BeginBrowser, OpenPage, AwaitRedirect, RedeemCode, Conclude)):
-            return step.within
-        return super().within(step)
-
     def silence(self, step: Exchange[Any]) -> object:
         """Return what stands for an answer that did not come in time: a browser that still runs is open."""
         return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().silence(step)

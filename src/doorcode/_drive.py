@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -63,8 +62,14 @@ class Wait:
         """
         self._until(_clock.monotonic() + seconds, None)
 
-    def call(self, work: Callable[[], T], late: Callable[[T], object], within: float) -> T | None:
+    def call(self, work: Callable[[], T], late: Callable[[T], object], within: float, kept: float = 0.0) -> T | None:
         """Do blocking work in a thread of its own, and wait for it for so many seconds.
+
+        Args:
+            work: what to do.
+            late: what to do with its result when it comes too late.
+            within: seconds to wait.
+            kept: seconds for which a request of the work's goes on when nobody waits any more.
 
         Returns:
             its result; None when it is not done in time: then ``late`` gets it.
@@ -72,16 +77,15 @@ class Wait:
         Raises:
             Cancelled: the program gave up.
         """
-        from doorcode._job import Job  # loaded by the first request: a stored token does without
+        from doorcode._job import Job, hand_over  # loaded by the first request: a stored token does without
 
-        job: Job[T] = Job(work, late, self._events.put)
+        job: Job[T] = Job(work, late, self._events.put, kept)
         job.start()
         try:
             self._until(_clock.monotonic() + within, job)
         except BaseException:
             if job.abandon():
-                with suppress(Exception):  # nobody is left to tell
-                    late(job.result())
+                hand_over(job, late)
             raise
         return job.result() if job.abandon() else None
 

@@ -21,12 +21,13 @@ from azure.core.rest import HttpRequest
 
 from doorcode import _clock, errors
 from doorcode._core.faults import Endpoint, Fault, RawReply
+from doorcode._core.limits import RequestLimits
 from doorcode._core.replies import read
 from doorcode._core.service_errors import ServiceError
 from doorcode._core.values import dataclass
 from doorcode._core.wire import json_object
 from doorcode._given_transport import GivenTransport
-from doorcode._job import stop_if_abandoned
+from doorcode._job import ABANDONED, current_job, stop_if_abandoned
 from doorcode._log import logger
 from doorcode._metadata import AuthorityMetadata
 from doorcode._pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
@@ -36,8 +37,6 @@ from doorcode._trouble import Settings, TransportError, fault_of
 
 _LOGGER: Final = logger(__name__)
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-LONGEST_WAIT: Final = 10.0
-"""Seconds that connecting, and each read, may take: a person waits."""
 _SAID: Final = (
     "error",
     "error_description",
@@ -61,16 +60,18 @@ class NoSuccess(Exception):  # noqa: N818 - not an error of ours: it carries the
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long one call may take.
+class Call:
+    """What holds for the requests of one call of MSAL.
 
     Attributes:
-        until: when it must be over, in monotonic seconds.
+        started: when it began, in monotonic seconds.
+        within: seconds from then after which nobody waits any more.
         repeat: whether the pipeline may repeat a request.
         headers: to send along.
     """
 
-    until: float
+    started: float
+    within: float
     repeat: bool
     headers: Mapping[str, str]
 
@@ -94,12 +95,20 @@ class HttpClient:
 
     Args:
         options: what the program gave for the azure-core pipeline.
+        limits: the time limits that these set.
         metadata: what is remembered of authorities.
         transport: the program's, or none; whoever passes it closes it.
     """
 
-    def __init__(self, options: Mapping[str, Any], metadata: AuthorityMetadata, transport: GivenTransport) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        limits: RequestLimits,
+        metadata: AuthorityMetadata,
+        transport: GivenTransport,
+    ) -> None:
         self._options = dict(options)
+        self._limits = limits
         self._metadata = metadata
         self._transport = transport
         self._lock = threading.Lock()
@@ -110,11 +119,12 @@ class HttpClient:
     @contextmanager
     def limited(self, seconds: float, *, repeat: bool, headers: Mapping[str, str] = NO_HEADERS) -> Generator[None]:
         """Bound the requests that this thread makes inside the block, and send headers along."""
-        self._local.limits = Limits(_clock.monotonic() + seconds, repeat, headers)
+        outer = getattr(self._local, "call", None)
+        self._local.call = Call(_clock.monotonic(), seconds, repeat, headers)
         try:
             yield
         finally:
-            del self._local.limits
+            self._local.call = outer
 
     def get(
         self,
@@ -145,11 +155,16 @@ class HttpClient:
         form = {name: value for name, value in (data or {}).items() if value is not None}
         endpoint = Endpoint.TOKEN if "grant_type" in form else Endpoint.DEVICE
         request = HttpRequest("POST", url, params=params, headers=headers, data=form)
-        request.headers.update(self._local.limits.headers)
+        request.headers.update(self._local.call.headers)
         return _as_msal_reads(self._exchange(endpoint, request))
+
+    def cut_abandoned(self) -> None:
+        """End the requests that nobody waits for any more."""
+        ABANDONED.cut_all(self)
 
     def close(self) -> None:
         """Release the transport, if it is our own; a later request opens a new one."""
+        self.cut_abandoned()
         with self._lock:
             built, self._built = self._built, None
         if built is not None and self._pid == os.getpid() and not self._transport.given:
@@ -193,9 +208,12 @@ class HttpClient:
 
     def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
         stop_if_abandoned()
+        job = current_job()
+        if job is not None:
+            job.owner = self
         built = self._opened()
         try:
-            response = built.pipeline.run(request, stream=True, **self._run_options(built.repeats))
+            response = built.pipeline.run(request, stream=True, **self._run_options(endpoint, built.repeats))
         except TooLongToWaitError as reply:
             response = reply.response
         body = body_of(response)
@@ -212,23 +230,32 @@ class HttpClient:
             wall_now=time.time(),
         )
 
-    def _run_options(self, repeats: bool) -> dict[str, Any]:  # noqa: FBT001 - one flag, named at its only call
-        limits: Limits = self._local.limits
-        left = max(0.1, self._left())
+    def _run_options(self, endpoint: Endpoint, repeats: bool) -> dict[str, Any]:  # noqa: FBT001 - named at its only call
+        limits, redeems = self._limits, endpoint is Endpoint.TOKEN
+        self._local.redeems = redeems
         options: dict[str, Any] = {
-            name: min(float(self._options.get(name) or LONGEST_WAIT), LONGEST_WAIT, left)
-            for name in ("connection_timeout", "read_timeout")
+            "connection_timeout": limits.connect,
+            "read_timeout": limits.redeem if redeems else limits.read,
         }
+        job = current_job()
+        if job is not None and job.inline:
+            # Whoever waits cannot leave.
+            options = {name: max(0.1, min(seconds, self._within())) for name, seconds in options.items()}
         if repeats:
             options["retry_on_methods"] = ["GET", "POST"]
-            options["timeout"] = left
-            if not limits.repeat:
+            options["timeout"] = max(0.1, self._left())
+            if not self._local.call.repeat:
                 options["retry_total"] = 0
         return options
 
     def _left(self) -> float:
-        limits: Limits = self._local.limits
-        return limits.until - _clock.monotonic()
+        """Return the seconds that are left in which the request may be made again."""
+        call: Call = self._local.call
+        return min(call.started + self._limits.repeat(redeems=self._local.redeems) - _clock.monotonic(), self._within())
+
+    def _within(self) -> float:
+        call: Call = self._local.call
+        return call.started + call.within - _clock.monotonic()
 
     def _opened(self) -> BuiltPipeline:
         with self._lock:

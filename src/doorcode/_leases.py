@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from doorcode._core.renew import REFRESH_LEASE
 from doorcode._core.steps import DropLease, FindLeaseHolder, PromptLives, RenewLease, TakeLease
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from doorcode._session import Session
     from doorcode.cache._protocol import Lease
 
+ROOM: Final = 30.0
+"""Seconds that a lease lasts longer than the request that it is for: for two writes to caches that others lock."""
 LeaseStep: TypeAlias = TakeLease | RenewLease | FindLeaseHolder | PromptLives | DropLease
 
 
@@ -35,12 +38,12 @@ class HeldLeases:
         cache = self._session.cache(cae=False)
         match step:
             case TakeLease(name, seconds):
-                lease = cache.lease(name, seconds)
+                lease = cache.lease(name, self._lasting(name, seconds))
                 if lease is not None:
                     self._held[name] = lease
                 return lease is not None
             case RenewLease(name, seconds):
-                return self._renew(name, seconds, None)
+                return self._renew(name, self._lasting(name, seconds), None)
             case FindLeaseHolder(name):
                 return cache.lease_holder(name)
             case PromptLives(seconds):
@@ -65,6 +68,12 @@ class HeldLeases:
         """Give back whatever is held."""
         for name in list(self._held):
             self._drop(name)
+
+    def _lasting(self, name: str, seconds: float) -> float:
+        """Return how long a lease lasts: at least as long as the longest request that the program allows."""
+        if name != REFRESH_LEASE:
+            return seconds
+        return max(seconds, self._session.limits.whole(redeems=True) + ROOM)
 
     def _drop(self, name: str) -> None:
         lease = self._held.pop(name, None)

@@ -232,6 +232,10 @@ class Application:
             self._recorder.add(event, now=now)
         return self._tokens(request, response, note)
 
+    def cut_abandoned(self) -> None:
+        """End the requests that nobody waits for any more."""
+        self._http.cut_abandoned()
+
     def close(self) -> None:
         """Release the HTTP transport; a later request opens a new one."""
         self._http.close()

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from doorcode._core.checks import check_headers
+from doorcode._core.checks import check_headers, check_time_limits
 
 PIPELINE: Final = frozenset(
     {
@@ -126,13 +126,14 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
 
     Raises:
         TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one.
-        ValueError: a text cannot stand in a header.
+        ValueError: a text cannot stand in a header, or a time limit is none.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
     """
     _check_transport(class_name, given.get("transport"))
     check_headers(given)
+    check_time_limits(given)
     ours = [name for name in known if not name.startswith("_")]
     for name in given:
         if name in PIPELINE:

@@ -94,7 +94,7 @@ class Performer:
 
     def _exchange(self, step: Exchange[Any], wait: Wait) -> object:
         turn = self._turn
-        answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
+        answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step), turn.kept(step))
         return turn.silence(step) if answer is None else answer
 
     def _ask(self, request: TokenRequest) -> Tokens | Failure:

@@ -22,7 +22,6 @@ from azure.core.pipeline.policies import (
     SansIOHTTPPolicy,
     UserAgentPolicy,
 )
-from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
 from doorcode._core.display import one_line
@@ -31,7 +30,7 @@ from doorcode._core.values import dataclass
 from doorcode._core.wire import header_text
 from doorcode._job import stop_if_abandoned
 from doorcode._log import logger
-from doorcode._transport import prepared, without_netrc
+from doorcode._transport import AuthorityTransport, prepared, without_netrc
 from doorcode._trouble import past_the_policies
 
 _LOGGER: Final = logger(__name__)
@@ -175,7 +174,7 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
         ]
     policies = [*policies, EachTryPolicy(left)]
     repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
-    return BuiltPipeline(Pipeline(prepared(transport or RequestsTransport(**given)), policies=policies), repeats)
+    return BuiltPipeline(Pipeline(prepared(transport or AuthorityTransport(**given)), policies=policies), repeats)
 
 
 def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

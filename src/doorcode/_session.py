@@ -15,6 +15,7 @@ from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
 from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_line
+from doorcode._core.limits import RequestLimits, request_limits
 from doorcode._core.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.steps import TokenRequest, Who
@@ -68,6 +69,7 @@ class Session:
         self.memory: dict[Key, Entry] = {}
         self.account = CurrentAccount(config.record, self.memory)
         self.transport = GivenTransport(config.pipeline.get("transport"))
+        self.limits: RequestLimits = request_limits(config.pipeline)
         self._start()
 
     def _start(self) -> None:
@@ -101,6 +103,8 @@ class Session:
 
     def cancel(self) -> None:
         """End every call and every sign-in that is under way; safe from any thread."""
+        if self._application is not None:
+            self._application.cut_abandoned()
         with self._lock:
             under_way: list[CanCancel] = [*self._pending, *self.waits]
         for each in under_way:
@@ -220,7 +224,7 @@ class Session:
                 from doorcode._msal import Application
 
                 metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
-                client = HttpClient(self.config.pipeline, metadata, self.transport)
+                client = HttpClient(self.config.pipeline, self.limits, metadata, self.transport)
                 self._application = Application(self.config, client, metadata)
             return self._application
 

@@ -12,8 +12,21 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from doorcode._certificate import WitnessSocket
+from doorcode._job import current_job
 
 _SCHEMES: Final = ("https://", "http://")
+
+
+class AuthorityTransport(RequestsTransport):  # type: ignore[misc] # azure-core loads it on first use
+    """azure-core's transport for a credential that was given none."""
+
+    def sleep(self, duration: float) -> None:
+        """Wait before a request is made again, as long as anybody waits for it."""
+        job = current_job()
+        if job is None:
+            super().sleep(duration)
+        else:
+            job.rest(duration)
 
 
 def prepared(transport: Any) -> Any:
@@ -85,16 +98,50 @@ def _watched(connection_class: type[Any]) -> type[Any]:
     return type(connection_class.__name__, (_Watched, connection_class), {})
 
 
+class _WatchedSocket(WitnessSocket):
+    """Tell the job whose request this is that its reply has begun."""
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        """Read as ever."""
+        count = super().recv_into(*args, **options)
+        job = current_job()
+        if job is not None and count:
+            job.heard()
+        return count
+
+
 class _Watched:
-    """A connection of urllib3's, whichever it is: direct, through a proxy or through SOCKS."""
+    """A connection of urllib3's, whichever it is: direct, through a proxy or through SOCKS.
+
+    Attributes:
+        last_sock: its socket, also once http.client has let go of that while the reply is still read.
+    """
 
     ssl_context: Any
     cert_reqs: Any
+    sock: Any
+    last_sock: Any = None
+
+    def request(self, *args: Any, **options: Any) -> Any:
+        """Send a request, if anybody waits for its reply."""
+        self._use()
+        return super().request(*args, **options)  # type: ignore[misc] # of whichever class this one is mixed into
+
+    def getresponse(self, *args: Any, **options: Any) -> Any:
+        """Read the reply's beginning."""
+        self.last_sock = self.sock
+        return super().getresponse(*args, **options)  # type: ignore[misc] # likewise
+
+    def _use(self) -> None:
+        job = current_job()
+        if job is not None:
+            job.use(self)
 
     def connect(self) -> None:
         """Connect; a certificate that is not trusted stays on the error."""
+        self._use()
         if hasattr(self, "cert_reqs") and self.ssl_context is None:
             # As urllib3 makes one for each connection. Requests always says which certificates are trusted.
             self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
-            self.ssl_context.sslsocket_class = WitnessSocket
-        super().connect()  # type: ignore[misc] # of whichever class this one is mixed into
+            self.ssl_context.sslsocket_class = _WatchedSocket
+        super().connect()  # type: ignore[misc] # likewise

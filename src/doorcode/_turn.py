@@ -45,8 +45,6 @@ _ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", de
 """The leases of the flow that asks the user in this thread or task, that of the sign-in among them."""
 _LED_OUTSIDE: Final[ContextVar[frozenset[tuple[int, Name]]]] = ContextVar("doorcode_led", default=frozenset())
 """The flights, each with its session, that whoever called the program's code in this thread or task is leading."""
-LONGEST_REFRESH: Final = 30.0
-"""Seconds that a refresh may take, its repetitions included."""
 
 
 class TokenResult(SecretDict):
@@ -146,7 +144,7 @@ class Turn:
             return application.poll(step.request, step.code, step.within)
         assert isinstance(step, Redeem), f"no driver performs {type(step).__name__}"
         reply = application.redeem(
-            step.request, step.refresh_token, step.home_account_id, LONGEST_REFRESH, repeat=not step.hurry
+            step.request, step.refresh_token, step.home_account_id, step.within, repeat=step.repeats
         )
         if isinstance(reply, Tokens):
             spent = (step.refresh_token, *step.refused)
@@ -165,7 +163,17 @@ class Turn:
 
     def within(self, step: Exchange[Any]) -> float:
         """Return the seconds after which an answer is not waited for any more."""
-        return step.within if isinstance(step, (Begin, Poll)) else LONGEST_REFRESH
+        return min(step.within, self._longest(step))
+
+    def kept(self, step: Exchange[Any]) -> float:
+        """Return the seconds for which a request goes on that nobody waits for: what works once is not thrown away."""
+        return self._longest(step) if step.redeems else 0.0
+
+    def _longest(self, step: Exchange[Any]) -> float:
+        """Return the seconds that a step may take, whatever else is waited for."""
+        if not step.asks_authority:
+            return step.within
+        return self.session.limits.whole(redeems=step.redeems, repeats=step.repeats)
 
     def silence(self, step: Exchange[Any]) -> object:
         """Return what stands for an answer that did not come in time: for a request, a fault."""

@@ -104,8 +104,9 @@ class PendingSignIn(BasePending):
         if poll is None:
             return
         left = math.inf if until is None else until - _clock.monotonic()
-        answered = wait.call(lambda: self._look(poll), lambda _: None, min(poll.within, left))
-        if not answered and poll.within <= left:
+        within = self._turn.within(poll)
+        answered = wait.call(lambda: self._look(poll), lambda _: None, min(within, left), self._turn.kept(poll))
+        if not answered and within <= left:
             self._hear_nothing(poll)
 
     def _end(self, outcome: AuthenticationRecord | Failure) -> None:

@@ -24,14 +24,10 @@ from doorcode._core.secret import Secret
 from doorcode._core.service_errors import ServiceError, service_error
 from doorcode._core.steps import Failure, Flow, LogDebug, PromptLives, Reply, Sleep, TokenRequest, Tokens, ask
 
-LONGEST_BEGINNING: Final = 60.0
-"""Seconds that discovery may take, its repetitions included."""
 LONGEST_OPENING: Final = 5.0
 """Seconds to wait for a browser to start; one that runs on by then has."""
 LONGEST_REDEEMING: Final = 30.0
-"""Seconds that redeeming the code may take: its person is done, so ``timeout`` does not count any more."""
-LONGEST_REQUEST: Final = 10.0
-"""Seconds that one request of these may take."""
+"""Seconds after which the code is not sent again: its user is done, so ``timeout`` does not count any more."""
 LONGEST_FAREWELL: Final = 2.0
 """Seconds to wait until the browser has its last page."""
 NO_LIMIT: Final = 86400.0
@@ -63,7 +59,7 @@ def sign_in(
     if isinstance(redirect_uri, Failure):
         return redirect_uri
     left = started + seconds - at
-    at, page = yield from ask(BeginBrowser(request, redirect_uri, login_hint, min(left, LONGEST_BEGINNING)))
+    at, page = yield from ask(BeginBrowser(request, redirect_uri, login_hint, left))
     left = started + seconds - at
     if left <= 0:
         return timed_out(seconds, page if isinstance(page, Fault) else None)
@@ -110,8 +106,7 @@ def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: flo
     until = at + LONGEST_REDEEMING
     trouble: Fault | None = None
     for attempt, pause in enumerate((*BACK_OFF, None), 1):
-        within = min(LONGEST_REQUEST, until - at)
-        at, reply = yield from ask(RedeemCode(request, page, redirect, within))
+        at, reply = yield from ask(RedeemCode(request, page, redirect))
         if not isinstance(reply, Fault):
             # A code is good for one request: if that one's reply was lost, what was lost is the answer.
             spent = trouble is not None and isinstance(reply, ServiceError) and reply.error == "invalid_grant"

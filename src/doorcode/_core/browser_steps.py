@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
+from typing import ClassVar
 
 from doorcode._core.faults import Fault
 from doorcode._core.secret import Secret, SecretDict
@@ -43,7 +45,7 @@ class Listen(Step[str | Failure]):
 
 @dataclass(frozen=True, slots=True)
 class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
-    """Make the address of a sign-in page; discovery, if it is needed, may take ``within`` seconds."""
+    """Make the address of a sign-in page, after discovery where that is needed."""
 
     request: TokenRequest
     redirect_uri: str
@@ -55,6 +57,7 @@ class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
 class OpenPage(Exchange[Failure | None]):
     """Bring the person to the page, who then has ``left`` seconds."""
 
+    asks_authority: ClassVar[bool] = False
     page: SignInPage
     left: float
     within: float
@@ -64,23 +67,26 @@ class OpenPage(Exchange[Failure | None]):
 class AwaitRedirect(Exchange[Redirect | Failure | None]):
     """Wait until the browser brings the answer; None says that it did not within so many seconds."""
 
+    asks_authority: ClassVar[bool] = False
     page: SignInPage
     within: float
 
 
 @dataclass(frozen=True, slots=True)
 class RedeemCode(Exchange[Reply]):
-    """Redeem the authorization code (RFC 6749 4.1.3); the request may take ``within`` seconds."""
+    """Redeem the authorization code (RFC 6749 4.1.3)."""
 
+    redeems: ClassVar[bool] = True
     request: TokenRequest
     page: SignInPage
     redirect: Redirect
-    within: float
+    within: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Conclude(Exchange[None]):
     """Tell the person, where their browser is now, how it ended; may take ``within`` seconds."""
 
+    asks_authority: ClassVar[bool] = False
     failure: Failure | None
     within: float

@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.uris import is_loopback, split_uri
@@ -21,6 +21,7 @@ _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _EXPLODED: Final = 3
+_PAIR: Final = 2
 _SHOWN: Final = 80
 
 
@@ -212,6 +213,28 @@ def check_login_hint(value: object) -> str | None:
     if value is None:
         return None
     raise TypeError(f"login_hint must be a string, not {_kind(value)}")
+
+
+def check_time_limits(options: Mapping[str, object]) -> None:
+    """Check the time limits of an azure-core pipeline; None is none of the program's.
+
+    Raises:
+        TypeError: one is no number of seconds.
+        ValueError: one is not more than 0.
+    """
+    for name in ("connection_timeout", "read_timeout"):
+        value = options.get(name)
+        # azure-core takes both in one, too: how long connecting may take, and each read.
+        pair = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        if len(pair) > 1 and (name == "read_timeout" or len(pair) > _PAIR or options.get("read_timeout") is not None):
+            raise TypeError(f"{name} must be one number of seconds")
+        for seconds in pair:
+            if seconds is None:
+                continue
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+                raise TypeError(f"{name} must be a number of seconds, not {_kind(seconds)}")
+            if not seconds > 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
 
 
 def check_headers(options: Mapping[str, object]) -> None:

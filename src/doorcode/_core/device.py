@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -40,12 +41,10 @@ MOST_FAILURES: Final = 16
 """Failures in a row that are counted: more make no wait longer."""
 LONG_OUTAGE: Final = 30.0
 """Seconds of failing polls after which the program's log has a warning."""
-LONGEST_REQUEST: Final = 10.0
-"""Seconds that one poll may take."""
 LONGEST_BEGINNING: Final = 60.0
-"""Seconds that the request for a code may take, its repetitions included."""
+"""Seconds that the request for a code may take, where the program sets no other limits."""
 GRACE: Final = 1.5
-"""Seconds past the deadline that the reply of the last poll is waited for: it may hold the token."""
+"""Seconds past a ``timeout`` that the reply of the last poll is waited for: it may hold the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +128,17 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a wait ends (monotonic seconds), and what to say then."""
+    """When a wait ends (monotonic seconds), and what to say then.
+
+    Attributes:
+        at: when the last poll may be sent.
+        end: makes the failure, out of the last trouble.
+        is_lapse: whether the code itself ends then; the reply to the last poll is waited for like any other.
+    """
 
     at: float
     end: Callable[[Fault | None], Failure]
+    is_lapse: bool = False
 
 
 def sign_in(
@@ -173,10 +179,10 @@ def begin(
     Returns:
         the code and when to stop polling for it, or why there is none.
     """
-    left = LONGEST_BEGINNING if timeout is None else started + timeout - sent
+    left = math.inf if timeout is None else started + timeout - sent
     if left <= 0:
         return timed_out(timeout or 0.0, None)
-    at, reply = yield from ask(Begin(request, min(left + GRACE, LONGEST_BEGINNING)))
+    at, reply = yield from ask(Begin(request, left + GRACE))
     if timeout is not None and at >= started + timeout:
         return timed_out(timeout, reply if isinstance(reply, Fault) else None)
     if isinstance(reply, ServiceError):
@@ -223,7 +229,7 @@ def wait(
         woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
         if due > deadline.at:
             return deadline.end(pace.trouble)
-        within = min(LONGEST_REQUEST, max(0.0, deadline.at - woke) + GRACE)
+        within = math.inf if deadline.is_lapse else max(0.0, deadline.at - woke) + GRACE
         at, reply = yield from ask(Poll(request, code, within))
         end = _end(reply, pace.trouble, context)
         if end is not None:
@@ -258,7 +264,7 @@ def _log_outage(outage: Outage, reply: ServiceError | Fault, at: float, pause: f
 
 def until_lapse(code: DeviceCode, sent: float) -> Deadline:
     """Return the deadline at which a code that was asked for at ``sent`` (monotonic seconds) runs out."""
-    return Deadline(sent + code.expires_in, lambda fault: code_lapsed(code.expires_in, fault))
+    return Deadline(sent + code.expires_in, lambda fault: code_lapsed(code.expires_in, fault), is_lapse=True)
 
 
 def _until(code: DeviceCode, sent: float, started: float, timeout: float | None) -> Deadline:

@@ -7,10 +7,11 @@ Flows never touch a socket, a clock, a file or a thread, so a test or a simulati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from doorcode._core.values import dataclass
 
@@ -120,14 +121,28 @@ def ask(step: Step[A]) -> Flow[tuple[float, A]]:
 
 
 class Exchange(Step[A]):
-    """A step that waits for somebody else, the authority or a person, for a bounded time; done in a thread."""
+    """A step that waits for the authority or the user, for a bounded time; done in a thread.
+
+    Attributes:
+        within: seconds after which the flow does not wait for the answer any more.
+        asks_authority: whether it makes requests, whose own time limits hold as well.
+        redeems: whether it sends what works once, so that its reply must not be lost.
+    """
 
     __slots__ = ()
+    asks_authority: ClassVar[bool] = True
+    redeems: ClassVar[bool] = False
+    within: float
+
+    @property
+    def repeats(self) -> bool:
+        """Return whether the pipeline may repeat the requests."""
+        return not self.redeems
 
 
 @dataclass(frozen=True, slots=True)
 class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
-    """Ask the authority for a device code (RFC 8628 3.1); the request may take ``within`` seconds."""
+    """Ask the authority for a device code (RFC 8628 3.1)."""
 
     request: TokenRequest
     within: float
@@ -149,8 +164,9 @@ class Sleep(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Poll(Exchange[Reply]):
-    """Ask once whether the person is done (RFC 8628 3.4); the request may take ``within`` seconds."""
+    """Ask once whether the person is done (RFC 8628 3.4)."""
 
+    redeems: ClassVar[bool] = True
     request: TokenRequest
     code: DeviceCode
     within: float
@@ -336,6 +352,13 @@ class Redeem(Exchange[Reply]):
     hurry: bool
     refused: tuple[Secret, ...] = ()
     sign_outs: int = 0
+    within: float = math.inf
+    redeems: ClassVar[bool] = True
+
+    @property
+    def repeats(self) -> bool:
+        """Return whether the pipeline may repeat the request."""
+        return not self.hurry
 
 
 @dataclass(frozen=True, slots=True)

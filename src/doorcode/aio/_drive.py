@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from doorcode import _clock
 from doorcode._core.steps import Flow, Step
-from doorcode._job import Job
+from doorcode._job import Job, hand_over, in_background
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,7 +33,12 @@ class Performer(Protocol):
 
 
 async def call(
-    work: Callable[[], T], late: Callable[[T], object], within: float | None = None, woken_by: Alarm | None = None
+    work: Callable[[], T],
+    late: Callable[[T], object],
+    within: float | None = None,
+    woken_by: Alarm | None = None,
+    *,
+    kept: float = 0.0,
 ) -> T | None:
     """Do blocking work in a thread of its own, and wait for it on the loop.
 
@@ -44,18 +49,19 @@ async def call(
         late: what to do with its result when nobody waits any more: it came too late, or the task was cancelled.
         within: seconds to wait; None waits to its end.
         woken_by: what else ends the wait.
+        kept: seconds for which a request of the work's goes on when nobody waits any more.
 
     Returns:
         its result; None when it is not done when the wait ends.
     """
     woken, wake = woken_by or alarm()
-    job: Job[T] = Job(work, late, wake)
+    job: Job[T] = Job(work, late, wake, kept)
     job.start()
     try:
         await wait_for(woken, within)
     except asyncio.CancelledError:
         if job.abandon():
-            threading.Thread(target=_hand_over, args=(job, late), name="doorcode-late", daemon=True).start()
+            in_background(lambda: hand_over(job, late), "doorcode-late")
         raise
     return job.result() if job.abandon() else None
 
@@ -192,8 +198,3 @@ async def _run(flow: Flow[R], performer: Performer) -> R:
 def _resolve(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
-
-
-def _hand_over(job: Job[T], late: Callable[[T], object]) -> None:
-    with suppress(Exception):  # nobody is left to tell
-        late(job.result())

@@ -29,6 +29,7 @@ from doorcode._core.steps import (
     TokenRequest,
     Tokens,
 )
+from doorcode._job import in_background
 from doorcode._turn import Turn
 from doorcode.aio._drive import call, landing, off_loop, sleep
 
@@ -98,7 +99,7 @@ class Performer:
                 local.wait()
             self._turn.release(ended_by)
 
-        threading.Thread(target=hand_over, name="doorcode-release", daemon=True).start()
+        in_background(hand_over, "doorcode-release")
 
     async def _join(self, step: Join) -> Role | Ended:
         future = self._turn.join(step)
@@ -108,7 +109,7 @@ class Performer:
 
     async def _exchange(self, step: Exchange[Any]) -> object:
         turn = self._turn
-        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step))
+        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step), kept=turn.kept(step))
         return turn.silence(step) if answer is None else answer
 
     async def _ask(self, request: TokenRequest) -> Tokens | Failure:

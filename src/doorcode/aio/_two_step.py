@@ -82,9 +82,10 @@ class PendingSignIn(BasePending):
         if poll is None:
             return
         left = math.inf if until is None else until - _clock.monotonic()
+        within, kept = self._turn.within(poll), self._turn.kept(poll)
         with self._until_the_end() as end:
-            answered = await call(lambda: self._look(poll), lambda _: None, min(poll.within, left), end)
-        if not answered and poll.within <= left and not self.done:
+            answered = await call(lambda: self._look(poll), lambda _: None, min(within, left), end, kept=kept)
+        if not answered and within <= left and not self.done:
             await off_loop(lambda: self._hear_nothing(poll))
 
     async def _pause(self, seconds: float) -> None:
