@@ -12,7 +12,7 @@ from mcp import Client, UrlElicitationRequiredError
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitCompleteNotification, ElicitRequestURLParams, ElicitResult, TextContent
 
-from doorcode.emulator import Emulator
+from doorcode.emulator import Emulator, Expire
 from support.examples import ROOT, examples, take_the_clouds_place
 from support.loops import in_a_loop, reached
 
@@ -58,11 +58,15 @@ class User:
             self.told.append(message.params.elicitation_id)
 
 
-def with_client(server: Any, user: User, work: Callable[[Client], Any], mode: Any = "legacy") -> Any:
-    """Do something with the SDK's in-memory client; a server may ask its client only until revision 2026-07-28."""
+def with_client(server: Any, user: User | None, work: Callable[[Client], Any], mode: Any = "legacy") -> Any:
+    """Do something with the SDK's in-memory client; a server may ask its client only until revision 2026-07-28.
+
+    Without a user, the client has nothing to show a page with.
+    """
 
     async def main() -> Any:
-        async with Client(server, mode=mode, elicitation_callback=user.asked, message_handler=user.hears) as client:
+        told: dict[str, Any] = {"elicitation_callback": user.asked, "message_handler": user.hears} if user else {}
+        async with Client(server, mode=mode, **told) as client:
             return await work(client)
 
     return in_a_loop(main)
@@ -111,14 +115,62 @@ def test_a_client_that_cannot_be_asked_is_told(
 @pytest.mark.parametrize("answer", ["decline", "cancel"])
 def test_a_user_who_does_not_want_to(server: Any, doorcode_emulator: Emulator, answer: str) -> None:
     """No poll is sent, and the tool says so."""
+    doorcode_emulator.configure(interval=60)
     user = User(doorcode_emulator, answer)
     said = with_client(server, user, lambda client: client.call_tool("who_am_i", {}))
     assert text(said) == "The user does not want to sign in."
     assert doorcode_emulator.count("token") == 0
 
 
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_a_client_that_has_no_dialog(
+    server: Any, doorcode_emulator: Emulator, capfd: pytest.CaptureFixture[str], mode: str
+) -> None:
+    """The tool's answer holds the code, and the next call finds the user signed in."""
+
+    async def work(client: Client) -> list[str]:
+        first = text(await client.call_tool("who_am_i", {}))
+        (code,) = (code for code in doorcode_emulator.user_codes if code in first)
+        doorcode_emulator.approve(code, YOU)
+        return [first, text(await client.call_tool("who_am_i", {}))]
+
+    first, second = with_client(server, None, work, mode)
+    assert f"{doorcode_emulator.url}/devicelogin" in first
+    assert "call this tool again" in first
+    assert second == YOU
+    assert doorcode_emulator.count("devicecode") == 1
+    assert capfd.readouterr().out == ""
+
+
+async def three_calls(client: Client) -> list[str]:
+    """Call the tool three times at the same moment."""
+    return [text(result) for result in await asyncio.gather(*(client.call_tool("who_am_i", {}) for _ in range(3)))]
+
+
+def test_calls_at_the_same_time_show_one_page(server: Any, doorcode_emulator: Emulator) -> None:
+    """The user is asked once, and every call has its answer."""
+    user = User(doorcode_emulator)
+    assert with_client(server, user, three_calls) == [YOU] * 3
+    assert len(user.sent_to) == 1
+    assert doorcode_emulator.count("devicecode") == 1
+
+
+def test_calls_at_the_same_time_tell_one_code(server: Any, doorcode_emulator: Emulator, monkeypatch: Any) -> None:
+    """However many answers hold a code, it is the same."""
+    monkeypatch.setitem(server_globals(server), "A_WHILE", 0.01)
+    assert len(set(with_client(server, None, three_calls))) == 1
+    assert doorcode_emulator.count("devicecode") == 1
+
+
+def server_globals(server: Any) -> dict[str, Any]:
+    """Return the names of the example."""
+    (tool,) = server._tool_manager.list_tools()
+    names: dict[str, Any] = tool.fn.__globals__
+    return names
+
+
 def test_a_call_that_is_given_up(server: Any, doorcode_emulator: Emulator) -> None:
-    """The client cancels: the tool stops to poll, and the next call asks anew."""
+    """The client's time is over: the sign-in goes on, and the next call finds that its user has signed in."""
     user = User(doorcode_emulator, signs_in=False)
 
     async def work(client: Client) -> str:
@@ -126,12 +178,23 @@ def test_a_call_that_is_given_up(server: Any, doorcode_emulator: Emulator) -> No
         await reached(doorcode_emulator.wait_for, "token:device_code")
         call.cancel()
         await asyncio.wait([call])
-        first = {request.form["device_code"] for request in doorcode_emulator.requests_to("token:device_code")}
-        user._signs_in = True
-        said = text(await client.call_tool("who_am_i", {}))
-        polled = [request.form["device_code"] for request in doorcode_emulator.requests_to("token:device_code")]
-        assert len(first) == 1
-        assert [code in first for code in polled] == [True, False]
-        return said
+        (code,) = doorcode_emulator.user_codes
+        doorcode_emulator.approve(code, YOU)
+        return text(await client.call_tool("who_am_i", {}))
 
     assert with_client(server, user, work) == YOU
+    assert doorcode_emulator.count("devicecode") == 1
+
+
+def test_after_a_sign_in_that_failed_the_next_call_begins_anew(server: Any, doorcode_emulator: Emulator) -> None:
+    """A code that has run out is not shown again."""
+    user = User(doorcode_emulator, signs_in=False)
+    doorcode_emulator.faults.queue("token:device_code", Expire())
+
+    async def work(client: Client) -> list[Any]:
+        failed = await client.call_tool("who_am_i", {})
+        user._signs_in = True
+        return [failed.is_error, text(await client.call_tool("who_am_i", {}))]
+
+    assert with_client(server, user, work) == [True, YOU]
+    assert doorcode_emulator.count("devicecode") == 2

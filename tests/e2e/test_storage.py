@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from azure.storage.blob import BlobServiceClient
+from typing import Any
 
-from doorcode import DeviceCodeCredential
+import pytest
+from azure.core.credentials import AccessTokenInfo
+from azure.storage.blob import BlobServiceClient
+from typing_extensions import override
+
+from doorcode import AuthenticationRequiredError, DeviceCodeCredential
 from doorcode.emulator import Emulator
 
 
@@ -27,3 +32,22 @@ def test_one_prompt_serves_a_day_of_work(doorcode_emulator: Emulator, azurite: s
     assert [request.form["scope"].split()[0] for request in doorcode_emulator.requests_to("devicecode")] == [
         "https://storage.azure.com/.default"
     ]
+
+
+def test_without_the_clients_retries_an_error_arrives_at_once(doorcode_emulator: Emulator) -> None:
+    """With the option that the quickstart names, the client asks the credential once and raises what it raised."""
+    asked: list[str] = []
+
+    class Counting(DeviceCodeCredential):
+        @override
+        def get_token_info(self, *scopes: str, **options: Any) -> AccessTokenInfo:
+            asked.extend(scopes)
+            return super().get_token_info(*scopes, **options)
+
+    credential = Counting(disable_automatic_authentication=True, **doorcode_emulator.credential_options)
+    with (
+        BlobServiceClient("https://ada.blob.example", credential, retry_total=0) as service,
+        pytest.raises(AuthenticationRequiredError),
+    ):
+        service.get_service_properties()
+    assert asked == ["https://storage.azure.com/.default"]
