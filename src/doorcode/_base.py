@@ -157,6 +157,7 @@ class BaseCredential:
         if authenticates_silently(
             self._session.account.in_use, record.username if record else "", force_prompt=force_prompt, login_hint=hint
         ):
+            self._session.refusals.forgive()
             return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
         return request, acquire.sign_in(request, patience=self._timeout)
 

@@ -34,6 +34,7 @@ from doorcode.cache._tokens import Change, MemoryCache, Once, TokenCache
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.lookup import Account
+    from doorcode._core.refusals import Refusals
     from doorcode._core.secret import Secret
     from doorcode._core.service_errors import ServiceError
     from doorcode._core.steps import Failure, Tokens
@@ -80,6 +81,7 @@ class Session:
         self.flights: Flights = Flights()
         self.sign_outs: SignOuts = SignOuts()
         self.waits: set[CanCancel] = set()
+        self._refusals: Refusals | None = None
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: Application | None = None
         self._caches: dict[bool, TokenCache] = {}
@@ -235,6 +237,15 @@ class Session:
                 self._caches[cae] = open_cache(self.config, cae=cae, warn=self.warn, trouble=self._trouble)
             return self._caches[cae]
 
+    @property
+    def refusals(self) -> Refusals:
+        """Return the refreshes that the authority has refused in this process."""
+        if self._refusals is None:
+            from doorcode._core.refusals import Refusals
+
+            self._refusals = Refusals()
+        return self._refusals
+
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
         entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))
@@ -307,6 +318,7 @@ class Session:
             if self.sign_outs.include(account, since):
                 return signed_out()
             self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
+        self.refusals.clear()
         return tokens
 
     def refreshed(
@@ -339,9 +351,9 @@ class Session:
             own.commit(self.removal(home_account_id))
             change.stored = False
         if not change.stored:
-            from doorcode._core.service_errors import ServiceError
+            from doorcode._core.service_errors import SIGNED_OUT, ServiceError
 
-            return ServiceError("signed_out", "The account was signed out while its token was being refreshed.")
+            return ServiceError(SIGNED_OUT, "The account was signed out while its token was being refreshed.")
         # Both caches hold one grant.
         other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
         return tokens

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from doorcode._core.refusals import FindRefusal, NoteReply
 from doorcode._core.secret import SecretDict
 from doorcode._core.steps import (
     Begin,
@@ -38,6 +39,7 @@ from doorcode._core.wire import vschars
 from doorcode._leases import HeldLeases
 
 if TYPE_CHECKING:
+    from doorcode._core.refusals import Refusal
     from doorcode._session import Session
     from doorcode._sign_in import Landing, Name
 
@@ -96,6 +98,8 @@ class Turn:
                 answer = self.leases.perform(step)
             case Keep(request, token, fresh_until, sign_outs):
                 session.keep(request, token, fresh_until, sign_outs)
+            case FindRefusal() | NoteReply():
+                answer = self._refusal(step)
             case UseAccount(account):
                 answer = session.use_account(account)
             case Warn() | LogDebug():
@@ -214,6 +218,12 @@ class Turn:
                 self.session.flights.end(flight, failure)
             else:
                 self.session.flights.leave(flight)
+
+    def _refusal(self, step: FindRefusal | NoteReply) -> Refusal | None:
+        refusals = self.session.refusals
+        if isinstance(step, FindRefusal):
+            return refusals.find(step.request, step.refresh_token)
+        return refusals.note(step.request, step.refresh_token, step.reply, step.at)
 
     def _log(self, step: Warn | LogDebug) -> None:
         session = self.session

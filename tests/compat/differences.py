@@ -372,9 +372,9 @@ ROWS: Final = (
     Row(
         "failures-are-forgotten",
         TOKENS,
-        theirs="A refused refresh is answered from MSAL's memory for a minute, without a request",
-        ours="The next call of the program asks the authority again",
-        why="What was refused may be granted a moment later",
+        theirs="A refresh that failed is answered from MSAL's memory for a minute, without a request",
+        ours="Only a refusal is remembered, for Retry-After or 5 s, doubled up to a minute; the error says until when",
+        why="A service that is back is used at once, and `authenticate()` tries again at once",
         reference="contract: Better than azure-identity",
     ),
     Row(

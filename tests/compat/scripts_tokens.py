@@ -10,7 +10,7 @@ from azure.core.credentials import AccessToken
 
 from compat.registry import script, script_in_real_time
 from compat.stage import ACRS, STORAGE, VAULT, Stage
-from doorcode.emulator import Edit, Html, Pass, Refuse, ServerError
+from doorcode.emulator import Edit, Html, Pass, ServerError
 
 GRAPH = "https://graph.microsoft.com/.default"
 WRONG_SCOPES: dict[str, tuple[Any, ...]] = {
@@ -246,11 +246,10 @@ def refresh_of_an_expired_token_fails(stage: Stage) -> None:
 
 @script
 def failures_are_forgotten(stage: Stage) -> None:
-    """A refresh is refused once; the next call of the program asks again."""
-    credential = stage.credential(disable_automatic_authentication=True)
+    """The service is busy once; the next call of the program asks again."""
+    credential = stage.credential(disable_automatic_authentication=True, retry_total=0)
     credential.authenticate(scopes=[STORAGE])
-    refusal = Refuse("invalid_grant", 50076, "Once.")
-    stage.authority.faults.queue("token:refresh_token", refusal, Pass())
+    stage.authority.faults.queue("token:refresh_token", ServerError(503), Pass())
     stage.step("first", credential.get_token, VAULT)
     stage.step("second", credential.get_token, VAULT)
 

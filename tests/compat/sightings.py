@@ -319,7 +319,7 @@ SIGHTINGS: Final[dict[str, Seen]] = {
     },
     "failures-are-forgotten": {
         "failures_are_forgotten": {
-            "second": ("AuthenticationRequiredError, prompts: 0, requests: 0", "succeeds, prompts: 0, requests: 1"),
+            "second": ("ClientAuthenticationError, prompts: 0, requests: 0", "succeeds, prompts: 0, requests: 1"),
         },
     },
     "odd-rows": {

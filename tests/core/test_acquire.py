@@ -12,8 +12,10 @@ from doorcode._core import acquire, in_person, lookup, renew
 from doorcode._core.failures import refused, required, unreachable
 from doorcode._core.leases import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.lookup import StoredToken
+from doorcode._core.refusals import MOST, FindRefusal, NoteReply, Refusals
 from doorcode._core.replies import Fault, ServiceError
 from doorcode._core.secret import Secret
+from doorcode._core.service_errors import SIGNED_OUT
 from doorcode._core.steps import (
     AskPerson,
     DropLease,
@@ -43,7 +45,7 @@ from doorcode._core.steps import (
     Who,
 )
 from support import rows
-from support.virtual import PENDING, REFUSED, WALL, token, tokens
+from support.virtual import PENDING, REFUSED, WALL, busy, token, tokens
 
 SCOPE = "https://r/.default"
 REQUEST = TokenRequest((SCOPE,), rows.TENANT)
@@ -77,6 +79,7 @@ class World:
     leases: list[bool] = field(default_factory=list)
     renewals: list[bool] = field(default_factory=list)
     used: list[bool] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
     taken: list[Step[Any]] = field(default_factory=list)
     on_look: Callable[[Look], None] = lambda _step: None
     led: list[tuple[str, ...]] = field(default_factory=list)
@@ -135,6 +138,11 @@ class World:
                 taken = self.leases.pop(0) if self.leases else True
                 self.held += [name] if taken else []
                 return taken
+            case FindRefusal(request, refresh_token):
+                return self.refusals.find(request, refresh_token)
+            case NoteReply(request, refresh_token, reply, at):
+                assert at == self.now
+                return self.refusals.note(request, refresh_token, reply, at)
             case FindLeaseHolder(name):
                 assert name not in self.held
                 return LeaseHolder(4711, "login1", self.now + 600)
@@ -208,7 +216,9 @@ def test_an_expired_token_is_refreshed_under_the_lease() -> None:
     assert secret(world.acquire()) == "new"
     assert world.memory[REQUEST][0].secret == Secret("new")
     kinds = [type(step) for step in world.taken if not isinstance(step, (Look, Recall))]
-    assert kinds == [Join, TakeLease, RenewLease, Redeem, DropLease, Keep, End]
+    assert [kind for kind in kinds if kind not in (FindRefusal, NoteReply)] == [
+        Join, TakeLease, RenewLease, Redeem, DropLease, Keep, End,
+    ]  # fmt: skip
     redeem = world.steps(Redeem)[0]
     assert (redeem.refresh_token, redeem.hurry) == (Secret("RT"), False)
     assert world.steps(Keep)[0].fresh_until == tokens("new").token.fresh_until
@@ -216,7 +226,7 @@ def test_an_expired_token_is_refreshed_under_the_lease() -> None:
 
 @pytest.mark.parametrize(
     ("reply", "failure"),
-    [(tokens("new"), None), (REFUSED, unreachable(REFUSED)), (GRANT, required(GRANT))],
+    [(tokens("new"), None), (REFUSED, unreachable(REFUSED)), (GRANT, required(GRANT, next_try=5.0))],
     ids=["a token", "outage", "refusal"],
 )
 def test_whoever_waits_for_a_refresh_learns_how_it_ended(
@@ -390,8 +400,9 @@ def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
     assert reason(outcome) is Reason.REQUIRED
     assert isinstance(outcome, Failure)
     assert (outcome.error, "AADSTS70008" in outcome.message) == (GRANT, True)
-    world.redeemed, world.person = [GRANT], [tokens("signed in")]
+    world.person = [tokens("signed in")]
     assert secret(world.acquire(may_ask=True)) == "signed in"
+    assert world.count(Redeem) == 1
 
 
 def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
@@ -789,3 +800,149 @@ def test_two_users_of_one_program_have_leases_of_their_own() -> None:
     names = [in_person._person_lease(who, "tid") for who in (*each, *anybodys)]
     assert names[0] != names[1]
     assert names[2] == names[3] == in_person._person_lease(ANYBODY, "TID")
+
+
+# -- a refresh that was refused
+
+
+def calls(world: World, times: list[float], request: TokenRequest = REQUEST) -> list[str]:
+    """Return the messages of calls at these times, in seconds from now."""
+    start, messages = world.now, []
+    for at in times:
+        world.now = start + at
+        outcome = world.acquire(request)
+        assert isinstance(outcome, Failure)
+        messages.append(outcome.message)
+    return messages
+
+
+def test_a_refused_refresh_is_not_sent_again_for_a_while() -> None:
+    """A program that calls once a second sends 5 requests in two minutes, and learns when the next may be."""
+    world = cached(age=4000)
+    sent: list[float] = []
+
+    def refuse(_step: Redeem) -> ServiceError:
+        sent.append(world.now - WALL)
+        return GRANT
+
+    world.redeemed = [refuse] * 10
+    messages = calls(world, [float(second) for second in range(120)])
+    assert sent == [0, 5, 15, 35, 75]
+    assert all("AADSTS70008" in message for message in messages)
+    assert messages[0].endswith("This refresh is not tried again for 5 s.")
+    assert messages[3].endswith("not tried again for 2 s.")
+    assert messages[75].endswith("not tried again for 60 s.")
+    # None of them takes a lease or waits for another call.
+    assert world.count(TakeLease) == world.count(Join) == 5
+
+
+@pytest.mark.parametrize(
+    ("reply", "times"),
+    [
+        (busy(429, 30), [0, 30, 60]),
+        (busy(429), [0, 5, 15, 35]),
+        (busy(503, 20), [0, 20, 40, 60]),
+        (replace(GRANT, retry_after=40.0), [0, 40]),
+        (replace(GRANT, retry_after=0.0), list(range(61))),
+        (busy(503), list(range(61))),
+        (REFUSED, list(range(61))),
+    ],
+    ids=["429 with a time", "429", "503 with a time", "a refusal with a time", "at once", "503", "no network"],
+)
+def test_what_is_left_alone_for_how_long(reply: ServiceError | Fault, times: list[float]) -> None:
+    """Retry-After counts; without it, a refusal does, and trouble on the way to the authority does not."""
+    world = cached(age=4000)
+    sent: list[float] = []
+
+    def answer(_step: Redeem) -> ServiceError | Fault:
+        sent.append(world.now - WALL)
+        return reply
+
+    world.redeemed = [answer] * 61
+    messages = calls(world, [float(second) for second in range(61)])
+    assert sent == times
+    if isinstance(reply, Fault) and len(times) < 61:
+        assert {message.splitlines()[0] for message in messages} == {f"Authentication failed: {reply.message}"}
+        assert f"Wait {times[1] - 1:g} s, then call again." in messages[1]
+
+
+def test_other_claims_another_scope_another_refresh_token_or_a_sign_in_are_sent_at_once() -> None:
+    """Only the very same request is known to be refused."""
+    world = cached(age=4000)
+    world.redeemed = [GRANT]
+    calls(world, [0])
+    for other in (
+        replace(REQUEST, claims='{"access_token":{}}'),
+        replace(REQUEST, scopes=("https://other/.default",)),
+        replace(REQUEST, tenant_id="other"),
+        replace(REQUEST, enable_cae=True),
+    ):
+        world.redeemed = [GRANT]
+        calls(world, [0], other)
+        assert world.redeemed == []
+    world.states[False] = rows.rows(WALL - 4000, refresh_token="RT2")
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire()) == "new"
+
+
+def test_a_refresh_that_is_accepted_again_begins_anew() -> None:
+    """Its next refusal is the first one."""
+    world = cached(age=4000)
+    world.redeemed = [GRANT, GRANT, tokens("new"), GRANT]
+    calls(world, [0, 5])
+    world.now = WALL + 20
+    assert secret(world.acquire()) == "new"
+    world.memory.clear()
+    assert "for 5 s" in calls(world, [0])[0]
+
+
+def test_a_user_is_asked_without_another_refresh_that_would_be_refused() -> None:
+    """With prompts allowed, a refused refresh costs one request, and the user is asked each time."""
+    world = cached(age=4000)
+    world.redeemed, world.person = [GRANT], [Failure(Reason.DECLINED, "no"), tokens("asked")]
+    assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
+    assert secret(world.acquire(may_ask=True)) == "asked"
+
+
+def test_a_valid_token_goes_on_while_its_refresh_is_left_alone() -> None:
+    """Another call for it neither asks nor warns again."""
+    world = cached(refresh_in=1800, age=2000)
+    world.redeemed = [busy(429, 300)]
+    assert secret(world.acquire()) == "AT"
+    world.memory.clear()
+    assert secret(world.acquire()) == "AT"
+    assert world.count(Redeem) == world.count(Warn) == 1
+    leave = cached(refresh_in=1800, age=2000)
+    leave.redeemed = [GRANT]
+    leave.acquire()
+    leave.memory.clear()
+    assert secret(leave.acquire()) == "AT"
+
+
+def test_what_another_process_has_stored_is_used_where_the_own_refresh_token_was_refused() -> None:
+    """A refusal that is remembered hides nothing that came later."""
+    world = cached(age=4000)
+    world.redeemed = [GRANT]
+    calls(world, [0])
+    world.states[True] = rows.rows(WALL - 4000, refresh_token="RT2")
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire()) == "new"
+    redeem = world.steps(Redeem)[-1]
+    assert (redeem.refresh_token, redeem.refused) == (Secret("RT2"), (Secret("RT"),))
+    world.states[False] = rows.rows(world.now, access_token="theirs", refresh_token="RT")
+    world.memory.clear()
+    assert secret(world.acquire()) == "theirs"
+
+
+def test_refusals_are_few_and_show_no_secret() -> None:
+    """The oldest ones are forgotten; what is kept is safe to print."""
+    refusals = Refusals()
+    for number in range(MOST + 10):
+        refusals.note(replace(REQUEST, tenant_id=str(number)), Secret("hidden"), GRANT, 0.0)
+    found = [refusals.find(replace(REQUEST, tenant_id=str(number)), Secret("hidden")) for number in range(MOST + 10)]
+    assert [refusal is not None for refusal in found] == [False] * 10 + [True] * MOST
+    assert "hidden" not in repr(vars(refusals))
+    refusals.clear()
+    assert refusals.find(replace(REQUEST, tenant_id=str(MOST)), Secret("hidden")) is None
+    signed_out = ServiceError(SIGNED_OUT)
+    assert refusals.note(REQUEST, Secret("hidden"), signed_out, 0.0) is None

@@ -18,7 +18,6 @@ from support.signing import ADA, OTHER, SCOPE, raw
 
 REMEMBERED = {
     "400 of the token endpoint, for a minute": ("token:refresh_token", Refuse("invalid_scope", 70011, "No.")),
-    "429, for Retry-After": ("token:refresh_token", TooManyRequests(3600)),
     "5xx, for a minute": ("token:refresh_token", ServerError(503)),
     "400 of the device endpoint": ("devicecode", Refuse("invalid_scope", 70011, "No.")),
     "5xx of the device endpoint": ("devicecode", ServerError(500)),

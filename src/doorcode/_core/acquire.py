@@ -67,7 +67,7 @@ def _required(request: TokenRequest, needed: PersonNeeded) -> Failure:
     from doorcode._core.failures import required
 
     context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, needed.home_account_id)
-    return required(needed.error, needed.candidates, context)
+    return required(needed.error, needed.candidates, context, next_try=needed.next_try)
 
 
 def _in_person(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from doorcode._core.advice import MORE_TIME, advice, new_code, remedy
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.error_context import ErrorContext
@@ -40,8 +43,16 @@ def refused(
     return Failure(reason, _sentences(said, advice(error, context)), error=error, fault=trouble, context=context)
 
 
-def unreachable(fault: Fault, lead: str = "Authentication failed") -> Failure:
-    """Return the end for a request that got no usable reply."""
+def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: float | None = None) -> Failure:
+    """Return the end for a request that got no usable reply.
+
+    Args:
+        fault: what came instead.
+        lead: the words before it.
+        next_try: seconds until the request may be sent again, where the authority has asked for that.
+    """
+    if next_try is not None:
+        fault = replace(fault, step=f"Wait {math.ceil(next_try)} s, then call again.")
     return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
 
@@ -67,13 +78,24 @@ def required(
     error: ServiceError | None = None,
     candidates: tuple[Account, ...] = (),
     context: ErrorContext | None = None,
+    *,
+    next_try: float | None = None,
 ) -> Failure:
-    """Return the end for a request that needs a person who may not be asked."""
+    """Return the end for a request that needs a user who may not be asked.
+
+    Args:
+        error: what the authority said to the refresh, where there was one.
+        candidates: the accounts that the program would have to choose from.
+        context: of the refresh.
+        next_try: seconds until the same refresh may be sent again.
+    """
     words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
     if len(candidates) > 1:
         words += f" {several_accounts(candidates)}"
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
+    if next_try is not None:
+        words = _sentences(words, f"This refresh is not tried again for {math.ceil(next_try)} s.")
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
 
 

@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PersonNeeded:
-    """Say that interaction is required: which of an account's refresh tokens were refused, and why the last one was."""
+    """Say that interaction is required.
+
+    Attributes:
+        refused: the account's refresh tokens that were refused.
+        error: what the authority said to the last of them.
+        candidates: the accounts that the program would have to choose from.
+        home_account_id: the account, where it is known.
+        next_try: seconds until the refused refresh may be sent again.
+    """
 
     refused: tuple[Secret, ...] = ()
     error: ServiceError | None = None
     candidates: tuple[lookup.Account, ...] = ()
     home_account_id: str | None = None
+    next_try: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +128,6 @@ def _access_token(view: View, request: TokenRequest, account: str) -> StoredToke
 
 def _refresh_token(view: View, account: str, refused: tuple[Secret, ...]) -> Secret | None:
     who = view.who
-    return lookup.refresh_token(view.state, who.client_id, who.environments, account, refused)
+    found = lookup.refresh_token(view.state, who.client_id, who.environments, account)
+    # An older one beside the newest is spent for sure.
+    return None if found in refused else found

@@ -140,14 +140,8 @@ def access_token(
     return max(tokens, key=lambda token: (token.fresh(now), token.fresh_until), default=None)
 
 
-def refresh_token(
-    state: State,
-    client_id: str,
-    environments: frozenset[str],
-    home_account_id: str,
-    refused: tuple[Secret, ...] = (),
-) -> Secret | None:
-    """Find the newest refresh token that an account has for this client, but for those that were refused.
+def refresh_token(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> Secret | None:
+    """Find the newest refresh token that an account has for this client.
 
     Those of other clients are never used, whatever family they belong to.
     """
@@ -155,7 +149,7 @@ def refresh_token(
         row
         for _, row in rows_of(state, REFRESH_TOKEN)
         if text_of(row, "client_id") == client_id
-        and secret_of(row) not in (None, *refused)
+        and secret_of(row) is not None
         and is_account(row, environments, home_account_id)
     ]
     newest = max(rows, key=lambda row: instant(row.get("last_modification_time")) or 0, default=None)

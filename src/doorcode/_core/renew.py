@@ -9,6 +9,7 @@ from doorcode._core.failures import refused, required, unreachable
 from doorcode._core.faults import Fault
 from doorcode._core.known import Again, PersonNeeded, Refreshable, find
 from doorcode._core.lookup import StoredToken
+from doorcode._core.refusals import FindRefusal, NoteReply
 from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import (
     DropLease,
@@ -56,15 +57,25 @@ CALM: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """What the authority answered to a refresh token, and the refresh tokens that were sent for it, in their order."""
+    """What the authority answered to a refresh token, now or before.
+
+    Attributes:
+        known: what was redeemed, and the token that is valid meanwhile.
+        reply: the answer.
+        tried: the account's refresh tokens that were refused, this one among them where it was.
+        next_try: seconds until the same may be asked again, where the authority has refused it.
+        new: whether the request was sent just now.
+    """
 
     known: Refreshable
     reply: Reply
-    redeemed: tuple[Secret, ...]
+    tried: tuple[Secret, ...]
+    next_try: float | None
+    new: bool
 
 
 def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Ended | Again | PersonNeeded]:
-    """Redeem the refresh token, unless somebody else does so already.
+    """Redeem the refresh token, unless another request does so already, or the authority has just refused it.
 
     Args:
         request: what the token is for.
@@ -72,8 +83,14 @@ def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failu
 
     Returns:
         the token; or why there is none, what another request's refresh ended with, that things have changed and
-        one is to look again, or that silence is over.
+        this request is to look again, or that interaction is required.
     """
+    due = yield from _due(request, known, [])
+    if isinstance(due, _Answered):
+        return (yield from _settle(request, due))
+    if not isinstance(due, Refreshable):
+        return due
+    known = due
     flight = (REFRESH_LEASE, known.home_account_id)
     _, role = yield from ask(Join(flight, request, wait=known.valid is None))
     if role is Role.BUSY and known.valid is not None:
@@ -87,8 +104,40 @@ def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failu
     return found
 
 
+def _due(
+    request: TokenRequest, known: Refreshable, tried: list[Secret]
+) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+    """Return what may be redeemed now: a refresh that the authority has refused is left alone for a while.
+
+    Args:
+        request: what the token is for.
+        known: the refresh token, and the token that is valid meanwhile.
+        tried: refresh tokens that were refused; those that were refused before are added.
+    """
+    while True:
+        at, past = yield from ask(FindRefusal(request, known.refresh_token))
+        if past is None or at >= past.until:
+            return known
+        tried.append(known.refresh_token)
+        found = yield from _otherwise(request, _Answered(known, past.reply, tuple(tried), past.until - at, new=False))
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
+
+
+def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+    """Return what there is beside a refresh token that turned out to be spent; without anything, the answer to it."""
+    reply = answered.reply
+    if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
+        return answered
+    found = yield from find(request, answered.tried)
+    if isinstance(found, PersonNeeded) or found == answered.known.valid:
+        return answered
+    return found
+
+
 def _as_failure(found: StoredToken | Again | PersonNeeded) -> Failure | None:
-    return required(found.error) if isinstance(found, PersonNeeded) else None
+    return required(found.error, next_try=found.next_try) if isinstance(found, PersonNeeded) else None
 
 
 def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | Again | PersonNeeded:
@@ -145,41 +194,41 @@ def _until_next_look(waited: float) -> float:
     return max(min(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
 
 
-def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | PersonNeeded | Again]:
+def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Again]:
     """Redeem the refresh token and, where it turns out to be spent, one that another process has stored."""
-    refused: tuple[Secret, ...] = ()
+    tried: list[Secret] = []
     while True:
+        due = yield from _due(request, known, tried)
+        if not isinstance(due, Refreshable):
+            return due
         # A process that was stopped in the meantime has lost its turn, and another one may have spent the token.
         _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
         if not held:
             return Again()
-        hurry = known.valid is not None
-        redeem = Redeem(request, known.refresh_token, known.home_account_id, hurry, refused, known.sign_outs)
-        _, reply = yield from ask(redeem)
-        refused = (*refused, known.refresh_token)
-        answered = _Answered(known, reply, refused)
-        if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
-            return answered
-        again = yield from find(request, refused)
-        if isinstance(again, Again):
-            return again
-        if isinstance(again, PersonNeeded):
-            return answered
-        if isinstance(again, StoredToken):
-            return answered if again == known.valid else again
-        known = again
+        found = yield from _otherwise(request, (yield from _sent(request, due, tried)))
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
+
+
+def _sent(request: TokenRequest, known: Refreshable, tried: list[Secret]) -> Flow[_Answered]:
+    secret, hurry = known.refresh_token, known.valid is not None
+    at, reply = yield from ask(Redeem(request, secret, known.home_account_id, hurry, tuple(tried), known.sign_outs))
+    tried.append(secret)
+    _, refusal = yield from ask(NoteReply(request, secret, reply, at))
+    return _Answered(known, reply, tuple(tried), None if refusal is None else refusal.until - at, new=True)
 
 
 def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | PersonNeeded]:
-    known, reply = answered.known, answered.reply
+    known, reply, next_try = answered.known, answered.reply, answered.next_try
     if isinstance(reply, Tokens):
         yield from ask(Keep(request, reply.token, reply.token.fresh_until, known.sign_outs))
         return reply.token
     if known.valid is not None:
-        return (yield from _make_do(request, known, known.valid, reply))
+        return (yield from _make_do(request, known, known.valid, reply)) if answered.new else known.valid
     if isinstance(reply, Fault):
-        return unreachable(reply)
-    return PersonNeeded(answered.redeemed, reply, home_account_id=known.home_account_id)
+        return unreachable(reply, next_try=next_try)
+    return PersonNeeded(answered.tried, reply, home_account_id=known.home_account_id, next_try=next_try)
 
 
 def _make_do(

@@ -14,6 +14,8 @@ from doorcode._core.wire import as_array, as_object, decode_object, duration, nu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SIGNED_OUT: Final = "signed_out"
+"""Not the authority's: an account was signed out here while its token was being refreshed."""
 _LONGEST_DESCRIPTION: Final = 2000
 _LONGEST_FIELD: Final = 200
 _LONGEST_WORD: Final = 80
