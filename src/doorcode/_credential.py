@@ -154,11 +154,11 @@ class InteractiveCredential(BaseCredential, ABC):
         objects and processes notice when they next look at the cache, and write nothing of the account back.
 
         Args:
-            account: one of :meth:`accounts`; by default this credential's own, or the only one.
+            account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
 
         Raises:
             StoreError: its tokens are still stored, which ``doorcode.cache`` has the reasons for.
-            ValueError: several accounts are signed in, and none was named.
+            ValueError: none was named, and there are several, or this credential may use none of them.
         """
         from doorcode._signed_in import sign_out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doorcode._accounts import records_of
+from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
 from doorcode._core.cache_changes import fill_in
 from doorcode._core.display import account_name
 from doorcode._sign_outs import EVERY_ACCOUNT
@@ -27,11 +28,11 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
 
     Args:
         session: of the credential.
-        account: whose; None for the credential's own, or the only one.
+        account: whose; None for the one that the credential uses, or would use.
 
     Raises:
         StoreError: they are still stored.
-        ValueError: several accounts are signed in, and none was named.
+        ValueError: none was named, and there are several, or the credential may use none of them.
     """
     home_account_id = account.home_account_id if account is not None else _own_account(session)
     with session.sign_outs.under_way(home_account_id, lambda: session.account.sign_out(home_account_id)):
@@ -41,12 +42,16 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
 
 
 def _own_account(session: Session) -> str:
-    own = session.account.in_use.home_account_id
-    if own is not None:
-        return own
-    found = accounts(session)
-    if len(found) > 1:
-        names = ", ".join(account_name(record.username, record.home_account_id) for record in found)
+    """Return the account that the credential would use, by the rule for its tokens: never another user's."""
+    who = session.who
+    if who.home_account_id is not None:
+        return who.home_account_id
+    found = find_account(who, *(session.cache(cae=cae).state() for cae in (False, True)))
+    if isinstance(found, Ambiguous):
+        names = ", ".join(account_name(each.username, each.home_account_id) for each in found.candidates)
         message = f"several accounts are signed in ({names}): pass the one to sign out, out of accounts()"
+        raise ValueError(message)  # noqa: TRY004 - no argument is of a wrong type
+    if found is None and not may_use_cache(who) and accounts(session):
+        message = "this credential uses no account of the cache unasked: pass the one to sign out, out of accounts()"
         raise ValueError(message)
-    return found[0].home_account_id if found else EVERY_ACCOUNT
+    return EVERY_ACCOUNT if found is None else found.home_account_id

@@ -318,6 +318,25 @@ def test_a_record_decides_before_a_username(
     assert user_of(authority, credential) == ADA
 
 
+def test_signing_out_is_never_another_users(
+    process: Callable[..., Any], sign_in: Callable[..., Any], make: Any, authority: Emulator
+) -> None:
+    """Without a name, the account goes that the credential would use: not the one of another visitor, or name."""
+    ada = sign_in(ADA)
+    visitor = process(prompt_callback=make.approver)
+    with pytest.raises(ValueError, match="uses no account of the cache unasked"):
+        visitor.sign_out()
+    process(username=GRACE).sign_out()
+    assert visitor.accounts() == (ada,)
+    sign_in(GRACE)
+    process(username=GRACE.upper()).sign_out()
+    assert visitor.accounts() == (ada,)
+    credential = process()
+    credential.sign_out()
+    assert visitor.accounts() == ()
+    visitor.sign_out()
+
+
 # -- two sign-ins at the same time
 
 

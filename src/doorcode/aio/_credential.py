@@ -144,11 +144,11 @@ class InteractiveCredential(BaseCredential, ABC):
         objects and processes notice when they next look at the cache, and write nothing of the account back.
 
         Args:
-            account: one of :meth:`accounts`; by default this credential's own, or the only one.
+            account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
 
         Raises:
             StoreError: its tokens are still stored, which ``doorcode.cache`` has the reasons for.
-            ValueError: several accounts are signed in, and none was named.
+            ValueError: none was named, and there are several, or this credential may use none of them.
         """
         self._session.after_fork()
         await off_loop(lambda: sign_out(self._session, account))
