@@ -8,17 +8,19 @@ and what follows ``--`` goes to the tool that the session runs.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "typing", "docs", "tests", "coverage"]
+nox.options.sessions = ["lint", "typing", "docs", "tests", "peer", "coverage"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # uv, where it is there, would not rebuild the package in a reused one
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+NODE_PACKAGES = ("@azure/identity@4.14.1", "@azure/identity-cache-persistence@1.2.0")
 EVERY_EXTRA = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
 
 
@@ -42,6 +44,27 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto"]))
     if os.environ.get("DOORCODE_REQUIRE_ALL") and not session.posargs:
         session.notify("coverage")
+
+
+@nox.session
+def peer(session: nox.Session) -> None:
+    """Run azure-identity's own tests against the package, and azure-core's; share caches with @azure/identity."""
+    session.install("-q", *group("test"), EVERY_EXTRA)
+    sdists = Path(session.create_tmp()).resolve()
+    for name in ("azure-identity", "azure-core"):
+        # Of the version that is installed: its tests are of its own commit, and no copy of them is kept here.
+        found = session.run(
+            "python", "-c", f"from importlib.metadata import version as v; print(v('{name}'))", silent=True
+        )
+        download = ("pip", "download", "-q", "--no-binary", ":all:", "--no-deps", "-d", str(sdists))
+        session.run("python", "-m", *download, f"{name}=={str(found).strip()}")
+    environment = {"DOORCODE_PEER_SDISTS": str(sdists)}
+    if shutil.which("npm") is not None:
+        # No scripts: the plug-in's native part would be built, and tests do without it.
+        npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(sdists))
+        session.run(*npm, *NODE_PACKAGES, external=True)
+        environment["DOORCODE_PEER_NODE_MODULES"] = str(sdists)
+    session.run("pytest", "-n", "3", "--dist", "loadfile", "tests/peer", *session.posargs, env=environment)
 
 
 @nox.session
