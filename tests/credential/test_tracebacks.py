@@ -65,7 +65,7 @@ ENDS: dict[str, Callable[[Emulator], dict[str, Any]]] = {
     "refused": fault("token:device_code", Refuse("invalid_grant", 53003)),
     "no code": fault("devicecode", ServerError(500), retry_total=0),
     "no authority": lambda _: {"authority": "localhost:1", "retry_total": 0},
-    "timed out": lambda _: {"timeout": 0.1},
+    "timed out": lambda _: {"timeout": 0},
     "no cache": no_cache,
 }
 IN_PERSON: dict[str, Callable[[Emulator], dict[str, Any]]] = {
