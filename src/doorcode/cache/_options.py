@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
 
@@ -147,10 +147,11 @@ def checked_key(key: object) -> bytes:
     """
     if not isinstance(key, (bytes, bytearray, memoryview)):
         raise TypeError(f"encryption_key must be {KEY_BYTES} bytes or a function that returns them, not {_kind(key)}")
-    size = memoryview(key).nbytes
-    if size != KEY_BYTES:
+    data = bytes(cast("bytes", key))
+    if len(data) != KEY_BYTES:
+        size = len(data)
         raise ValueError(f"encryption_key must be {KEY_BYTES} bytes, not {size}; make one with os.urandom({KEY_BYTES})")
-    return bytes(key)
+    return data
 
 
 def _checked_source(key: object) -> bytes | Callable[[], object] | None:
