@@ -47,6 +47,7 @@ ROWS = (
         "_loopback_peer",
         "_memory",
         "_metadata",
+        "_nesting",
         "_opening",
         "_pipeline",
         "_transport",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
 from doorcode import _clock
@@ -54,7 +57,8 @@ def in_background(work: Callable[[], object], name: str) -> None:
 class Job(Generic[T]):
     """One request, made in a daemon thread: a thread that waits for a socket cannot be stopped, only left alone.
 
-    Where no further thread can be had, the work is done in the caller's.
+    Where no further thread can be had, the work is done in the caller's; so it is inside a log handler, which holds its
+    lock, so that no other thread could log to it while it waits.
 
     Args:
         work: what to do.
@@ -87,10 +91,13 @@ class Job(Generic[T]):
         """Begin the work, in the caller's context."""
         self.until = _clock.monotonic() + self._kept
         context = contextvars.copy_context()
-        try:
-            threading.Thread(target=context.run, args=(self._run,), name="doorcode-request", daemon=True).start()
-        except RuntimeError:
-            self.inline = True
+        self.inline = _in_log_handler()
+        if not self.inline:
+            try:
+                threading.Thread(target=context.run, args=(self._run,), name="doorcode-request", daemon=True).start()
+            except RuntimeError:
+                self.inline = True
+        if self.inline:
             context.run(self._run)
 
     @property
@@ -177,6 +184,14 @@ class Job(Generic[T]):
         ABANDONED.look()
         if result.exception() is None:
             hand_over(self, self._late)
+
+
+def _in_log_handler() -> bool:
+    """Tell whether a log handler has called, further up this thread."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to see callers
+    while frame is not None and frame.f_code is not logging.Handler.handle.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def hand_over(job: Job[T], late: Callable[[T], object]) -> None:

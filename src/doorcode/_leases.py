@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from doorcode._core.renew import REFRESH_LEASE
 from doorcode._core.steps import DropLease, FindLeaseHolder, PromptLives, RenewLease, TakeLease
+from doorcode._nesting import held, refuse_to_wait
 
 if TYPE_CHECKING:
     from doorcode._core.leases import LeaseHolder
@@ -33,6 +34,10 @@ class HeldLeases:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def has(self, name: str) -> bool:
+        """Return whether the lease of that name is held."""
+        return name in self._held
+
     def perform(self, step: LeaseStep) -> bool | LeaseHolder | None:
         """Perform a step; the store may block for a moment."""
         cache = self._session.cache(cae=False)
@@ -41,6 +46,8 @@ class HeldLeases:
                 lease = cache.lease(name, self._lasting(name, seconds))
                 if lease is not None:
                     self._held[name] = lease
+                elif any(isinstance(each, HeldLeases) and each.has(name) for each in held()):
+                    refuse_to_wait()
                 return lease is not None
             case RenewLease(name, seconds):
                 return self._renew(name, self._lasting(name, seconds), None)

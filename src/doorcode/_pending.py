@@ -16,6 +16,7 @@ from doorcode._core.display import log_line
 from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
 from doorcode._log import logger
+from doorcode._nesting import held, holding, refuse_to_wait
 from doorcode._pending_text import write_pending
 from doorcode._progress import forget, remember
 from doorcode._record import AuthenticationRecord
@@ -114,12 +115,22 @@ class BasePending:
         try:
             # A cache that cannot be used is an error before the code is spent.
             self._session.cache(cae=self._request.enable_cae)
-            reply = self._turn.exchange(poll)
+            with holding(self):
+                reply = self._turn.exchange(poll)
         except BaseException:
             self._sent = None
             raise
         self._hear(poll, reply)  # type: ignore[arg-type] # a poll's answer
         return True
+
+    def _check_outside(self) -> None:
+        """Refuse to wait inside a request of this very sign-in.
+
+        Raises:
+            AuthenticationFailedError: a hook or a log handler would wait for itself.
+        """
+        if self in held():
+            refuse_to_wait()
 
     def _hear_nothing(self, poll: Poll) -> None:
         """Take it that a poll was not answered in time; may block for a moment."""

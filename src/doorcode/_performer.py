@@ -64,6 +64,10 @@ class Performer:
 
     def perform(self, step: Step[Any], wait: Wait) -> object:
         """Perform one step and return its answer."""
+        with self._turn.inside():
+            return self._perform(step, wait)
+
+    def _perform(self, step: Step[Any], wait: Wait) -> object:
         answer: object = None
         match step:
             case Sleep(seconds):

@@ -24,6 +24,7 @@ from doorcode._current_account import CurrentAccount
 from doorcode._given_transport import GivenTransport
 from doorcode._log import logger
 from doorcode._memory import Entry, Key
+from doorcode._nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._open_cache import open_cache
 from doorcode._record import AuthenticationRecord
 from doorcode._sign_in import Flights
@@ -85,7 +86,7 @@ class Session:
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: Application | None = None
         self._caches: dict[bool, TokenCache] = {}
-        self._trouble = Once(self.warn)
+        self._trouble = Once(self._warn_locked)
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent's threads and connections, in a forked child."""
@@ -232,9 +233,11 @@ class Session:
 
     def cache(self, *, cae: bool) -> TokenCache:
         """Return the cache for requests with or without CAE, opened when first needed."""
+        if LOCKED in held():
+            refuse_to_wait()
         with self._lock:
             if cae not in self._caches:
-                self._caches[cae] = open_cache(self.config, cae=cae, warn=self.warn, trouble=self._trouble)
+                self._caches[cae] = open_cache(self.config, cae=cae, warn=self._warn_locked, trouble=self._trouble)
             return self._caches[cae]
 
     @property
@@ -279,6 +282,11 @@ class Session:
     def warn(self, message: str) -> None:
         """Tell the program's log of something that stopped nothing."""
         _LOGGER.warning("%s: %s", self.config.class_name, log_line(message))
+
+    def _warn_locked(self, message: str) -> None:
+        """Tell the program's log of something about a cache, whose locks are held now."""
+        with holding(LOCKED):
+            self.warn(message)
 
     def log_debug(self, message: str) -> None:
         """Write a line into the program's log that only helps to find an error."""

@@ -23,19 +23,20 @@ class Flights:
         self._lock = threading.Lock()
         self._led: dict[Name, tuple[TokenRequest, Landing]] = {}
 
-    def join(self, name: Name, request: TokenRequest) -> Landing | None:
+    def join(self, name: Name, request: TokenRequest) -> tuple[Landing, bool]:
         """Lead the flight of that name, or learn how the one under way will end.
 
         Returns:
-            None to its leader; to everybody else a future of an :class:`Ended`, or of ``Role.LEFT``.
+            a future of an :class:`Ended`, or of ``Role.LEFT``; and whether the caller leads, and so ends it.
         """
         from concurrent.futures import Future  # loaded by the first that flies: a stored token does without
 
         with self._lock:
             if name in self._led:
-                return self._led[name][1]
-            self._led[name] = (request, Future())
-            return None
+                return self._led[name][1], False
+            landing: Landing = Future()
+            self._led[name] = (request, landing)
+            return landing, True
 
     def end(self, name: Name, failure: Failure | None) -> None:
         """End a flight that one leads, with its failure or None for success."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,7 @@ from doorcode._core.steps import (
 )
 from doorcode._core.wire import vschars
 from doorcode._leases import HeldLeases
+from doorcode._nesting import held, holding, refuse_to_wait
 
 if TYPE_CHECKING:
     from doorcode._core.refusals import Refusal
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 _ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
 """The leases of the flow that asks the user in this thread or task, that of the sign-in among them."""
-_LED_OUTSIDE: Final[ContextVar[frozenset[tuple[int, Name]]]] = ContextVar("doorcode_led", default=frozenset())
-"""The flights, each with its session, that whoever called the program's code in this thread or task is leading."""
 
 
 class TokenResult(SecretDict):
@@ -74,7 +73,7 @@ class Turn:
         self.session = session
         self.anybody = anybody
         self.since = session.sign_outs.count
-        self._led: list[tuple[str, ...]] = []
+        self._led: dict[Name, Landing] = {}
         self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
 
     @property
@@ -105,7 +104,7 @@ class Turn:
             case Warn() | LogDebug():
                 self._log(step)
             case End(name, failure):
-                self._led.remove(name)
+                del self._led[name]
                 session.flights.end(name, failure)
             case _:
                 message = f"no driver performs {type(step).__name__}"
@@ -114,29 +113,26 @@ class Turn:
 
     def join(self, step: Join) -> Landing | None:
         """Lead a flight (None), or learn how it will end."""
-        landing = self.session.flights.join(step.name, step.request)
-        if landing is None:
-            self._led.append(step.name)
-        elif step.wait and (id(self.session), step.name) in _LED_OUTSIDE.get():
-            from doorcode._bridge import exception_for
-            from doorcode._core.failures import waits_for_itself
-
-            raise exception_for(waits_for_itself())
+        landing, leads = self.session.flights.join(step.name, step.request)
+        if leads:
+            self._led[step.name] = landing
+            return None
+        if step.wait and landing in held():
+            refuse_to_wait()
         return landing
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Let code of the program's that is called inside know what it would wait for in vain."""
+        return holding(*self._led.values(), self.leases) if self._led or self.leases else nullcontext()
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Know, in the program's code that is called inside, which flights it would wait for in vain.
-
-        A sign-in begins here: an earlier sign-out does not concern it.
-        """
+        """Let flows inside know that they are part of this sign-in; an earlier sign-out does not concern it."""
         self.since = self.session.sign_outs.count
         asking = _ASKING.set(self.leases)
-        token = _LED_OUTSIDE.set(_LED_OUTSIDE.get() | {(id(self.session), name) for name in self._led})
         try:
             yield
         finally:
-            _LED_OUTSIDE.reset(token)
             _ASKING.reset(asking)
 
     def exchange(self, step: Exchange[Any]) -> object:
@@ -213,7 +209,7 @@ class Turn:
             words = f"Authentication failed: {type(ended_by).__name__}: {ended_by}"
             failure = Failure(Reason.REFUSED, words, cause=ended_by)
         while self._led:
-            flight = self._led.pop()
+            flight, _ = self._led.popitem()
             if isinstance(failure, Failure):
                 self.session.flights.end(flight, failure)
             else:

@@ -69,6 +69,7 @@ class PendingSignIn(BasePending):
             TimeoutError: the person was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
+        self._check_outside()
         until = None if timeout is None else _clock.monotonic() + timeout
         with self._waiting() as wait:
             while not self.done and (until is None or _clock.monotonic() < until):

@@ -125,10 +125,10 @@ def no_account() -> Failure:
 
 
 def waits_for_itself() -> Failure:
-    """Return the end for a request inside the prompt of the very sign-in that it would wait for."""
+    """Return the end for a call inside the very sign-in or request that it would wait for."""
     words = (
-        "Authentication failed: the credential was asked for a token inside its own prompt_callback, where it would "
-        "wait for itself. Ask after the prompt has returned"
+        "Authentication failed: a token was asked for inside the credential's own prompt_callback, hook or log "
+        "handler, where it would wait for itself. Ask after that has returned"
     )
     return Failure(Reason.REFUSED, words)
 

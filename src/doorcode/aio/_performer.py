@@ -55,6 +55,10 @@ class Performer:
 
     async def perform(self, step: Step[Any]) -> object:
         """Perform one step and return its answer."""
+        with self._turn.inside():
+            return await self._perform(step)
+
+    async def _perform(self, step: Step[Any]) -> object:
         answer: object = None
         match step:
             case Sleep(seconds):

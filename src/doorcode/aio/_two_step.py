@@ -66,6 +66,7 @@ class PendingSignIn(BasePending):
             TimeoutError: the person was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
+        self._check_outside()
         until = None if timeout is None else _clock.monotonic() + timeout
         while not self.done and (until is None or _clock.monotonic() < until):
             await self._look_once(until)
