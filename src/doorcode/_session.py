@@ -249,6 +249,14 @@ class Session:
             self._refusals = Refusals()
         return self._refusals
 
+    def opened(self, *, cae: bool) -> TokenCache | None:
+        """Return a cache that is in use; None where a persistent one has not been opened."""
+        with self._lock:
+            if cae in self._caches:
+                return self._caches[cae]
+        in_memory = self.config.persistence is None or self.config.caches[cae] is not None
+        return self.cache(cae=cae) if in_memory else None
+
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
         entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))

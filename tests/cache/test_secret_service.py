@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from cache.harness import PROGRAMS, require
+from doorcode import cache
 from doorcode.cache import Conflict, StoreError, StoreUnavailable, StoreUnreadable, TokenStore
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._bus import bus_address, connect
@@ -177,6 +178,71 @@ class TestLockedKeyring:
         with pytest.raises(StoreUnavailable, match="locked"):
             locked.read()
         assert time.monotonic() - begin < LIMIT
+
+
+class TestSignedInOnTheDesktop:
+    """What a sign-out over SSH, or on a desktop that is locked, says of the keyring."""
+
+    @pytest.fixture
+    def options(self, opener: Callable[[], TokenStore], name: str) -> Options:
+        opener().save(GOOD, None)
+        return Options(name=name)
+
+    def test_is_cleared_with_what_was_set_aside(self, options: Options, signal: Path) -> None:
+        """No item is left, nor what shows that there was one."""
+        secret_tool("store", "--label=x", "xdg:schema", f"{signal.name}.damaged", *ATTRIBUTES, text="{")
+        cache.clear(options)
+        for schema in (signal.name, f"{signal.name}.damaged"):
+            assert secret_tool("lookup", "xdg:schema", schema, *ATTRIBUTES) == ""
+        assert not signal.exists()
+        cache.clear(options)
+
+    def test_is_an_error_without_the_session(
+        self, options: Options, signal: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The keyring is named; a cache of another name is no concern of it."""
+        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+        for attempt in (cache.accounts, cache.clear):
+            with pytest.raises(StoreError, match=rf"Secret Service.*{signal.name}.*no D-Bus session"):
+                attempt(options)
+        cache.clear(Options(name=f"{options.name}.other"))
+
+    def test_is_an_error_while_the_keyring_is_locked(
+        self, options: Options, bus: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before it is unlocked and signed in from again."""
+        secretstorage, blocking = import_module("secretstorage"), import_module("jeepney.io.blocking")
+        with blocking.open_dbus_connection(bus) as connection:
+            secretstorage.Collection(connection).lock()
+            try:
+                assert SecretServiceVault(bus, "x").is_locked()
+                for attempt in (cache.accounts, cache.clear):
+                    with pytest.raises(StoreError, match="Secret Service.*locked"):
+                        attempt(options)
+            finally:
+                _unlock(connection)
+        assert not SecretServiceVault(bus, "x").is_locked()
+        assert secret_tool("lookup", "xdg:schema", f"{options.name}.nocae", *ATTRIBUTES).encode() == GOOD
+        cache.clear(options)
+
+    def test_is_an_error_without_the_service(
+        self, options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The bus is away, as after a logout."""
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'none'}")
+        with pytest.raises(StoreError, match="Secret Service.*cannot be looked into.*D-Bus cannot be used"):
+            cache.clear(options)
+
+
+def test_a_service_without_a_default_keyring_has_none_that_is_locked(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So nothing can be hidden in it."""
+    import secretstorage
+
+    def none(_: object) -> None:
+        raise secretstorage.ItemNotFoundException
+
+    monkeypatch.setattr(secretstorage, "Collection", none)
+    assert not SecretServiceVault(bus, "x").is_locked()
 
 
 def _unlock(connection: Any) -> None:

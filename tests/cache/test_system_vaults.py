@@ -102,6 +102,9 @@ class TestKeychain(StoreContract):
         with pytest.raises(StoreUnreadable, match=r"MSALCache\.damaged"):
             open_store().load()
         assert keychain.items == {"MSALCache": "{}", "MSALCache.damaged": "{"}
+        for _ in range(2):
+            KeychainVault("", "MSALCache", opener=keychain.open).discard()
+            assert keychain.items == {"MSALCache": "{}", "MSALCache.damaged": "{}"}
         loaded = open_store().load()
         assert loaded.data is None
         assert not isinstance(open_store().save(GOOD, loaded.stamp), Conflict)

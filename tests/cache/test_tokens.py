@@ -13,7 +13,7 @@ from doorcode._core import lookup
 from doorcode._core.lookup import State
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, StoreError, StoreUnreadable
 from doorcode.cache._content import parse, serialize
-from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache, remove_from
+from doorcode.cache._tokens import MemoryCache, MsalCache, Once, StoredCache
 from support import rows
 
 NOW = 1_700_000_000
@@ -305,16 +305,6 @@ def test_what_a_neighbour_has_too_is_an_error_of_removing() -> None:
     with pytest.raises(StoreError, match="it is in the fake store too"):
         cache.remove(removing())
     assert secrets(store.state()) == set()
-
-
-def test_removing_goes_on_where_one_cache_fails() -> None:
-    """Each of them gets the change, and the first one's words are what comes out."""
-    stores = [FakeStore(ONE) for _ in range(3)]
-    for number in (0, 1):
-        stores[number].fails["save"] = [StoreError(f"reason {number}")]
-    with pytest.raises(StoreError, match="reason 0"):
-        remove_from([StoredCache(store, (), Ear()) for store in stores], removing())
-    assert [secrets(store.state()) for store in stores] == [{"AT1"}, {"AT1"}, set()]
 
 
 def test_a_store_without_leases_excludes_nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from doorcode import AuthenticationRecord, AuthenticationRequiredError, TokenCachePersistenceOptions, cache, errors
 from doorcode._session import Session
 from doorcode._signed_in import sign_out
+from doorcode.cache import StoreUnavailable
 from doorcode.cache._tokens import MemoryCache, StoredCache
 from doorcode.emulator import Emulator, ServerError
 from support.signing import GRACE, OTHER, SCOPE, outcome, start
@@ -376,6 +378,77 @@ class TestAnotherProcess:
         make.person = GRACE
         theirs.authenticate(scopes=[SCOPE], force_prompt=True)
         assert [account.username for account in cache.accounts(options)] == [GRACE]
+
+
+class TestEveryStore:
+    """The same program signed a user in with a key of the environment, and without: into two stores of one name."""
+
+    @pytest.fixture
+    def signed_in(self, make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+        def refuse() -> None:
+            raise StoreUnavailable("the kernel's keyring is blocked here")
+
+        monkeypatch.setattr("doorcode.cache._keyctl.key_calls", refuse)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+
+        def new(**more: Any) -> Any:
+            options = TokenCachePersistenceOptions(allow_unencrypted_storage=True)
+            return make(cache_persistence_options=options, disable_automatic_authentication=True, **more)
+
+        new().authenticate(scopes=[SCOPE])
+        monkeypatch.setenv("DOORCODE_CACHE_KEY", base64.b64encode(KEY).decode())
+        new().authenticate(scopes=[SCOPE])
+        return new
+
+    def test_is_signed_out_of(self, signed_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """By a credential that has used one of them, or none yet."""
+        credential = signed_in()
+        assert len(credential.accounts()) == 1
+        credential.sign_out()
+        assert signed_out(signed_in())
+        monkeypatch.delenv("DOORCODE_CACHE_KEY")
+        assert signed_out(signed_in())
+
+    def test_is_signed_out_of_though_it_came_later(
+        self, signed_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A credential that has its cache open already looks again at what there is."""
+        monkeypatch.delenv("DOORCODE_CACHE_KEY")
+        credential = signed_in()
+        assert credential.get_token(SCOPE).token
+        monkeypatch.setenv("DOORCODE_CACHE_KEY", base64.b64encode(KEY).decode())
+        credential.sign_out()
+        assert signed_out(signed_in())
+
+    @pytest.mark.parametrize("opened", [False, True])
+    def test_is_an_error_where_one_cannot_be_looked_into(
+        self, signed_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, *, opened: bool
+    ) -> None:
+        """It is named; the account is out of everything else, and of this credential."""
+        monkeypatch.delenv("DOORCODE_CACHE_KEY")
+        credential = signed_in()
+        if opened:
+            assert credential.get_token(SCOPE).token
+        with pytest.raises(cache.StoreError, match=r"msal\.cache\.nocae\.keyed"):
+            credential.accounts()
+        with pytest.raises(cache.StoreError, match=r"msal\.cache\.nocae\.keyed"):
+            credential.sign_out()
+        for other in (credential, signed_in()):
+            with pytest.raises(AuthenticationRequiredError):
+                other.get_token(SCOPE)
+
+    def test_is_no_matter_to_a_program_without_a_home(self, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its tokens are in memory."""
+        monkeypatch.setattr("doorcode.cache._select._home_of_user", lambda: None)
+        monkeypatch.setenv("HOME", "")
+        credential = make(
+            cache_persistence_options=TokenCachePersistenceOptions(), disable_automatic_authentication=True
+        )
+        credential.authenticate(scopes=[SCOPE])
+        assert len(credential.accounts()) == 1
+        credential.sign_out()
+        assert signed_out(credential)
 
 
 def test_threads_that_never_stop_asking(make: Any, options: Callable[[], Any]) -> None:

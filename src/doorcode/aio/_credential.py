@@ -131,13 +131,17 @@ class InteractiveCredential(BaseCredential, ABC):
     async def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return the accounts that are signed in here to this application, each as a record.
 
-        Reads the token caches; makes no request. Pass one as ``authentication_record`` to choose it.
+        Reads every store that may hold the token caches; makes no request. Pass one as ``authentication_record`` to
+        choose it.
+
+        Raises:
+            StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
         """
         self._session.after_fork()
         return await off_loop(lambda: accounts(self._session))
 
     async def sign_out(self, account: AuthenticationRecord | None = None) -> None:
-        """Forget an account: remove its tokens from both caches and from this credential's memory.
+        """Forget an account: remove its tokens from this credential's memory and from every store that may hold them.
 
         Once this has returned, this credential hands out nothing of that account. A call that started earlier may still
         return a token, or fail, and stores nothing. Access tokens that were handed out live on until they expire. Other
@@ -147,7 +151,7 @@ class InteractiveCredential(BaseCredential, ABC):
             account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
 
         Raises:
-            StoreError: its tokens are still stored, which ``doorcode.cache`` has the reasons for.
+            StoreError: its tokens may still be stored, in what the error names; everything else was cleared.
             ValueError: none was named, and there are several, or this credential may use none of them.
         """
         self._session.after_fork()

@@ -11,9 +11,8 @@ from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.lookup import State
 from doorcode._core.values import dataclass
 from doorcode._log import logger
+from doorcode.cache._every_store import EveryStore, Troubles
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
-from doorcode.cache._select import choose
-from doorcode.cache._tokens import Once, StoredCache, remove_from
 
 __all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
 
@@ -40,16 +39,21 @@ class CachedAccount:
 def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
     """Return every account in a cache, of whichever application; makes no request.
 
+    Every store that may hold the cache is looked into, whichever of them is used here and now.
+
     Args:
         options: as for ``cache_persistence_options``; by default the cache that Microsoft's tools share.
 
     Raises:
+        StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
         TypeError: the options are of another kind.
-        ValueError: no store can be used here.
+        ValueError: no directory is known for the cache.
     """
+    troubles = Troubles()
+    states = [state for stores in _both(options) for state in stores.read(troubles)]
+    troubles.throw()
     found: dict[tuple[str, str], tuple[str, set[str]]] = {}
-    for cache in _both(options):
-        state = cache.state()
+    for state in states:
         names = _usernames(state)
         for section in (REFRESH_TOKEN, ACCESS_TOKEN):
             for _, row in rows_of(state, section):
@@ -64,9 +68,10 @@ def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
 
 
 def sign_out(account: CachedAccount, options: object | None = None, *, client_id: str | None = None) -> None:
-    """Remove an account's tokens from a cache.
+    """Remove an account's tokens from a cache, in every store that may hold it.
 
-    Access tokens that were handed out live on until they expire.
+    What was damaged and set aside goes too, since it may hold the same. Access tokens that were handed out live on
+    until they expire.
 
     Args:
         account: one of :func:`accounts`.
@@ -74,33 +79,37 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
         client_id: only this application's tokens; by default every application's.
 
     Raises:
-        StoreError: they are still stored.
+        StoreError: they may still be stored, in what it names; they were removed from everything else.
         TypeError: the options are of another kind.
-        ValueError: no store can be used here.
+        ValueError: no directory is known for the cache.
     """
     environments = aliases(account.environment)
-    remove_from(_both(options), lambda state: remove_account(state, client_id, environments, account.home_account_id))
+    troubles = Troubles()
+    for stores in _both(options):
+        stores.remove(lambda state: remove_account(state, client_id, environments, account.home_account_id), troubles)
+    troubles.throw()
 
 
 def clear(options: object | None = None) -> None:
-    """Delete a cache with everything in it, of every application that shares it.
+    """Delete a cache with everything in it, of every application that shares it, in every store that may hold it.
 
     Args:
         options: as for :func:`accounts`.
 
     Raises:
-        StoreError: it is still there.
+        StoreError: some of it may still be there, in what it names; everything else was deleted.
         TypeError: the options are of another kind.
-        ValueError: no store can be used here.
+        ValueError: no directory is known for the cache.
     """
-    for cae in (False, True):
-        choose(_resolved(options), cae=cae).store.delete()
+    troubles = Troubles()
+    for stores in _both(options):
+        stores.clear(troubles)
+    troubles.throw()
 
 
-def _both(options: object | None) -> tuple[StoredCache, ...]:
-    choices = [choose(_resolved(options), cae=cae) for cae in (False, True)]
-    trouble = Once(_warn)
-    return tuple(StoredCache(choice.store, choice.also, _warn, trouble=trouble) for choice in choices)
+def _both(options: object | None) -> tuple[EveryStore, EveryStore]:
+    resolved = _resolved(options)
+    return EveryStore(resolved, cae=False, warn=_warn), EveryStore(resolved, cae=True, warn=_warn)
 
 
 def _warn(message: str) -> None:

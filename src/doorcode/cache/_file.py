@@ -154,6 +154,18 @@ class FileStore:
         with self._lock.hold():
             _disk.remove(self._where().path)
 
+    def delete_if(self, is_over: Callable[[bytes | None], bool]) -> None:
+        """Remove the file when its content, or None where nobody can open it any more, is no longer wanted.
+
+        Args:
+            is_over: tells that; called under the lock.
+        """
+        with self._lock.hold():
+            place = self._where()
+            found = self._look_locked(place)
+            if found.stamp is not None and is_over(found.data):
+                _disk.remove(place.path)
+
     def lease(self, name: str, seconds: float) -> FileLease | None:
         """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
         check_lease_name(name)

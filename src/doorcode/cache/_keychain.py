@@ -60,6 +60,7 @@ class KeychainVault:
     def __init__(self, signal: str, account: str, *, opener: Callable[[str, str], TextStore] = open_keychain) -> None:
         self._signal = signal
         self._account = account
+        self._damaged = f"{account}.damaged"
         self._opener = opener
 
     def describe(self) -> str:
@@ -68,7 +69,10 @@ class KeychainVault:
 
     def read(self) -> bytes | None:
         """Return the secret, or None when there is none."""
-        item = self._opener(self._signal, self._account)
+        return self._read(self._account)
+
+    def _read(self, account: str) -> bytes | None:
+        item = self._opener(self._signal, account)
         try:
             text = item.load()
         except Exception as error:
@@ -88,9 +92,13 @@ class KeychainVault:
 
     def keep(self, data: bytes) -> str:
         """Keep damaged content under the account ``<account>.damaged``."""
-        account = f"{self._account}.damaged"
-        self._save(account, data.decode(errors="backslashreplace"))
-        return f"account {account!r}"
+        self._save(self._damaged, data.decode(errors="backslashreplace"))
+        return f"account {self._damaged!r}"
+
+    def discard(self) -> None:
+        """Empty the item of damaged content, if there is one."""
+        if self._read(self._damaged) is not None:
+            self._save(self._damaged, _EMPTY)
 
     def probe(self) -> None:
         """See whether the Keychain answers.

@@ -97,6 +97,16 @@ class NodeFiles:
         """Tell whether there is a file for this node already."""
         return os.path.lexists(self.place().path)
 
+    def gos(self) -> tuple[Place, ...]:
+        """Return Go's file, where this kernel has its key."""
+        return (Place(self._base, self._gos),) if self._shares_gos() else ()
+
+    def of_this_node(self) -> tuple[str, ...]:
+        """Return the paths of files that are this node's to remove, whether there are any or not."""
+        shared = () if self._whose_is_first() is _Whose.ANOTHERS else (self._first,)
+        plain_or_gos = () if is_sealed_file(self._base) and not self._shares_gos() else (self._base,)
+        return (self._own(), *shared, *plain_or_gos)
+
     def header(self) -> dict[str, str]:
         """Return what a file of this node says of its key."""
         host = self._host()

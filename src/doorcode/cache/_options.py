@@ -71,6 +71,11 @@ class TokenCachePersistenceOptions:
         """Tell whether the program or the environment brings a key, which the environment may do later, too."""
         return self.store is None and (self._key is not None or environment_has_key())
 
+    @property
+    def names_key(self) -> bool:
+        """Tell whether the program itself names a key, whatever the environment says."""
+        return self._key is not None
+
     def reveal_key(self) -> bytes:
         """Return the program's key; call it only to seal or open content.
 

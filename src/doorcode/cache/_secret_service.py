@@ -70,10 +70,26 @@ class SecretServiceVault:
 
     def remove(self) -> None:
         """Remove the item, if there is one."""
-        with self._connected("remove") as connection:
-            item = self._find(connection, self._attributes(self._name))
-            if item is not None:
-                item.delete()
+        self._remove(self._name)
+
+    def discard(self) -> None:
+        """Remove damaged content that was kept, if there is any."""
+        self._remove(f"{self._name}.damaged")
+
+    def holds_anything(self) -> bool:
+        """Tell whether there is an item, of damaged content too, that can be read or that is locked."""
+        with self._connected("look for") as connection:
+            names = self._name, f"{self._name}.damaged"
+            return any(self._search(connection, self._attributes(name)) for name in names)
+
+    def is_locked(self) -> bool:
+        """Tell whether the default keyring is locked: some services find nothing in it then."""
+        with self._connected("look for") as connection:
+            secretstorage = importlib.import_module("secretstorage")
+            try:
+                return bool(secretstorage.Collection(connection).is_locked())
+            except secretstorage.ItemNotFoundException:
+                return False
 
     def keep(self, data: bytes) -> str:
         """Keep damaged content in an item of schema ``<name>.damaged``."""
@@ -109,14 +125,29 @@ class SecretServiceVault:
     def _attributes(schema: str) -> dict[str, str]:
         return {"xdg:schema": schema, "MsalClientID": CLIENT}
 
+    def _remove(self, schema: str) -> None:
+        """Remove every item of a schema; those of a locked keyring stay, and are an error."""
+        with self._connected("remove") as connection:
+            found = self._search(connection, self._attributes(schema))
+            locked = [item for item in found if item.is_locked()]
+            for item in found:
+                if item not in locked:
+                    item.delete()
+        if locked:
+            raise _is_locked()
+
     @staticmethod
-    def _find(connection: Connection, attributes: dict[str, str]) -> Item | None:
+    def _search(connection: Connection, attributes: dict[str, str]) -> list[Item]:
         search: Callable[[Connection, dict[str, str]], Iterable[Item]]
         search = importlib.import_module("secretstorage").search_items
-        found = list(search(connection, attributes))
+        return list(search(connection, attributes))
+
+    @classmethod
+    def _find(cls, connection: Connection, attributes: dict[str, str]) -> Item | None:
+        found = cls._search(connection, attributes)
         unlocked = [item for item in found if not item.is_locked()]
         if found and not unlocked:
-            raise StoreUnavailable("the keyring that has the token cache is locked, and unlocking it needs a desktop")
+            raise _is_locked()
         return unlocked[0] if unlocked else None
 
     @staticmethod
@@ -151,6 +182,10 @@ class SecretServiceVault:
             ) from error
         finally:
             connection.close()
+
+
+def _is_locked() -> StoreUnavailable:
+    return StoreUnavailable("the keyring that has the token cache is locked, and unlocking it needs a desktop")
 
 
 def _words(error: Exception) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from doorcode.cache._protocol import ReadOnlyStore, TokenStore
     from doorcode.cache._seal import Seal
 
-__all__ = ["Choice", "NoDirectoryError", "Rejected", "choose"]
+__all__ = ["Choice", "Location", "NoDirectoryError", "Rejected", "choose", "locate"]
 
 
 class NoDirectoryError(ValueError):
@@ -93,10 +93,8 @@ def choose(
     """
     if options.store is not None:
         return _of_program(options.store, cae=cae, allowed=options.allow_unencrypted_storage)
-    system = sys.platform if platform is None else platform
-    surroundings = os.environ if environ is None else environ
-    base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
-    chooser = _Chooser(options, base, is_whole, surroundings)
+    place = locate(options, cae=cae, environ=environ, platform=platform)
+    system, chooser = place.platform, _Chooser(options, place, is_whole)
     if options.has_key:
         return chooser.keyed()
     if system == "win32":
@@ -106,6 +104,43 @@ def choose(
     if system.startswith("linux"):
         return chooser.first((("Secret Service", chooser.secret_service), ("kernel keyring", chooser.kernel)))
     return chooser.first(())
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the stores of one cache are, on this system.
+
+    Attributes:
+        base: path of its plain file; the others stand beside it.
+        name: what it is called in a keyring.
+        platform: as ``sys.platform``.
+        environ: the environment.
+    """
+
+    base: str
+    name: str
+    platform: str
+    environ: Mapping[str, str]
+
+
+def locate(
+    options: TokenCachePersistenceOptions,
+    *,
+    cae: bool,
+    environ: Mapping[str, str] | None = None,
+    platform: str | None = None,
+) -> Location:
+    """Return where the stores of a cache are; the arguments are those of :func:`choose`.
+
+    Raises:
+        NoDirectoryError: no directory is known.
+    """
+    system = sys.platform if platform is None else platform
+    surroundings = os.environ if environ is None else environ
+    base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
+    # With a path, caches in two directories must not share a key whose lock they do not share.
+    name = os.path.basename(base) if options.path is None else base
+    return Location(base, name, system, surroundings)
 
 
 def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
@@ -122,15 +157,18 @@ class _Chooser:
     """Try the kinds of store for one cache."""
 
     options: TokenCachePersistenceOptions
-    base: str
+    place: Location
     is_whole: Callable[[bytes], bool]
-    environ: Mapping[str, str]
+
+    @property
+    def base(self) -> str:
+        """The path of the plain file."""
+        return self.place.base
 
     @property
     def cache(self) -> str:
         """The cache's name: what it is called in a keyring."""
-        # With a path, caches in two directories must not share a key whose lock they do not share.
-        return os.path.basename(self.base) if self.options.path is None else self.base
+        return self.place.name
 
     def first(self, candidates: tuple[tuple[str, Callable[[], TokenStore]], ...]) -> Choice:
         """Return the first candidate that works, else the plain file if that is allowed."""
@@ -177,7 +215,7 @@ class _Chooser:
         self._refuse_path()
         from doorcode.cache._bus import bus_address
 
-        address = bus_address(self.environ)
+        address = bus_address(self.place.environ)
         if address is None:
             raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
         from doorcode.cache._secret_service import SecretServiceVault
@@ -189,9 +227,9 @@ class _Chooser:
 
     def kernel(self) -> TokenStore:
         """Return the file that a kernel key seals: this node's, or Go's where only that exists."""
-        plain = self.options.allow_unencrypted_storage and self._plain()
-        if plain and not self._is_beside(lambda name: name.endswith(".sealed")):
-            raise self._shared_plain()
+        plain = self._plain() if self.options.allow_unencrypted_storage else None
+        if plain and not self._beside(lambda name: name.endswith(".sealed")):
+            raise StoreUnavailable(plain)
         from doorcode.cache._kernel_keyring import KernelKeys
         from doorcode.cache._keyctl import key_calls
         from doorcode.cache._nodes import NodeFiles
@@ -199,7 +237,7 @@ class _Chooser:
         keys = KernelKeys(key_calls())
         files = NodeFiles(self.base, self.cache, keys)
         if plain and not files.has_one():
-            raise self._shared_plain()
+            raise StoreUnavailable(plain)
         keys.probe(*self._kernel_keys())
         return self._file(self.base, where=files.place)
 
@@ -217,30 +255,36 @@ class _Chooser:
         allowed = self.options.allow_unencrypted_storage and store.encrypted
         return (PlainNeighbour(self.base, is_whole=self.is_whole),) if allowed else ()
 
-    def _plain(self) -> bool:
-        """Tell whether a plain cache exists, damaged or not, and not merely another store's empty signal file."""
+    def _plain(self) -> str | None:
+        """Say what shows that there is a plain cache, damaged or not, and not merely another store's empty signal."""
         try:
             raw = _disk.read(self.base, START_LENGTH)
-        except StoreError:
-            return True  # it is there; using it will say what is wrong with it
+        except StoreError as error:
+            return f"there is something in the place of the plain file, which may be used: {error}"
         if raw is not None and raw.data == b"":
             # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
             with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
                 raw = _disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
-            # Damaged, and nothing has been written in its place yet.
-            return self._is_beside(lambda name: name.startswith(".damaged-"))
-        return not may_be_sealed(raw.data)
+            aside = next(filter(self._is_plain, self._beside(lambda name: name.startswith(".damaged-"))), None)
+            return aside and f"the plain file {self.base} was damaged and set aside as {aside}; a new one may be made"
+        return None if may_be_sealed(raw.data) else f"the plain file {self.base} exists and may be used"
 
-    def _is_beside(self, is_it: Callable[[str], bool]) -> bool:
-        """Tell whether there is a file whose name goes on in a way after the plain file's."""
-        directory, name = os.path.split(self.base)
-        with contextlib.suppress(OSError):
-            return any(other.startswith(name) and is_it(other[len(name) :]) for other in os.listdir(directory))
+    @staticmethod
+    def _is_plain(path: str) -> bool:
+        """Tell whether what was set aside is no sealed file of Go's, which had the same name."""
+        with contextlib.suppress(StoreError):
+            raw = _disk.read(path, START_LENGTH)
+            return raw is not None and not may_be_sealed(raw.data or b"")
         return False
 
-    def _shared_plain(self) -> StoreUnavailable:
-        return StoreUnavailable(f"the plain file {self.base} exists and may be used")
+    def _beside(self, is_it: Callable[[str], bool]) -> list[str]:
+        """Return the files whose names go on in a way after the plain file's."""
+        directory, name = os.path.split(self.base)
+        with contextlib.suppress(OSError):
+            found = (other for other in sorted(os.listdir(directory)) if other.startswith(name))
+            return [os.path.join(directory, other) for other in found if is_it(other[len(name) :])]
+        return []
 
     def _refuse_path(self) -> None:
         if self.options.path is not None:

@@ -1,13 +1,14 @@
 """A store whose content is an item of the system's own, with a file beside it whose time says that it changed."""
 
 # Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
-# ruff: noqa: PTH120
+# ruff: noqa: PTH116, PTH120
 
 from __future__ import annotations
 
 import os
+import stat
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from doorcode.cache import _disk
 from doorcode.cache._errors import StoreUnreadable
@@ -21,7 +22,30 @@ from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SignalledStore", "Vault"]
+__all__ = ["SignalledStore", "Vault", "is_signal", "may_have_secret"]
+
+_MARK: Final = ".keyring"
+
+
+def may_have_secret(signal: str) -> bool:
+    """Tell whether files show that a keyring was given a cache's content, so that it may still have it.
+
+    A store of ours leaves a mark beside the signal file, where another program may keep a plain cache. Other libraries
+    leave the empty signal file alone.
+
+    Args:
+        signal: path of the signal file.
+    """
+    return os.path.lexists(f"{signal}{_MARK}") or is_signal(signal)
+
+
+def is_signal(path: str) -> bool:
+    """Tell whether there is an empty file, which a keyring's store may have left as its signal."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 class Vault(Protocol):
@@ -41,6 +65,10 @@ class Vault(Protocol):
 
     def keep(self, data: bytes) -> str:
         """Keep damaged content under another name and return that name; raises StoreError."""
+        ...
+
+    def discard(self) -> None:
+        """Remove damaged content that was kept, if there is any; raises StoreError."""
         ...
 
     def describe(self) -> str:
@@ -109,6 +137,7 @@ class SignalledStore:
                 found = self._look_again()
                 return Conflict(found.data, found.stamp)
             turn.confirm()
+            self._mark()
             self._vault.write(data)
             return self._sign()
 
@@ -121,15 +150,28 @@ class SignalledStore:
             if data is None:
                 return found
             turn.confirm()
+            self._mark()
             self._vault.write(data)
             return Loaded(data, self._sign())
 
     def delete(self) -> None:
-        """Remove the content, and signal that."""
+        """Remove the content, what was set aside of it, and what shows that there was any."""
         self._prepare()
         with self._lock.hold():
-            self._vault.remove()
-            self._sign()
+            self._delete()
+
+    def delete_if(self, is_over: Callable[[bytes | None], bool]) -> None:
+        """Remove the content, if there is any, when it is no longer wanted; what was set aside of it in any case.
+
+        Args:
+            is_over: tells that; called under the lock.
+        """
+        self._prepare()
+        with self._lock.hold():
+            if is_over(self._look_again().data):
+                self._delete()
+            else:
+                self._vault.discard()
 
     def lease(self, name: str, seconds: float) -> FileLease | None:
         """Try once for ``<signal>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
@@ -143,6 +185,21 @@ class SignalledStore:
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._signal), private=True)
+
+    def _delete(self) -> None:
+        self._vault.remove()
+        self._vault.discard()
+        if _disk.file_stamp(self._signal) is not None:  # another program's plain cache
+            self._sign()
+        else:
+            _disk.remove(self._signal)
+        _disk.remove(f"{self._signal}{_MARK}")
+
+    def _mark(self) -> None:
+        """Leave a mark before the first write: over SSH, nothing else tells that a keyring has the content."""
+        mark = f"{self._signal}{_MARK}"
+        if not os.path.lexists(mark):
+            _disk.touch(mark, self._now())
 
     def _sign(self) -> Stamp:
         _disk.touch(self._signal, self._now())

@@ -7,9 +7,8 @@ when there is nothing to change.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from doorcode._core.cache_changes import fill_in
@@ -65,17 +64,6 @@ class TokenCache(Protocol):
     def lease_holder(self, name: str) -> LeaseHolder | None:
         """Return who holds a lease; None where that is not known."""
         ...
-
-
-def remove_from(caches: Iterable[TokenCache], change: Change) -> None:
-    """Apply a change that takes something away to every cache, whatever one of them says.
-
-    Raises:
-        StoreError: of the first that still has it.
-    """
-    with contextlib.ExitStack() as stack:  # which goes on after one that raises
-        for cache in caches:
-            stack.callback(cache.remove, change)
 
 
 class Once:
@@ -224,6 +212,18 @@ class StoredCache:
         """
         with self._lock:
             self._reload(self._own, StoreKeyError)
+
+    def read(self) -> State:
+        """Return what is stored now; content that was damaged and is set aside counts as nothing.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        try:
+            return self._content.parse(self._store.load().data)
+        except StoreUnreadable as error:
+            self._warn(str(error))
+            return {}
 
     def state(self) -> State:
         """Return what is stored, read anew when its stamp has changed, with what could not be stored."""
