@@ -25,15 +25,17 @@ ROWS = (
     (
         "_choice",
         "_job",
+        "_frames",
         "_options",
         "_record",
+        "_redact",
         "_response",
         "_terminal",
         "cache._environment_key",
         "cache._options",
         "cache._protocol",
     ),
-    ("_accounts", "_config", "_redact", "errors"),
+    ("_accounts", "_config", "errors"),
     ("cache",),
     (
         "_bridge",

@@ -14,6 +14,7 @@ from typing_extensions import Self
 from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
+from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 
@@ -94,6 +95,7 @@ class BaseCredential:
         twin.__setstate__({name: value if callable(value) else copied(value, memo) for name, value in own.items()})
         return twin
 
+    @clears_frames
     def _request(
         self,
         method: str,

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
 from doorcode._base import INFO, BaseCredential, is_logged, shortened
+from doorcode._frames import clears_frames
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 
@@ -136,6 +137,7 @@ class InteractiveCredential(BaseCredential, ABC):
         token = self._logged("authenticate", request, flow, anybody=True)
         return self._record_of(token, request)
 
+    @clears_frames
     def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return the accounts that are signed in here to this application, each as a record.
 
@@ -150,6 +152,7 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.after_fork()
         return accounts(self._session)
 
+    @clears_frames
     def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from this credential's memory and from every store that may hold them.
 
@@ -169,6 +172,7 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.after_fork()
         sign_out(self._session, account)
 
+    @clears_frames
     def close(self) -> None:
         """Release the HTTP transport, and nothing else: a later call opens a new one."""
         self._session.close()
@@ -180,10 +184,12 @@ class InteractiveCredential(BaseCredential, ABC):
         """
         self._session.cancel()
 
+    @clears_frames
     def __enter__(self) -> Self:
         self._session.transport.enter()
         return self
 
+    @clears_frames
     def __exit__(
         self,
         exc_type: type[BaseException] | None = None,
@@ -205,6 +211,7 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
+    @clears_frames
     def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         from doorcode._turn import Turn
 

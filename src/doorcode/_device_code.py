@@ -9,6 +9,7 @@ from doorcode import _clock
 from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._credential import InteractiveCredential
+from doorcode._frames import clears_frames
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,6 +91,7 @@ class DeviceCodeCredential(InteractiveCredential):
         code, deadline = self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
+    @clears_frames
     def resume(self, text: str) -> PendingSignIn:
         """Go on with a sign-in that another process began.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from doorcode._azure_core import AccessToken, AccessTokenInfo
+from doorcode._core.display import safe_repr
 from doorcode._core.lookup import StoredToken
 from doorcode._core.secret import SHOWN
 
@@ -17,6 +18,7 @@ class SafeAccessToken(AccessToken):
 
     __slots__ = ()
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"AccessToken(token={SHOWN!r}, expires_on={self.expires_on})"
 
@@ -44,6 +46,7 @@ class SafeAccessTokenInfo(AccessTokenInfo):
     def __delattr__(self, name: str) -> None:
         self.__setattr__(name, None)
 
+    @safe_repr
     def __repr__(self) -> str:
         return (
             f"AccessTokenInfo(token={SHOWN!r}, expires_on={self.expires_on}, "
@@ -74,5 +77,6 @@ class Entry:
         self.cached_at = stored.cached_at
         self.fresh_until = fresh_until
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"Entry({self.stored!r}, fresh_until={self.fresh_until})"

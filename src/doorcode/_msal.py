@@ -51,7 +51,7 @@ class _KeepsNothing(dict[str, Any]):
         """Forget it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Note:
     """What is known of a request before MSAL sees its reply, and the rows that MSAL then makes of it."""
 

@@ -12,9 +12,10 @@ from doorcode._bridge import exception_for
 from doorcode._core import device
 from doorcode._core.device import AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.device_reply import DeviceCode
-from doorcode._core.display import log_line
+from doorcode._core.display import log_line, safe_repr
 from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
+from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode._nesting import held, holding, refuse_to_wait
 from doorcode._pending_text import write_pending
@@ -76,6 +77,7 @@ class BasePending:
         """Give the sign-in up: no further poll is sent, and whoever waits gets a SignInCancelledError."""
         self._end(cancelled())
 
+    @clears_frames
     def serialize(self) -> str:
         """Return the sign-in as JSON text, with which another process can finish it: ``credential.resume(text)``.
 
@@ -84,6 +86,7 @@ class BasePending:
         """
         return write_pending(self._session.config, self._request, self._code, self._progress, self._polled_on)
 
+    @safe_repr
     def __repr__(self) -> str:
         state = "done" if self.done else "waiting for the person"
         return f"<{type(self).__name__}: {state}, expires_on={self.expires_on.isoformat()}>"

@@ -87,7 +87,7 @@ def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode,
             message = f"This sign-in has version {fields['version']!r}; this package reads version {VERSION}."
             raise ValueError(message)
         return _read(fields, session)
-    except (KeyError, TypeError, RecursionError, json.JSONDecodeError):
+    except (KeyError, TypeError, RecursionError, json.JSONDecodeError, UnicodeDecodeError):
         message = "This is no pending sign-in. Pass what serialize() returned."
         raise ValueError(message) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from doorcode._core.display import LONGEST_NAME, one_line
+from doorcode._core.display import LONGEST_NAME, one_line, safe_repr
 
 VERSION: Final = "1.0"
 SUPPORTED_VERSIONS: Final = {VERSION}
@@ -103,6 +103,7 @@ class AuthenticationRecord:
     def __hash__(self) -> int:
         return hash(self.serialize())
 
+    @safe_repr
     def __repr__(self) -> str:
         return (
             f"AuthenticationRecord(tenant_id={self._tenant_id!r}, client_id={self._client_id!r}, "

@@ -11,6 +11,7 @@ from doorcode import _clock
 from doorcode._bridge import exception_for
 from doorcode._core.failures import cancelled
 from doorcode._drive import Cancelled, Wait
+from doorcode._frames import clears_frames
 from doorcode._pending import BasePending
 from doorcode._record import AuthenticationRecord
 
@@ -41,6 +42,7 @@ class PendingSignIn(BasePending):
         self._waits: set[Wait] = set()
         super().__init__(session, request, code, deadline, progress)
 
+    @clears_frames
     def poll(self) -> AuthenticationRecord | None:
         """Look once whether the person is done; blocks no longer than one request.
 
@@ -56,6 +58,7 @@ class PendingSignIn(BasePending):
             self._look_once(wait, None)
         return self._result()
 
+    @clears_frames
     def wait(self, timeout: float | None = None) -> AuthenticationRecord:
         """Wait for the person.
 

@@ -8,7 +8,12 @@ it is shown; what an account or a tenant is looked up by stays as it came.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 LONGEST_NAME: Final = 320
 """Characters of a user name, which is mostly an e-mail address (RFC 5321 4.5.3.1)."""
@@ -52,6 +57,18 @@ def log_line(message: object) -> str:
 def masked(text: str, longest_word: int) -> str:
     """Replace each word that is long enough to be a token by an ellipsis."""
     return re.sub(rf"[\w.~+=/-]{{{longest_word + 1},}}", "…", text)
+
+
+def safe_repr(show: Callable[[T], str]) -> Callable[[T], str]:
+    """Return a ``__repr__`` that works for an object whose constructor failed, too: crash reporters show those."""
+
+    def shown(self: T) -> str:
+        try:
+            return show(self)
+        except AttributeError:
+            return f"<{type(self).__name__}: not fully made>"
+
+    return shown
 
 
 def _visible(text: str) -> str:

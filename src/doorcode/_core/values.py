@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dataclass"]
 
+_UNSET: Final = ...
 _put: Final = object.__setattr__
 
 
@@ -77,7 +78,8 @@ def _init_by_name(self: object, names: tuple[str, ...], given: dict[str, object]
 
 
 def _repr(self: object) -> str:
-    shown = (f"{field.name}={getattr(self, field.name)!r}" for field in _fields(self) if field.repr)
+    # What is shown may be half made: its constructor failed, and a crash reporter reads the constructor's frame.
+    shown = (f"{field.name}={getattr(self, field.name, _UNSET)!r}" for field in _fields(self) if field.repr)
     return f"{type(self).__qualname__}({', '.join(shown)})"
 
 

@@ -16,6 +16,7 @@ from doorcode._base import INFO, BaseCredential, is_logged, shortened
 from doorcode._core.device_reply import DeviceCode
 from doorcode._core.failures import cancelled
 from doorcode._core.steps import Failure, Flow, TokenRequest
+from doorcode._frames import clears_frames
 from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._record import AuthenticationRecord
 from doorcode._signed_in import accounts, sign_out
@@ -128,6 +129,7 @@ class InteractiveCredential(BaseCredential, ABC):
         token = await self._logged("authenticate", request, flow, anybody=True)
         return self._record_of(token, request)
 
+    @clears_frames
     async def accounts(self) -> tuple[AuthenticationRecord, ...]:
         """Return the accounts that are signed in here to this application, each as a record.
 
@@ -140,6 +142,7 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.after_fork()
         return await off_loop(lambda: accounts(self._session))
 
+    @clears_frames
     async def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from this credential's memory and from every store that may hold them.
 
@@ -164,14 +167,17 @@ class InteractiveCredential(BaseCredential, ABC):
         """
         self._session.cancel()
 
+    @clears_frames
     async def close(self) -> None:
         """Release the HTTP transport, and nothing else: a later call opens a new one."""
         await off_loop(self._session.close)
 
+    @clears_frames
     async def __aenter__(self) -> Self:
         await off_loop(self._session.transport.enter)
         return self
 
+    @clears_frames
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None = None,
@@ -193,6 +199,7 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
+    @clears_frames
     async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         try:
             result = await self._drive(flow, Turn(self._session, anybody=anybody), request)

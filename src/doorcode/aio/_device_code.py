@@ -12,6 +12,7 @@ from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.device_reply import DeviceCode
+from doorcode._frames import clears_frames
 from doorcode._pending_text import read_pending
 from doorcode._prompt import tell
 from doorcode._turn import TokenResult, Turn
@@ -86,6 +87,7 @@ class DeviceCodeCredential(InteractiveCredential):
         code, deadline = await self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
+    @clears_frames
     def resume(self, text: str) -> PendingSignIn:
         """Go on with a sign-in that another process began.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from doorcode import _clock
 from doorcode._core.steps import Failure
+from doorcode._frames import clears_frames
 from doorcode._pending import BasePending
 from doorcode._record import AuthenticationRecord
 from doorcode.aio._drive import Alarm, alarm, call, off_loop, wait_for
@@ -38,6 +39,7 @@ class PendingSignIn(BasePending):
         self._asleep: set[Callable[[object], None]] = set()
         super().__init__(session, request, code, deadline, progress)
 
+    @clears_frames
     async def poll(self) -> AuthenticationRecord | None:
         """Look once whether the person is done; takes no longer than one request.
 
@@ -53,6 +55,7 @@ class PendingSignIn(BasePending):
         await self._look_once(None)
         return self._result()
 
+    @clears_frames
     async def wait(self, timeout: float | None = None) -> AuthenticationRecord:
         """Wait for the person. Cancelling the task gives up the wait, not the sign-in.
 

@@ -10,6 +10,7 @@ from doorcode._core.clouds import aliases
 from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.lookup import State
 from doorcode._core.values import dataclass
+from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode.cache._every_store import EveryStore, Troubles
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
@@ -36,6 +37,7 @@ class CachedAccount:
     client_ids: tuple[str, ...]
 
 
+@clears_frames
 def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
     """Return every account in a cache, of whichever application; makes no request.
 
@@ -67,6 +69,7 @@ def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
     )
 
 
+@clears_frames
 def sign_out(account: CachedAccount, options: object | None = None, *, client_id: str | None = None) -> None:
     """Remove an account's tokens from a cache, in every store that may hold it.
 
@@ -90,6 +93,7 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
     troubles.throw()
 
 
+@clears_frames
 def clear(options: object | None = None) -> None:
     """Delete a cache with everything in it, of every application that shares it, in every store that may hold it.
 

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from doorcode._core.display import safe_repr
+from doorcode._frames import clears_frames
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class TokenCachePersistenceOptions:
             together with what chooses or seals another one.
     """
 
+    @clears_frames
     def __init__(
         self,
         *,
@@ -76,6 +79,7 @@ class TokenCachePersistenceOptions:
         """Tell whether the program itself names a key, whatever the environment says."""
         return self._key is not None
 
+    @clears_frames
     def reveal_key(self) -> bytes:
         """Return the program's key; call it only to seal or open content.
 
@@ -90,6 +94,7 @@ class TokenCachePersistenceOptions:
             raise ValueError("no encryption_key was given")
         return checked_key(_called(self._key)) if callable(self._key) else self._key
 
+    @clears_frames
     def check_key(self) -> None:
         """Check that the program's key can be had, before anything depends on it; calls a function twice.
 
@@ -106,6 +111,7 @@ class TokenCachePersistenceOptions:
                 "that it seals could be opened; return the same 32 bytes each time"
             )
 
+    @safe_repr
     def __repr__(self) -> str:
         key = "'[secret]'" if self._key is not None else None
         store = "" if self.store is None else f", store=<{_kind(self.store)}>"
@@ -230,7 +236,7 @@ def _refuse_misspelt(unknown: dict[str, Any]) -> None:
         near = get_close_matches(name, _OPTIONS, n=1, cutoff=0.7)
         if near:
             raise TypeError(f"TokenCachePersistenceOptions has no option {name!r}; did you mean {near[0]!r}?")
-        warnings.warn(f"TokenCachePersistenceOptions ignores the unknown option {name!r}", UserWarning, stacklevel=3)
+        warnings.warn(f"TokenCachePersistenceOptions ignores the unknown option {name!r}", UserWarning, stacklevel=4)
 
 
 def _kind(value: object) -> str:

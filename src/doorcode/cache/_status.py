@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doorcode._core.values import dataclass
+from doorcode._frames import clears_frames
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 from doorcode.cache._select import Rejected, choose
 
@@ -34,6 +35,7 @@ class Status:
         return "\n".join(lines)
 
 
+@clears_frames
 def status(options: object | None = None, *, cae: bool = False) -> Status:
     """Tell which store would be used; never prompts, reads no token, and blocks for two seconds without an answer.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
+from doorcode._core.display import safe_repr
 from doorcode._lazy import needs_extra
 from doorcode.prompts._words import instructions
 
@@ -45,5 +46,6 @@ class _Prompt:
             f"<code>{code}</code> before {self._until.astimezone():%H:%M}."
         )
 
+    @safe_repr
     def __repr__(self) -> str:
         return instructions(self._uri, self._code, self._until)

@@ -1,0 +1,101 @@
+"""Clear what frames hold before an error leaves: crash reporters and debuggers read the locals of each.
+
+Tokens, keys and codes are local variables while they are used. The public operations are decorated, so that an error of
+any kind, Ctrl-C included, leaves none of them behind in its traceback or in those of the errors that it wraps.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PACKAGES: Final = ("doorcode", "msal", "msal_extensions", "azure.core", "requests", "urllib3", "cryptography",
+                   "secretstorage", "jeepney")  # fmt: skip
+"""Whose frames are cleared: this package's, and those of the libraries that it hands secrets to."""
+_COROUTINE: Final = 0x80
+"""What ``inspect`` calls CO_COROUTINE; it takes a while to import."""
+LIBRARY: Final = ("json", "base64", "codecs", "encodings", "http", "ssl", "socket", "email", "re")
+"""Modules of the standard library that are handed secrets, too."""
+
+
+def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function, or coroutine function, so that its errors carry no frame with a secret in it.
+
+    The program's own frames, of its callbacks and stores, stay as they are.
+    """
+    if function.__code__.co_flags & _COROUTINE:
+        waiting = cast("Callable[..., Any]", function)
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await waiting(*args, **kwargs)
+            except BaseException as error:
+                args, kwargs = (), {}  # they may hold secrets, and this frame goes along with the error
+                clear(error)
+                raise
+
+        return cast("Callable[P, R]", awaited)
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return cast("Callable[..., Any]", function)(*args, **kwargs)
+        except BaseException as error:
+            args, kwargs = (), {}  # as above
+            clear(error)
+            raise
+
+    return cast("Callable[P, R]", called)
+
+
+def clear(error: BaseException) -> None:
+    """Clear the frames of an error and of all that it wraps; what still runs is passed over."""
+    from doorcode._redact import chain
+
+    links = list(chain(error))
+    for link in links:
+        _drop_what_holds_text(link)
+    for link in links:
+        for frame in _frames(link.__traceback__):
+            if _is_of(frame, PACKAGES) or _is_of(frame, LIBRARY):
+                _clear(frame)
+
+
+def _drop_what_holds_text(link: BaseException) -> None:
+    """Drop errors of decoding and parsing that hold the whole text; what the program's own code raised stays."""
+    for name in ("__cause__", "__context__"):
+        inner = getattr(link, name)
+        if isinstance(inner, ValueError) and (isinstance(inner, UnicodeError) or hasattr(inner, "doc")):
+            frames = _frames(inner.__traceback__)
+            if all(_is_of(frame, PACKAGES) or _is_of(frame, LIBRARY) for frame in frames):
+                suppressed = link.__suppress_context__
+                setattr(link, name, None)
+                link.__suppress_context__ = suppressed
+
+
+def _frames(traceback: TracebackType | None) -> list[FrameType]:
+    found: list[FrameType] = []
+    while traceback is not None:
+        found.append(traceback.tb_frame)
+        traceback = traceback.tb_next
+    return found
+
+
+def _is_of(frame: FrameType, packages: tuple[str, ...]) -> bool:
+    module = str(frame.f_globals.get("__name__"))
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _clear(frame: FrameType) -> None:
+    try:
+        frame.clear()
+    except RuntimeError:
+        return  # it still runs
