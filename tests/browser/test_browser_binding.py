@@ -6,6 +6,7 @@ import ctypes
 import os
 import socket
 import sys
+import threading
 from http.client import HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,6 +241,26 @@ def test_a_link(listener: Listener) -> None:
     assert requests.head(link, timeout=PATIENCE).status_code == 404
     assert requests.post(link, {}, timeout=PATIENCE).status_code == 404
     assert requests.get(link, timeout=PATIENCE, headers={"Host": "evil.example"}).status_code == 404
+
+
+def test_two_answers_at_once(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two answers that are looked at at the same moment, the first one counts."""
+    waiting: list[Any] = []
+
+    def another_first(_connection: object) -> Peer:
+        if not waiting:
+            waiting.append(None)
+            monkeypatch.setattr(_browser_answers, "peer_of", lambda _: Peer.THIS_USER)
+            waiting[0] = listener.answers._arrive(Redirect(Secret("first")))
+        return Peer.THIS_USER
+
+    # The lock is let go between the look and the taking: an answer may come in between.
+    monkeypatch.setattr(listener.answers, "_lock", threading.RLock())
+    monkeypatch.setattr(_browser_answers, "peer_of", another_first)
+    assert post(listener.redirect_uri, ANSWER).status_code == 404
+    redirect = listener.answers.wait(PATIENCE)
+    assert isinstance(redirect, Redirect)
+    assert redirect.code == Secret("first")
 
 
 def test_a_link_after_the_answer(listener: Listener) -> None:

@@ -252,11 +252,12 @@ def interrupted_at(step: int, work: Callable[[], object]) -> tuple[int, object]:
             if count == step:
                 raise Interrupted
 
+    before = sys.gettrace()  # that of a coverage run
     sys.settrace(trace)
     try:
         ended = outcome(work)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     return count, ended
 
 

@@ -114,6 +114,13 @@ def test_folders_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+def test_folders_that_go_while_they_are_looked_at(tmp_path: Path) -> None:
+    """Another emulator that starts at the same time may have taken one away."""
+    assert not _key_folder._is_own(tmp_path / "gone")
+    assert not _key_folder._is_abandoned(tmp_path / "gone" / _key_folder.LOCK)
+    assert not _key_folder._can_be_renamed(tmp_path / "gone" / _key_folder.LOCK)
+
+
 def test_folders_without_flock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows a file that can be renamed is open in no process."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
