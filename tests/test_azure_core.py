@@ -31,7 +31,7 @@ class TestAzureCore:
         program = """
             import sys
             from doorcode import AuthenticationRequiredError, DeviceCodeCredential
-            from doorcode._memory import SafeAccessToken, SafeAccessTokenInfo
+            from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
             assert "azure.core" not in sys.modules
 
             import azure.core.credentials
@@ -51,7 +51,7 @@ class TestAzureCore:
         program = """
             import azure.core.credentials, azure.core.exceptions
             from doorcode import AuthenticationRequiredError, DeviceCodeCredential
-            from doorcode._memory import SafeAccessToken
+            from doorcode._session.memory import SafeAccessToken
             assert SafeAccessToken.__base__ is azure.core.credentials.AccessToken
             assert issubclass(AuthenticationRequiredError, azure.core.exceptions.ClientAuthenticationError)
         """
@@ -61,7 +61,7 @@ class TestAzureCore:
         """Pickle looks the class up by its name."""
         program = """
             import pickle, sys
-            from doorcode._memory import SafeAccessToken
+            from doorcode._session.memory import SafeAccessToken
             data = pickle.dumps(SafeAccessToken("token", 1))
             from azure.core.credentials import AccessToken
             again = pickle.loads(data)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from doorcode import cache as cache
     from doorcode import errors as errors
     from doorcode import prompts as prompts
-    from doorcode._bearer import get_bearer_token_provider
-    from doorcode._browser import InteractiveBrowserCredential
     from doorcode._core.clouds import AzureAuthorityHosts, KnownAuthorities
-    from doorcode._credential import InteractiveCredential
-    from doorcode._device_code import DeviceCodeCredential
     from doorcode._record import AuthenticationRecord
-    from doorcode._two_step import PendingSignIn
-    from doorcode._user import UserCredential
+    from doorcode._sync.bearer import get_bearer_token_provider
+    from doorcode._sync.browser import InteractiveBrowserCredential
+    from doorcode._sync.credential import InteractiveCredential
+    from doorcode._sync.device_code import DeviceCodeCredential
+    from doorcode._sync.pending import PendingSignIn
+    from doorcode._sync.user import UserCredential
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.errors import AuthenticationRequiredError, CredentialUnavailableError
 
@@ -48,14 +48,14 @@ _HOME: Final = {
     "AuthenticationRequiredError": "doorcode.errors",
     "AzureAuthorityHosts": "doorcode._core.clouds",
     "CredentialUnavailableError": "doorcode.errors",
-    "DeviceCodeCredential": "doorcode._device_code",
-    "InteractiveBrowserCredential": "doorcode._browser",
-    "InteractiveCredential": "doorcode._credential",
+    "DeviceCodeCredential": "doorcode._sync.device_code",
+    "InteractiveBrowserCredential": "doorcode._sync.browser",
+    "InteractiveCredential": "doorcode._sync.credential",
     "KnownAuthorities": "doorcode._core.clouds",
-    "PendingSignIn": "doorcode._two_step",
+    "PendingSignIn": "doorcode._sync.pending",
     "TokenCachePersistenceOptions": "doorcode.cache._options",
-    "UserCredential": "doorcode._user",
-    "get_bearer_token_provider": "doorcode._bearer",
+    "UserCredential": "doorcode._sync.user",
+    "get_bearer_token_provider": "doorcode._sync.bearer",
 }
 
 if not TYPE_CHECKING:  # checkers would take any name for one that is here

@@ -25,15 +25,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._azure_core import ClientAuthenticationError
-from doorcode._core.advice import explain as explain_error
 from doorcode._core.display import lines
+from doorcode._core.messages.advice import explain as explain_error
 
 if TYPE_CHECKING:
-    from doorcode._core.error_context import ErrorContext
-    from doorcode._core.service_errors import ServiceError
+    from doorcode._core.messages.error_context import ErrorContext
+    from doorcode._core.replies.service_errors import ServiceError
     from doorcode._core.steps import Failure
+    from doorcode._error_response import ErrorResponse
     from doorcode._record import AuthenticationRecord
-    from doorcode._response import ErrorResponse
 
 __all__ = [
     "AuthenticationFailedError",

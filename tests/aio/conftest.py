@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-import doorcode._msal  # its import takes a moment, which no test's timeout is to contain
+import doorcode._entra.msal_client  # its import takes a moment, which no test's timeout is to contain
 import doorcode.aio
 from aio.programs import PROGRAMS, RunProgram
-from doorcode._core.device import Pace
+from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator, PromptApprover
 from support.signing import PATIENCE
 

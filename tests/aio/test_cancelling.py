@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._core.in_person import _person_lease
-from doorcode._core.leases import LONGEST_PROMPT
-from doorcode.cache._tokens import StoredCache
+from doorcode._core.flows.interactive import _person_lease
+from doorcode._core.flows.lease_steps import LONGEST_PROMPT
+from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until
 from support.signing import OTHER, PATIENCE, SCOPE

@@ -19,9 +19,9 @@ from blockbuster import blockbuster_ctx
 from aio.programs import RunProgram
 from doorcode import TokenCachePersistenceOptions as Options
 from doorcode.cache import StoreUnavailable
-from doorcode.cache._kernel_keyring import KernelKeys
-from doorcode.cache._keyctl import key_calls
-from doorcode.cache._lock import CacheLock
+from doorcode.cache._ciphers.keyctl import key_calls
+from doorcode.cache._locks.lock import CacheLock
+from doorcode.cache._stores.kernel_keyring import KernelKeys
 from doorcode.emulator import Emulator, Hang, Latency, Pending, Reset, TooManyRequests
 from support import session_bus
 from support.loops import Pulse, in_a_loop, reached, until

@@ -10,8 +10,8 @@ import pytest
 
 import doorcode
 import doorcode.aio
-from doorcode._core import browser as browser_flow
-from doorcode._core.device import Pace
+from doorcode._core.flows import auth_code as browser_flow
+from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator
 from support import chromium
 from support.on_a_loop import LoopThread, OnALoop

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doorcode import _browser_answers, errors
-from doorcode._loopback_peer import Peer
+from doorcode import errors
+from doorcode._browser import answers
+from doorcode._browser.loopback_peer import Peer
 from doorcode.emulator import Emulator
 from support.chromium import LAB, context, device_code, enter, heading, press
 from support.signing import ADA, GRACE, PATIENCE, SCOPE, start
@@ -70,7 +71,7 @@ def test_a_sign_in_where_users_cannot_be_told_apart(
     make: Any, authority: Emulator, opened: queue.SimpleQueue[str], page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real browser keeps the cookie of its first visit back from the form, and shows it to the page that follows."""
-    monkeypatch.setattr(_browser_answers, "peer_of", lambda _connection: Peer.UNKNOWN)
+    monkeypatch.setattr(answers, "peer_of", lambda _connection: Peer.UNKNOWN)
     call = signing_in(make, opened, page)
     press(page, "Ada Lovelace")
     page.get_by_role("button", name="Accept").click()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from doorcode._core import browser
 from doorcode._core.browser_steps import (
     AwaitRedirect,
     BeginBrowser,
@@ -19,8 +18,9 @@ from doorcode._core.browser_steps import (
     Redirect,
     SignInPage,
 )
-from doorcode._core.failures import unavailable
-from doorcode._core.replies import Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.flows import auth_code
+from doorcode._core.messages.failures import unavailable
+from doorcode._core.replies.parse import Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import Failure, PromptLives, Reason, Sleep, Step, Tokens
 from support.virtual import REFUSED, REQUEST, busy, tokens
@@ -47,7 +47,7 @@ class Script:
     def drive(self, *, timeout: float | None = 300.0) -> Tokens | Failure:
         """Perform every step until the flow returns."""
         now = 0.0
-        flow = browser.sign_in(REQUEST, started=now, timeout=timeout, login_hint="ada")
+        flow = auth_code.sign_in(REQUEST, started=now, timeout=timeout, login_hint="ada")
         try:
             step = next(flow)
             while True:
@@ -81,7 +81,7 @@ class Script:
 @pytest.fixture(autouse=True)
 def real_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the waits be as they are: nobody waits for them here."""
-    monkeypatch.setattr(browser, "BACK_OFF", (1.0, 2.0, 4.0))
+    monkeypatch.setattr(auth_code, "BACK_OFF", (1.0, 2.0, 4.0))
 
 
 def test_the_order() -> None:
@@ -111,7 +111,7 @@ def test_no_timeout() -> None:
     """None waits for a day."""
     script = Script()
     script.drive(timeout=None)
-    assert script.of(AwaitRedirect)[0].within == browser.NO_LIMIT
+    assert script.of(AwaitRedirect)[0].within == auth_code.NO_LIMIT
 
 
 @pytest.mark.parametrize(("timeout", "lives"), [(None, 900.0), (3000.0, 900.0), (300.0, 280.0)])
@@ -197,13 +197,13 @@ READ: dict[str, tuple[str, Redirect | None]] = {
 @pytest.mark.parametrize(("fields", "expected"), READ.values(), ids=READ)
 def test_reading_an_answer(fields: str, expected: Redirect | None) -> None:
     """It carries this very state, each parameter once."""
-    assert browser.read_redirect(fields, STATE) == expected
+    assert auth_code.read_redirect(fields, STATE) == expected
 
 
 def test_reading_an_error() -> None:
     """Error, words and finer code, as one line each, without what a terminal acts on; nothing but these."""
     fields = "error=access_denied&error_description=AADSTS65004%3A+No%0A%1B%5B31m&error_subcode=cancel&state=the-state"
-    redirect = browser.read_redirect(f"{fields}&claims=%7B%7D", STATE)
+    redirect = auth_code.read_redirect(f"{fields}&claims=%7B%7D", STATE)
     assert redirect is not None
     assert redirect.error is not None
     assert redirect.error.error == "access_denied"

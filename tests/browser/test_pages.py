@@ -109,16 +109,16 @@ def error(authority: Emulator, page: Page) -> None:
 
 def finished(authority: Emulator, page: Page) -> None:
     """End on the program's page, well."""
-    from doorcode._last_page import FINISHED
+    from doorcode._browser.result_page import FINISHED
 
     last_page(page, FINISHED)
 
 
 def failed(authority: Emulator, page: Page) -> None:
     """End on the program's page, without a token."""
-    from doorcode._core.failures import refused
-    from doorcode._core.service_errors import ServiceError
-    from doorcode._last_page import failed as words
+    from doorcode._browser.result_page import failed as words
+    from doorcode._core.messages.failures import refused
+    from doorcode._core.replies.service_errors import ServiceError
 
     declined_by = ServiceError("access_denied", "AADSTS65004: User declined to consent to access the app.", (65004,))
     last_page(page, words(refused(declined_by)))
@@ -126,8 +126,8 @@ def failed(authority: Emulator, page: Page) -> None:
 
 def last_page(page: Page, words: Any) -> None:
     """Show a page of the listener's, from the listener."""
+    from doorcode._browser.redirect_server import Listener
     from doorcode._core.secret import Secret
-    from doorcode._listener import Listener
 
     listener = Listener()
     listener.answers.expect(

@@ -15,7 +15,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode.aio
-from doorcode import CredentialUnavailableError, _paste, errors
+from doorcode import CredentialUnavailableError, errors
+from doorcode._browser import paste
 from doorcode._core.browser_steps import SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
@@ -76,9 +77,9 @@ def test_descriptors_are_closed(make: Any, person: Person) -> None:
 def test_nobody_is_asked_again_after_the_end(person: Person) -> None:
     """An answer that comes after the end, and is wrong, brings no second question."""
     asked: list[PasteRequest] = []
-    paste = _paste.Paste(lambda request: asked.append(request) or paste.close() or "wrong", None, "id", "host")
-    page = SignInPage("https://login.example/?state=s", _paste.REDIRECT_URI, Secret("s"), SecretDict())
-    assert paste.wait(page, 10) is None
+    pasting = paste.Paste(lambda request: asked.append(request) or pasting.close() or "wrong", None, "id", "host")
+    page = SignInPage("https://login.example/?state=s", paste.REDIRECT_URI, Secret("s"), SecretDict())
+    assert pasting.wait(page, 10) is None
     assert len(asked) == 1
 
 
@@ -267,15 +268,15 @@ def test_a_coroutine_that_is_left_alone(authority: Emulator, person: Person) -> 
 
 def test_it_is_never_chosen_by_itself(make: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without paste=, nobody is asked for an address, browser or not."""
-    monkeypatch.setattr(_paste, "Paste", None)
-    monkeypatch.setattr("doorcode._window.open_page", lambda *_: False)
+    monkeypatch.setattr(paste, "Paste", None)
+    monkeypatch.setattr("doorcode._browser.local.open_page", lambda *_: False)
     with pytest.raises(CredentialUnavailableError):
         make().get_token(SCOPE)
 
 
 def test_without_a_terminal(make: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """paste=True needs one; without, the credential is not available."""
-    monkeypatch.setattr(_paste, "is_there", lambda: False)
+    monkeypatch.setattr(paste, "is_there", lambda: False)
     call = start(lambda: outcome(lambda: make(paste=True).get_token(SCOPE)))
     error = call.result(PATIENCE)
     assert isinstance(error, CredentialUnavailableError)

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import pytest
 from typing_extensions import Self
 
-from doorcode import _terminal
-from doorcode._terminal import Terminal
+from doorcode._browser import terminal
+from doorcode._browser.terminal import Terminal
 from doorcode.emulator import Emulator
 from support.person import Person
 from support.signing import PATIENCE, start
@@ -121,7 +121,7 @@ def test_backspace_removes_a_character(erase: str) -> None:
     """Each removes the one before it, as often as it is pressed; at the beginning there is none."""
     typed = f"{erase}htpx{erase}{erase}tp://l{erase * 20}http://localhost:8400/?code=x"
     console = SimpleNamespace(kbhit=lambda: True, getwch=iter([*typed, "\r"]).__next__)
-    assert _terminal._decoded(Terminal()._from_console(console)) == "http://localhost:8400/?code=x"
+    assert terminal._decoded(Terminal()._from_console(console)) == "http://localhost:8400/?code=x"
 
 
 def send(terminal: int, text: bytes) -> None:
@@ -152,18 +152,18 @@ def test_the_person_ends_the_input(authority: Emulator) -> None:
 def test_a_terminal_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is asked after the end, no descriptor is left, and what was typed is nobody's."""
     ours, theirs = pty.openpty()
-    monkeypatch.setattr(_terminal, "TTY", os.ttyname(theirs))
-    terminal = _terminal.Terminal()
+    monkeypatch.setattr(terminal, "TTY", os.ttyname(theirs))
+    reader = terminal.Terminal()
     before = len(list(Path("/dev/fd").iterdir()))
     asked: list[str] = []
-    reading = start(lambda: terminal.read(lambda: asked.append("asked")))
+    reading = start(lambda: reader.read(lambda: asked.append("asked")))
     while not asked:
         assert not reading.done()
-    terminal.close()
+    reader.close()
     with pytest.raises(EOFError):
         reading.result(PATIENCE)
     with pytest.raises(EOFError):
-        terminal.read(lambda: asked.append("again"))
+        reader.read(lambda: asked.append("again"))
     assert asked == ["asked"]
     assert len(list(Path("/dev/fd").iterdir())) == before
     os.close(ours)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import CredentialUnavailableError, _either_way, errors
-from doorcode._choice import Way
-from doorcode._core import either
+from doorcode import CredentialUnavailableError, errors
+from doorcode._browser import user_flow
+from doorcode._browser.environment import Way
+from doorcode._core.flows import fallback
 from doorcode._core.steps import Failure, Reason
 from doorcode.emulator import Decline, Emulator, Refuse
 from doorcode.prompts import PasteRequest
@@ -27,7 +28,7 @@ def codes(authority: Emulator) -> Any:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Way:
     """Give the way that fits here."""
     fitting: Way = request.param
-    monkeypatch.setattr(_either_way, "choose_here", lambda: fitting)
+    monkeypatch.setattr(user_flow, "choose_here", lambda: fitting)
     return fitting
 
 
@@ -89,7 +90,7 @@ def test_a_policy_against_browsers(make: Any, authority: Emulator, person: Perso
 
 def test_no_browser(make: Any, person: Person, codes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no browser opens after all, the code is next."""
-    monkeypatch.setattr("doorcode._window.open_page", lambda *_: False)
+    monkeypatch.setattr("doorcode._browser.local.open_page", lambda *_: False)
     assert make("UserCredential", prompt_callback=codes, prefer="browser").get_token(SCOPE).token
     assert asked(person, codes) == (0, 1)
 
@@ -98,7 +99,7 @@ def test_the_person_is_told(
     make: Any, authority: Emulator, person: Person, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the two ways there is a line that says so, where the code will stand."""
-    monkeypatch.setattr("doorcode._window.open_page", lambda *_: False)
+    monkeypatch.setattr("doorcode._browser.local.open_page", lambda *_: False)
     make("UserCredential", prefer="browser").get_token(SCOPE)
     out = capsys.readouterr().out
     assert out.startswith("A browser cannot be used for this sign-in, so a code is.\n")
@@ -107,7 +108,7 @@ def test_the_person_is_told(
 
 def test_neither(make: Any, authority: Emulator, person: Person, codes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the other way cannot begin either, the first one's reason is what the program reads."""
-    monkeypatch.setattr("doorcode._window.open_page", lambda *_: False)
+    monkeypatch.setattr("doorcode._browser.local.open_page", lambda *_: False)
     authority.faults.queue("token:device_code", Refuse("invalid_grant", 53003, "Blocked by policy."))
     with pytest.raises(ClientAuthenticationError, match="Blocked by policy") as caught:
         make("UserCredential", prompt_callback=codes, prefer="device_code").get_token(SCOPE)
@@ -141,4 +142,4 @@ def test_a_person_who_says_no(make: Any, authority: Emulator, person: Person, co
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.UNAVAILABLE])
 def test_what_is_not_the_ways_fault(reason: Reason) -> None:
     """Without a policy's code, only what is not to be had here leads on."""
-    assert not either.rules_out(Failure(reason, "words"))
+    assert not fallback.rules_out(Failure(reason, "words"))

@@ -145,7 +145,7 @@ def test_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_machine_without_a_keyring_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error of a container says how to get by without code; what it says works as it stands."""
-    monkeypatch.setattr("doorcode.cache._keyctl._NUMBERS", {})
+    monkeypatch.setattr("doorcode.cache._ciphers.keyctl._NUMBERS", {})
     with pytest.raises(errors.CacheUnavailableError, match=f"{VARIABLE} .*`openssl rand -base64 32`.*{FILE}"):
         DeviceCodeCredential(cache_persistence_options=Options()).get_token(SCOPE)
     made = subprocess.run(

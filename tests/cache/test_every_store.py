@@ -16,11 +16,11 @@ from doorcode import cache
 from doorcode.cache import StoreError, StoreKeyError, StoreUnavailable
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._every_store import EveryStore, Troubles
-from doorcode.cache._host import Host
-from doorcode.cache._kernel_keyring import KernelKeys
-from doorcode.cache._nodes import NodeFiles
+from doorcode.cache._files.host import Host
 from doorcode.cache._select import choose
-from doorcode.cache._signalled import SignalledStore
+from doorcode.cache._stores.kernel_keyring import KernelKeys
+from doorcode.cache._stores.nodes import NodeFiles
+from doorcode.cache._stores.signalled import SignalledStore
 from support import rows
 
 KEY = bytes(range(32))
@@ -115,7 +115,7 @@ class Vault:
 def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
     """Give the keyring of a desktop session, which is there when the bus's address is set."""
     made = Keyring()
-    monkeypatch.setattr("doorcode.cache._secret_service.SecretServiceVault", made.vault)
+    monkeypatch.setattr("doorcode.cache._stores.secret_service.SecretServiceVault", made.vault)
     return made
 
 
@@ -123,8 +123,8 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
 def directory(home: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the caches' directory, on Linux with a kernel keyring."""
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("doorcode.cache._keyctl.key_calls", lambda: None)
-    monkeypatch.setattr("doorcode.cache._kernel_keyring.KernelKeys", Keys)
+    monkeypatch.setattr("doorcode.cache._ciphers.keyctl.key_calls", lambda: None)
+    monkeypatch.setattr("doorcode.cache._stores.kernel_keyring.KernelKeys", Keys)
     monkeypatch.setattr(Keys, "kept", {})
     monkeypatch.setattr(Keys, "refusal", None)
     return home / ".IdentityService"
@@ -514,7 +514,7 @@ class TestGosFile:
         base = directory / NAME
         (place,) = (NodeFiles(str(base), NAME, Keys()).place(),)
         Keys.kept[NAME] = os.urandom(32)
-        from doorcode.cache._kernel_keyring import KernelSeal
+        from doorcode.cache._stores.kernel_keyring import KernelSeal
 
         base.write_bytes(KernelSeal(NAME, Keys()).close(content("ada.t", "linus.t")))
         Path(place.path).write_bytes(place.seal.close(content("grace.t")))
@@ -575,7 +575,9 @@ class TestOtherSystems:
     def test_the_keychain_is_cleared(self, home: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its item, that of damaged content, and a plain file beside it."""
         keyring = Keyring()
-        monkeypatch.setattr("doorcode.cache._keychain.KeychainVault", lambda _, account: keyring.vault("", account))
+        monkeypatch.setattr(
+            "doorcode.cache._stores.keychain.KeychainVault", lambda _, account: keyring.vault("", account)
+        )
         environ = {"HOME": str(home)}
         put(choose(options, environ=environ, platform="darwin").store, "ada.t")
         keyring.items["MSALCache.damaged"] = b"{"
@@ -600,8 +602,8 @@ class TestOtherSystems:
             def unprotect(self, cipher_text: bytes) -> str:
                 return cipher_text[:0:-1].decode()
 
-        monkeypatch.setattr("doorcode.cache._dpapi.open_agent", Agent)
-        monkeypatch.setattr("doorcode.cache._dpapi.DpapiSeal.__init__.__kwdefaults__", {"opener": Agent})
+        monkeypatch.setattr("doorcode.cache._stores.dpapi.open_agent", Agent)
+        monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiSeal.__init__.__kwdefaults__", {"opener": Agent})
         environ = {"LOCALAPPDATA": str(home)}
         put(choose(options, environ=environ, platform="win32").store, "ada.t")
         every = EveryStore(options, cae=False, warn=print, environ=environ, platform="win32")
@@ -621,7 +623,7 @@ def test_a_machine_whose_key_calls_are_not_known_has_no_sealed_file(
         raise StoreUnavailable("the kernel's key calls are not known for this machine")
 
     over_ssh("ada.t")
-    monkeypatch.setattr("doorcode.cache._keyctl.key_calls", unknown)
+    monkeypatch.setattr("doorcode.cache._ciphers.keyctl.key_calls", unknown)
     assert people() == set()
     cache.clear()
     assert caches(directory) == [f"{NAME}.sealed"]

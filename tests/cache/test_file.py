@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from cache.harness import names, require
-from doorcode.cache import Conflict, Loaded, StoreError, StoreKeyError, StoreLocked, StoreUnreadable, _disk, _owner
-from doorcode.cache._file import FileStore, is_json_object
-from doorcode.cache._lock import CacheLock
-from doorcode.cache._neighbour import PlainNeighbour
+from doorcode.cache import Conflict, Loaded, StoreError, StoreKeyError, StoreLocked, StoreUnreadable
+from doorcode.cache._files import disk, ownership
+from doorcode.cache._locks.lock import CacheLock
+from doorcode.cache._stores.file import FileStore, is_json_object
+from doorcode.cache._stores.read_only_file import PlainNeighbour
 
 GOOD = json.dumps({"RefreshToken": {"a": {"secret": "s3cret"}}}).encode()
 OTHER_USER = 12345
@@ -173,7 +174,7 @@ def test_reads_until_a_file_written_in_place_stands_still(path: Path, monkeypatc
     path.chmod(0o600)
     reads = 0
     most = 2
-    read_all = _disk._read_from_start
+    read_all = disk._read_from_start
 
     def read_while_written(descriptor: int, at_most: int) -> bytes:
         nonlocal reads
@@ -183,12 +184,12 @@ def test_reads_until_a_file_written_in_place_stands_still(path: Path, monkeypatc
             path.write_bytes(b"1" * (reads + 1))
         return data
 
-    monkeypatch.setattr(_disk, "_read_from_start", read_while_written)
-    raw = _disk.read(str(path))
+    monkeypatch.setattr(disk, "_read_from_start", read_while_written)
+    raw = disk.read(str(path))
     assert raw is not None
-    assert (raw.data, raw.stamp) == (b"111", _disk.file_stamp(str(path)))
+    assert (raw.data, raw.stamp) == (b"111", disk.file_stamp(str(path)))
     reads, most = 0, 100
-    raw = _disk.read(str(path))
+    raw = disk.read(str(path))
     assert raw is not None
     assert str(raw.stamp).startswith("unsettled")
 
@@ -392,7 +393,7 @@ def test_saved_is_saved_although_the_directory_cannot_be_synced(
     def refuse(*_: object) -> None:
         raise OSError(errno.EINVAL, "no")
 
-    monkeypatch.setattr(_disk, "_sync_directory", refuse)
+    monkeypatch.setattr(disk, "_sync_directory", refuse)
     assert not isinstance(store.save(GOOD, None), Conflict)
     assert store.load().data == GOOD
 
@@ -408,7 +409,7 @@ def test_permission_is_reported_and_nothing_renamed(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr({"load": "os.open", "stamp": "os.stat", "delete": "os.unlink"}[call], deny)
-    monkeypatch.setattr("doorcode.cache._lock.CacheLock._release", lambda *_: None)
+    monkeypatch.setattr("doorcode.cache._locks.lock.CacheLock._release", lambda *_: None)
     with pytest.raises(StoreError, match="Permission denied") as caught:
         getattr(store, call)()
     assert caught.value.errno == errno.EACCES
@@ -424,7 +425,7 @@ def test_a_read_that_fails_is_reported(store: FileStore, monkeypatch: pytest.Mon
     def refuse(*_: int) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(_disk, "_read_from_start", refuse)
+    monkeypatch.setattr(disk, "_read_from_start", refuse)
     with pytest.raises(StoreError, match="Input/output error"):
         store.load()
 
@@ -486,7 +487,7 @@ def test_a_system_without_owners_is_not_asked_for_them(
     store: FileStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where files have no user numbers, as on Windows, content is stored and read all the same."""
-    for module in (_disk, _owner):
+    for module in (disk, ownership):
         monkeypatch.setattr(module, "user_id", lambda: None)
     store.save(GOOD, None)
     path.chmod(0o644)
@@ -497,7 +498,7 @@ def test_a_system_without_owners_is_not_asked_for_them(
 def test_knows_no_user_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has no geteuid."""
     monkeypatch.delattr("os.geteuid")
-    assert _owner.user_id() is None
+    assert ownership.user_id() is None
 
 
 def test_says_where_it_is_and_that_nothing_is_encrypted(store: FileStore, path: Path) -> None:
@@ -527,7 +528,7 @@ class TestPlainNeighbour:
 
 def test_a_touched_file_is_private_and_not_followed(tmp_path: Path) -> None:
     """A signal file is made 0600 and gets the given time; a link is refused, and its target keeps its own."""
-    _disk.touch(str(tmp_path / "signal"), 10**18)
+    disk.touch(str(tmp_path / "signal"), 10**18)
     assert (tmp_path / "signal").stat().st_mtime_ns == 10**18
     assert mode(tmp_path / "signal") == 0o600
     victim = tmp_path / "victim"
@@ -535,17 +536,17 @@ def test_a_touched_file_is_private_and_not_followed(tmp_path: Path) -> None:
     os.utime(victim, ns=(5, 5))
     (tmp_path / "link").symlink_to(victim)
     with pytest.raises(StoreError, match="symbolic link"):
-        _disk.touch(str(tmp_path / "link"), 10**18)
+        disk.touch(str(tmp_path / "link"), 10**18)
     assert victim.stat().st_mtime_ns == 5
     with pytest.raises(StoreError, match="cannot write"):
-        _disk.touch(str(tmp_path / "no" / "signal"), 1)
+        disk.touch(str(tmp_path / "no" / "signal"), 1)
 
 
 def test_a_signal_that_cannot_be_looked_at_is_reported(tmp_path: Path) -> None:
     """A file where its directory should be is an error."""
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot look at"):
-        _disk.signal_stamp(str(tmp_path / "file" / "signal"))
+        disk.signal_stamp(str(tmp_path / "file" / "signal"))
 
 
 def test_a_mode_that_cannot_be_tightened_is_reported(
@@ -566,4 +567,4 @@ def test_a_mode_that_cannot_be_tightened_is_reported(
 def test_a_system_without_modes_has_none_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has no fchmod before Python 3.13, and no modes that protect."""
     monkeypatch.delattr("os.fchmod")
-    _owner.make_private(-1)
+    ownership.make_private(-1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from doorcode.cache._file import FileStore
-from doorcode.cache._keyed import KeyedSeal
+from doorcode.cache._ciphers.keyed import KeyedSeal
+from doorcode.cache._stores.file import FileStore
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
 KEY = bytes(range(32))

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from cache.harness import names, require
-from doorcode.cache import Conflict, Loaded, StoreKeyError, StoreUnavailable, StoreUnreadable, _jwe
+from doorcode.cache import Conflict, Loaded, StoreKeyError, StoreUnavailable, StoreUnreadable
 from doorcode.cache import TokenCachePersistenceOptions as Options
-from doorcode.cache._file import FileStore
-from doorcode.cache._kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
-from doorcode.cache._keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls, key_calls
+from doorcode.cache._ciphers import jwe
+from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls, key_calls
 from doorcode.cache._select import choose
+from doorcode.cache._stores.file import FileStore
+from doorcode.cache._stores.kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
 pytestmark = pytest.mark.keyring
@@ -94,7 +95,7 @@ def test_keeps_the_key_where_go_keeps_it(
     serial = calls.search(ring, sealed.name)
     payload = calls.read(serial, 100)
     assert (len(payload), payload[-1]) == (KEY_BYTES + 1, 0)
-    assert _jwe.decrypt(sealed.read_bytes(), payload[:KEY_BYTES]) == GOOD
+    assert jwe.decrypt(sealed.read_bytes(), payload[:KEY_BYTES]) == GOOD
     header = sealed.read_bytes().split(b".")[0]
     assert f'"kid":"{serial}"'.encode() in __import__("base64").b64decode(header + b"==")
     assert key_of(calls, name) == serial
@@ -105,7 +106,7 @@ def test_uses_a_key_without_a_file(opener: Callable[[], FileStore], calls: KeyCa
     ring = KernelKeys(calls)._ring()
     calls.add(ring, sealed.name, bytes(range(KEY_BYTES)))
     opener().save(GOOD, None)
-    assert _jwe.decrypt(sealed.read_bytes(), bytes(range(KEY_BYTES))) == GOOD
+    assert jwe.decrypt(sealed.read_bytes(), bytes(range(KEY_BYTES))) == GOOD
 
 
 @pytest.mark.parametrize("end", ["unlink", "revoke", "invalidate", "expire"])
@@ -254,7 +255,7 @@ class TestGosFile:
         path.parent.mkdir(mode=0o700)
         key = os.urandom(KEY_BYTES)
         serial = calls.add(KernelKeys(calls)._ring(), path.name, key + b"\0")
-        path.write_bytes(_jwe.encrypt(GOOD, key, serial))
+        path.write_bytes(jwe.encrypt(GOOD, key, serial))
         return path
 
     def test_is_shared_under_gos_key(
@@ -265,7 +266,7 @@ class TestGosFile:
         assert store.load().data == GOOD
         store.update(lambda _: b'{"b": 2}')
         key = calls.read(calls.search(KernelKeys(calls)._ring(), gos.name), 33)[:KEY_BYTES]
-        assert _jwe.decrypt(gos.read_bytes(), key) == b'{"b": 2}'
+        assert jwe.decrypt(gos.read_bytes(), key) == b'{"b": 2}'
         assert not sealed.exists()
 
     def test_is_left_alone_once_ours_exists(
@@ -276,7 +277,7 @@ class TestGosFile:
         late = store.load()
         before = gos.read_bytes()
         key = KernelKeys(calls).find_or_make(sealed.name)
-        sealed.write_bytes(_jwe.encrypt(b'{"ours": 1}', key.secret, key.serial))
+        sealed.write_bytes(jwe.encrypt(b'{"ours": 1}', key.secret, key.serial))
         assert isinstance(store.save(GOOD, late.stamp), Conflict)
         assert store.load().data == b'{"ours": 1}'
         store.update(lambda _: b'{"ours": 2}')
@@ -331,7 +332,7 @@ def test_a_full_quota_stops_no_cache_whose_key_is_there(
     """What exists is read and written; the other cache of that name is no reason to use neither."""
     opener().save(GOOD, None)
     refusing = Refusing(**dict.fromkeys(full, errno.EDQUOT))
-    monkeypatch.setattr("doorcode.cache._keyctl.key_calls", lambda: refusing)
+    monkeypatch.setattr("doorcode.cache._ciphers.keyctl.key_calls", lambda: refusing)
     store = choose(Options(name=name), cae=cae).store
     assert isinstance(store, FileStore)
     if not cae:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from doorcode._core.leases import LeaseHolder
+from doorcode._core.flows.lease_steps import LeaseHolder
 from doorcode.cache import StoreError
-from doorcode.cache._flock import Grip, try_lock
-from doorcode.cache._lease import FileLease, FileLeases, try_lease
-from doorcode.cache._lease_note import holder_in
+from doorcode.cache._locks.flock import Grip, try_lock
+from doorcode.cache._locks.lease import FileLease, FileLeases, try_lease
+from doorcode.cache._locks.lease_note import holder_in
 from support.signing import together
 
 EPOCH = 1_700_000_000.0
@@ -48,7 +48,7 @@ def test_takes_a_new_file_when_somebody_removed_the_old_one(tmp_path: Path, monk
             path.unlink()
         return try_lock(descriptor)
 
-    monkeypatch.setattr("doorcode.cache._lease.try_lock", lock_and_lose)
+    monkeypatch.setattr("doorcode.cache._locks.lease.try_lock", lock_and_lose)
     lease = try_lease(str(path))
     assert lease is not None
     lease.release()
@@ -181,7 +181,7 @@ def test_another_process_that_takes_the_lease_away_is_waited_for(path: str, monk
     clock = Clock()
     lease, waiting = taken(clock.leases(), path), clock.leases()
     assert waiting.take(path, 10) is None
-    monkeypatch.setattr("doorcode.cache._lease.try_lock", lambda _descriptor: Grip.TAKEN)
+    monkeypatch.setattr("doorcode.cache._locks.lease.try_lock", lambda _descriptor: Grip.TAKEN)
     clock.at = 11.0
     assert waiting.take(path, 10) is None
     monkeypatch.undo()

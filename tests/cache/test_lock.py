@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from doorcode.cache import StoreError, StoreLocked
-from doorcode.cache import _flock as flock_module
-from doorcode.cache._flock import Grip, HeldFile, try_lock
-from doorcode.cache._host import here
-from doorcode.cache._lock import GRACE, STALE_AFTER, CacheLock, process_lives
+from doorcode.cache._files.host import here
+from doorcode.cache._locks import flock as flock_module
+from doorcode.cache._locks.flock import Grip, HeldFile, try_lock
+from doorcode.cache._locks.lock import GRACE, STALE_AFTER, CacheLock, process_lives
 
 DEAD = 3_999_999
 
@@ -243,7 +243,7 @@ def test_tries_again_when_its_new_file_is_lost(world: World, monkeypatch: pytest
             world.path.unlink()
         return grips[-1]
 
-    monkeypatch.setattr("doorcode.cache._lock_file.try_lock", lock_and_lose)
+    monkeypatch.setattr("doorcode.cache._locks.lock_file.try_lock", lock_and_lose)
     with world.lock.hold():
         assert world.path.exists()
     assert len(grips) == 2
@@ -503,7 +503,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Msvcrt:
     fake = Msvcrt()
     monkeypatch.delattr("os.O_TMPFILE", raising=False)
     monkeypatch.setattr(flock_module, "on_windows", lambda: True)
-    monkeypatch.setattr("doorcode.cache._lock.on_windows", lambda: True)
+    monkeypatch.setattr("doorcode.cache._locks.lock.on_windows", lambda: True)
     monkeypatch.setitem(__import__("sys").modules, "msvcrt", fake)
     return fake
 

@@ -13,8 +13,8 @@ import pytest
 
 from cache.harness import Program, Start
 from doorcode.cache import StoreLocked
-from doorcode.cache._lease import try_lease
-from doorcode.cache._lock import GRACE, CacheLock
+from doorcode.cache._locks.lease import try_lease
+from doorcode.cache._locks.lock import GRACE, CacheLock
 
 MODES = ["portalocker", "existence"]
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from cache.harness import Program, Start, names, require
-from doorcode.cache import Conflict, Loaded, StoreError, StoreUnavailable, _jwe, _nodes
-from doorcode.cache._file import FileStore
-from doorcode.cache._host import Host, booted_at, here
-from doorcode.cache._kernel_keyring import KernelKeys
-from doorcode.cache._keyctl import key_calls
-from doorcode.cache._nodes import LONGEST_UNUSED, LONGEST_UNUSED_HERE, NodeFiles, files_of_cache
+from doorcode.cache import Conflict, Loaded, StoreError, StoreUnavailable
+from doorcode.cache._ciphers import jwe
+from doorcode.cache._ciphers.keyctl import key_calls
+from doorcode.cache._files.host import Host, booted_at, here
+from doorcode.cache._stores import nodes
+from doorcode.cache._stores.file import FileStore
+from doorcode.cache._stores.kernel_keyring import KernelKeys
+from doorcode.cache._stores.nodes import LONGEST_UNUSED, LONGEST_UNUSED_HERE, NodeFiles, files_of_cache
 
 pytestmark = pytest.mark.keyring
 
@@ -114,20 +116,20 @@ def test_a_file_that_goes_while_it_is_looked_at_is_nobodys_to_remove(
     """Another node has just removed it."""
     node, other = Node(base, HERE), Node(base, ELSEWHERE)
     other.write(GOOD)
-    header_of, path_of_other = _nodes._header_of, other.file
+    header_of, path_of_other = nodes._header_of, other.file
 
     def look_and_lose(path: str) -> dict[str, object] | None:
         found = header_of(path)
         path_of_other.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr("doorcode.cache._nodes._header_of", look_and_lose)
+    monkeypatch.setattr("doorcode.cache._stores.nodes._header_of", look_and_lose)
     assert node.store.load() == Loaded(None, None)
 
 
 def test_damage_of_any_kind_has_no_header(base: Path) -> None:
     """What is not in base64, or not JSON, says nothing of its key."""
-    assert [_jwe.header(sealed) for sealed in (b"", b"!!", b"\xff.\xff", b"W10.a", b"eyI.a")] == [{}] * 5
+    assert [jwe.header(sealed) for sealed in (b"", b"!!", b"\xff.\xff", b"W10.a", b"eyI.a")] == [{}] * 5
 
 
 def test_deleting_leaves_other_nodes_files(base: Path) -> None:
@@ -200,7 +202,7 @@ def test_the_first_name_is_free_again_when_its_file_has_ended(base: Path) -> Non
 def sealed_as_0_1_0(path: Path, key: bytes) -> None:
     """Write a sealed file that does not say whose key it is under."""
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(_jwe.encrypt(GOOD, key, 7))
+    path.write_bytes(jwe.encrypt(GOOD, key, 7))
     written(path, 60)
 
 
@@ -211,7 +213,7 @@ def test_the_file_of_0_1_0_is_adopted_by_whoever_has_its_key(base: Path) -> None
     node.keys.kept["c.nocae.sealed"] = key
     sealed_as_0_1_0(base.with_name("c.nocae.sealed"), key)
     assert node.store.load().data == GOOD
-    assert _jwe.header(node.file.read_bytes())["boot"] == "boot1"
+    assert jwe.header(node.file.read_bytes())["boot"] == "boot1"
     assert node.file == base.with_name("c.nocae.sealed")
     assert other.store.load().data is None
     other.write(b'{"b": 2}')
@@ -241,7 +243,7 @@ def test_gos_file_is_left_alone_where_this_kernel_lacks_its_key(base: Path, *, h
     if has_another:
         other.keys.find_or_make("c.nocae")
     other.write(b'{"b": 2}')
-    assert _jwe.decrypt(base.read_bytes(), key) == GOOD
+    assert jwe.decrypt(base.read_bytes(), key) == GOOD
     base.with_name("c.nocae.sealed").unlink()
     assert node.store.load().data == GOOD
     assert node.file == base

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from cache.harness import require
-from doorcode.cache import Loaded, StoreError, StoreUnreadable, _disk
-from doorcode.cache._file import FileStore
-from doorcode.cache._kernel_keyring import is_sealed_file
-from doorcode.cache._lease import FileLeases
-from doorcode.cache._line import Line
-from doorcode.cache._lock import CacheLock
-from doorcode.cache._neighbour import PlainNeighbour
-from doorcode.cache._owner import ensure_directory, open_own
-from doorcode.cache._signalled import SignalledStore
-from doorcode.cache._tokens import StoredCache
+from doorcode.cache import Loaded, StoreError, StoreUnreadable
+from doorcode.cache._files import disk
+from doorcode.cache._files.ownership import ensure_directory, open_own
+from doorcode.cache._locks.fair_queue import Line
+from doorcode.cache._locks.lease import FileLeases
+from doorcode.cache._locks.lock import CacheLock
+from doorcode.cache._stores.file import FileStore
+from doorcode.cache._stores.kernel_keyring import is_sealed_file
+from doorcode.cache._stores.read_only_file import PlainNeighbour
+from doorcode.cache._stores.signalled import SignalledStore
+from doorcode.cache._token_cache import StoredCache
 
 GOOD = b'{"a": 1}'
 SOMEBODY = 12345
@@ -256,7 +257,7 @@ def test_what_is_swapped_while_it_is_opened_is_closed_again(path: Path, monkeypa
         patched.setattr("os.stat", lambda *_, **__: regular)
         with pytest.raises(StoreError, match="named pipe"):
             open_own(str(path), os.O_RDWR)
-        found = _disk.read(str(path))
+        found = disk.read(str(path))
     assert found is not None
     assert found.data is None
     assert len(list(Path("/proc/self/fd").iterdir())) == before

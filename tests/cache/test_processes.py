@@ -14,8 +14,8 @@ import pytest
 
 from cache.harness import Start, names, require
 from doorcode.cache import StoreError
-from doorcode.cache._file import FileStore, is_json_object
-from doorcode.cache._lock import CacheLock
+from doorcode.cache._locks.lock import CacheLock
+from doorcode.cache._stores.file import FileStore, is_json_object
 
 KILLS = 500
 ENTRIES = 10

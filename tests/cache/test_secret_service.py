@@ -22,10 +22,10 @@ from cache.harness import PROGRAMS, require
 from doorcode import cache
 from doorcode.cache import Conflict, StoreError, StoreUnavailable, StoreUnreadable, TokenStore
 from doorcode.cache import TokenCachePersistenceOptions as Options
-from doorcode.cache._bus import bus_address, connect
-from doorcode.cache._secret_service import LIMIT, SecretServiceVault
 from doorcode.cache._select import choose
-from doorcode.cache._signalled import SignalledStore
+from doorcode.cache._stores.secret_service import LIMIT, SecretServiceVault
+from doorcode.cache._stores.session_bus import bus_address, connect
+from doorcode.cache._stores.signalled import SignalledStore
 from doorcode.testing._store_contract import OpenStore, StoreContract
 from support import session_bus
 

@@ -14,13 +14,14 @@ import pytest
 
 import doorcode.cache
 from cache.harness import names
-from doorcode.cache import StoreError, StoreUnavailable, StoreUnreadable, _keyctl, _select, status
+from doorcode.cache import StoreError, StoreUnavailable, StoreUnreadable, _select, status
 from doorcode.cache import TokenCachePersistenceOptions as Options
-from doorcode.cache._kernel_keyring import KernelSeal
-from doorcode.cache._keychain import KeychainVault
-from doorcode.cache._lock import CacheLock
-from doorcode.cache._neighbour import PlainNeighbour
+from doorcode.cache._ciphers import keyctl
+from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._select import Choice, choose
+from doorcode.cache._stores.kernel_keyring import KernelSeal
+from doorcode.cache._stores.keychain import KeychainVault
+from doorcode.cache._stores.read_only_file import PlainNeighbour
 
 KEY = bytes(range(32))
 GOOD = b'{"a": 1}'
@@ -39,7 +40,7 @@ def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise StoreUnavailable("the kernel's keyring is blocked here")
 
-    monkeypatch.setattr(_keyctl, "key_calls", refuse)
+    monkeypatch.setattr(keyctl, "key_calls", refuse)
 
 
 class Keys:
@@ -55,8 +56,8 @@ class Keys:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a kernel keyring on whatever machine this is."""
-    monkeypatch.setattr(_keyctl, "key_calls", lambda: None)
-    monkeypatch.setattr("doorcode.cache._kernel_keyring.KernelKeys", Keys)
+    monkeypatch.setattr(keyctl, "key_calls", lambda: None)
+    monkeypatch.setattr("doorcode.cache._stores.kernel_keyring.KernelKeys", Keys)
 
 
 def linux(**options: Any) -> Choice:
@@ -233,7 +234,7 @@ def test_a_path_is_the_name_of_its_key(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_windows_file_is_azure_identitys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     r"""%LOCALAPPDATA%\\.IdentityService, protected by Windows."""
-    monkeypatch.setattr("doorcode.cache._dpapi.DpapiSeal.probe", lambda _: None)
+    monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiSeal.probe", lambda _: None)
     choice = choose(Options(), environ={"LOCALAPPDATA": str(tmp_path)}, platform="win32")
     expected = tmp_path / ".IdentityService" / "msal.cache.nocae"
     assert choice.store.describe() == f"the file {expected}, encrypted by Windows for this user"
@@ -370,7 +371,7 @@ class TestImports:
     def test_reading_a_plain_cache_loads_nothing_heavy(self, tmp_path: Path) -> None:
         """A silent read of a stored token needs no cryptography."""
         (tmp_path / "cache").write_bytes(GOOD)
-        program = f"from doorcode.cache._file import FileStore; FileStore({str(tmp_path / 'cache')!r}).load()"
+        program = f"from doorcode.cache._stores.file import FileStore; FileStore({str(tmp_path / 'cache')!r}).load()"
         assert self.loaded_after(program) == set()
 
     def test_choosing_without_a_desktop_loads_nothing_heavy(self, home: Path) -> None:

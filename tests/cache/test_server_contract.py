@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, TokenStore, UpdatingStore
-from doorcode.cache._lease import check_lease_name
+from doorcode.cache._locks.lease import check_lease_name
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
 

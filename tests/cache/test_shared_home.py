@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from cache.harness import Start, require
-from doorcode.cache import StoreLocked, _host
-from doorcode.cache._file import FileStore
-from doorcode.cache._flock import Grip
-from doorcode.cache._host import Host, here
-from doorcode.cache._lock import GRACE, CacheLock
-from doorcode.cache._lock_file import Owner, owner_in
+from doorcode.cache import StoreLocked
+from doorcode.cache._files import host
+from doorcode.cache._files.host import Host, here
+from doorcode.cache._locks.flock import Grip
+from doorcode.cache._locks.lock import GRACE, CacheLock
+from doorcode.cache._locks.lock_file import Owner, owner_in
+from doorcode.cache._stores.file import FileStore
 
 MACHINE = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child")
 ENTRIES = 3
@@ -114,12 +115,12 @@ def test_knows_little_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise FileNotFoundError
 
-    _host._machine.cache_clear()
+    host._machine.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", refuse)
         patched.setattr("os.stat", refuse)
         found = here()
-    _host._machine.cache_clear()
+    host._machine.cache_clear()
     assert (found.name, found.boot, found.processes, found.users) == (HERE.name, "", "", "")
     assert found.machine
 

@@ -10,7 +10,7 @@ import pytest
 import doorcode
 from compat.registry import Script
 from compat.stage import Facts, Stage
-from doorcode._drive import Wait
+from doorcode._sync.cancel_scope import Wait
 from doorcode.emulator import Emulator
 
 SHORT: float = 0.01

@@ -13,7 +13,7 @@ import msal
 
 from compat.registry import script, script_on_linux
 from compat.stage import STORAGE, VAULT, Stage
-from doorcode.cache import _keyctl
+from doorcode.cache._ciphers import keyctl
 from doorcode.cache._errors import StoreUnavailable
 from doorcode.emulator import AZURE_CLI_CLIENT_ID
 
@@ -248,7 +248,7 @@ def _plain_home(stage: Stage) -> None:
 def persistence_unusable(stage: Stage) -> None:
     """Nothing can encrypt, and plain text is not allowed."""
     stage.monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={stage.home}/none")
-    stage.monkeypatch.setattr(_keyctl, "key_calls", _no_keys)
+    stage.monkeypatch.setattr(keyctl, "key_calls", _no_keys)
     options = stage.library.TokenCachePersistenceOptions(name="compat.cache")
     made = stage.step("construct", stage.credential, cache_persistence_options=options)
     stage.forget("construct.returned")
@@ -260,7 +260,7 @@ def persistence_in_a_new_home(stage: Stage) -> None:
     """There is no desktop, plain text is allowed, and the kernel has a keyring."""
     stage.monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={stage.home}/none")
     keys = Keys()
-    stage.monkeypatch.setattr(_keyctl, "key_calls", lambda: keys)
+    stage.monkeypatch.setattr(keyctl, "key_calls", lambda: keys)
     credential = _persistent(stage, stage.library)
     stage.step("get", credential.get_token, STORAGE)
     token = stage.authority.requests_to("devicecode")  # the sign-in's own

@@ -15,13 +15,13 @@ import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
 import doorcode
-import doorcode._drive
-import doorcode._msal  # its import takes a moment, which no test's timeout is to contain
+import doorcode._entra.msal_client  # its import takes a moment, which no test's timeout is to contain
+import doorcode._sync.cancel_scope
 import doorcode.aio
-import doorcode.aio._drive
+import doorcode.aio.cancel_scope
 from doorcode import _clock
-from doorcode._core import device
-from doorcode._core.device import Pace
+from doorcode._core.flows import device_code
+from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator, PromptApprover
 from support.on_a_loop import LoopThread, OnALoop
 
@@ -203,8 +203,8 @@ def over_after_two_replies(_brisk: None, monkeypatch: pytest.MonkeyPatch) -> Non
         return time.monotonic() + (AGES if waits > 1 else 0.0)
 
     monkeypatch.setattr(Pace, "pause", property(pause))
-    monkeypatch.setattr(device, "GRACE", AGES)  # the second reply is waited for, however long it takes
-    for driver in (doorcode._drive, doorcode.aio._drive):
+    monkeypatch.setattr(device_code, "GRACE", AGES)  # the second reply is waited for, however long it takes
+    for driver in (doorcode._sync.cancel_scope, doorcode.aio.cancel_scope):
         monkeypatch.setattr(driver, "_clock", SimpleNamespace(monotonic=monotonic, is_replaced=_clock.is_replaced))
 
 

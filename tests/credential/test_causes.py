@@ -14,7 +14,7 @@ import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-import doorcode._msal
+import doorcode._entra.msal_client
 from doorcode import errors
 from doorcode._redact import chain, redacted
 from doorcode.emulator import Emulator, Hang, Reply, Reset
@@ -61,7 +61,7 @@ def test_an_error_of_our_own(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(doorcode._msal, "identify", broken)
+    monkeypatch.setattr(doorcode._entra.msal_client, "identify", broken)
     found = outcome(lambda: make().get_token(SCOPE))
     assert isinstance(found, ClientAuthenticationError)
     assert not isinstance(found, errors.AuthorityUnreachableError)
@@ -83,7 +83,7 @@ def test_an_error_of_our_own_holds_no_secret(
         message = f"cannot read {result['access_token']}"
         raise AttributeError(message)
 
-    monkeypatch.setattr(doorcode._msal, "identify", broken)
+    monkeypatch.setattr(doorcode._entra.msal_client, "identify", broken)
     found: Any = outcome(lambda: make().get_token(SCOPE))
     assert seen[0] not in str(found)
     assert seen[0] not in records.text

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
 from doorcode import errors
-from doorcode._certificate import issuer_of
+from doorcode._entra.certificate import issuer_of
 from doorcode.emulator import Emulator
 from support.proxy import proxy
 from support.signing import SCOPE

@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._bridge import unavailable
+from doorcode._error_mapping import unavailable
 from doorcode.emulator import Decline, Emulator, Expire, Pending, Refuse, Reply
 from support.signing import SCOPE, changed, outcome
 

@@ -21,8 +21,8 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
-from doorcode._core.renew import LEASE_SECONDS, REFRESH_LEASE
-from doorcode._msal import Application
+from doorcode._core.flows.refresh import LEASE_SECONDS, REFRESH_LEASE
+from doorcode._entra.msal_client import Application
 from doorcode.cache import _select
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
 from support.signing import OTHER, PATIENCE, SCOPE, changed
@@ -392,7 +392,7 @@ def test_whoever_waits_for_another_process_is_ready_when_its_turn_comes(
             super().__init__(*args)
             ready.set()
 
-    monkeypatch.setattr("doorcode._msal.Application", Loaded)
+    monkeypatch.setattr("doorcode._entra.msal_client.Application", Loaded)
     waiting, requests = make(**options), authority.count()
     other = make(**options)._session.cache(cae=False).lease(REFRESH_LEASE, LEASE_SECONDS)
     with ThreadPoolExecutor() as pool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import doorcode
-from doorcode._core.identity import mailbox_header
-from doorcode._core.wire import header_text
+from doorcode._core.json_values import header_text
+from doorcode._core.replies.identity import mailbox_header
 from doorcode.emulator import Emulator
 from support.signing import OTHER, PATIENCE, SCOPE, changed
 

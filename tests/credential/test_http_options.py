@@ -19,9 +19,9 @@ from azure.core.pipeline.policies import HTTPPolicy, RetryPolicy, SansIOHTTPPoli
 from azure.core.pipeline.transport import RequestsTransport
 
 from doorcode import errors
-from doorcode._core.failures import unreachable
-from doorcode._core.replies import Endpoint, FaultKind
-from doorcode._trouble import fault_of
+from doorcode._core.messages.failures import unreachable
+from doorcode._core.replies.parse import Endpoint, FaultKind
+from doorcode._entra.transport_errors import fault_of
 from doorcode.emulator import Emulator, Html, Reply, ServerError, TooManyRequests
 from support.proxy import proxy
 from support.signing import OTHER, PATIENCE, SCOPE, outcome

@@ -152,7 +152,7 @@ OWN_HANDLERS = {"doorcode": [logging.NullHandler]}
 
 def test_nobodys_logger_is_touched() -> None:
     """No handler, no filter, no level on any logger but what the program set."""
-    import doorcode._session  # noqa: F401
+    import doorcode._session.session  # noqa: F401
 
     for name in ("doorcode", "msal", "msal.token_cache", "azure", "azure.core", "requests.sessions"):
         logger = logging.getLogger(name)

@@ -9,9 +9,10 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import _drive, errors
-from doorcode._drive import Cancelled, Wait
-from doorcode._job import Job
+from doorcode import errors
+from doorcode._sync import cancel_scope
+from doorcode._sync.cancel_scope import Cancelled, Wait
+from doorcode._worker import Job
 from doorcode.emulator import Decline, Emulator, Hang, Pending, ServerError
 from support.signing import PATIENCE, SCOPE, start, together
 
@@ -187,7 +188,7 @@ def test_a_request_that_ends_as_the_call_is_cancelled(monkeypatch: pytest.Monkey
 
 def test_a_long_wait_for_somebody_else(make_sync: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long another thread's sign-in takes, whoever waits goes on waiting, a slice at a time."""
-    monkeypatch.setattr(_drive, "SLICE", 0.01)
+    monkeypatch.setattr(cancel_scope, "SLICE", 0.01)
     shown = threading.Event()
     go_on = threading.Event()
 

@@ -11,7 +11,7 @@ import msal
 import pytest
 
 from doorcode import TokenCachePersistenceOptions
-from doorcode._core.metadata import METADATA, REMEMBERED_FOR
+from doorcode._core.msal_cache.metadata import METADATA, REMEMBERED_FOR
 from doorcode.emulator import Emulator
 from support.signing import OTHER, SCOPE, changed
 

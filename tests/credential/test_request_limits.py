@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
-from doorcode._core.limits import RequestLimits, request_limits
+from doorcode._core.flows.limits import RequestLimits, request_limits
 from doorcode.emulator import Emulator, Latency, ServerError
 from support.dripping import KINDS, dripping
 from support.signing import OTHER, PATIENCE, SCOPE, outcome, start
@@ -65,8 +65,8 @@ def test_two_limits_in_one(make: Any, options: Any) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what can be asked again have less time than a slow reply takes."""
-    monkeypatch.setattr("doorcode._core.limits.READ", SLOW / 4)
-    monkeypatch.setattr("doorcode._core.limits.CONNECT", 5.0)
+    monkeypatch.setattr("doorcode._core.flows.limits.READ", SLOW / 4)
+    monkeypatch.setattr("doorcode._core.flows.limits.CONNECT", 5.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -97,7 +97,7 @@ def test_a_slow_reply_that_can_be_asked_for_again(make: Any, authority: Emulator
 
 def test_repetitions_that_the_program_wants(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """``retry_*`` say how often a request is made again, and how long that may take altogether."""
-    monkeypatch.setattr("doorcode._core.limits.REPEAT_REDEEMING", 0.2)
+    monkeypatch.setattr("doorcode._core.flows.limits.REPEAT_REDEEMING", 0.2)
     credential = make(retry_total=4, retry_status=4, retry_backoff_factor=0.1)
     credential.get_token(SCOPE)
     authority.faults.queue("token:refresh_token", *[ServerError(503)] * 4)
@@ -200,9 +200,9 @@ def test_many_replies_that_never_come(make: Any, authority: Emulator) -> None:
 @pytest.mark.usefixtures("alone")
 def test_given_up_by_its_own_time(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without anybody who closes or cancels, a request ends by its own time limit."""
-    monkeypatch.setattr("doorcode._core.limits.REDEEM", 0.5)
-    monkeypatch.setattr("doorcode._core.limits.READ", 0.5)
-    monkeypatch.setattr("doorcode._core.limits.CONNECT", 0.5)
+    monkeypatch.setattr("doorcode._core.flows.limits.REDEEM", 0.5)
+    monkeypatch.setattr("doorcode._core.flows.limits.READ", 0.5)
+    monkeypatch.setattr("doorcode._core.flows.limits.CONNECT", 0.5)
     with dripping(authority, "status", "token") as never:
         outcome(lambda: make(authority=never.host, prompt_callback=unanswered, timeout=1).get_token(SCOPE))
         assert never.begun == 1

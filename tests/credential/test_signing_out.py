@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from doorcode import AuthenticationRecord, AuthenticationRequiredError, TokenCachePersistenceOptions, cache, errors
-from doorcode._session import Session
-from doorcode._signed_in import sign_out
+from doorcode._session.accounts import sign_out
+from doorcode._session.session import Session
 from doorcode.cache import StoreUnavailable
-from doorcode.cache._tokens import MemoryCache, StoredCache
+from doorcode.cache._token_cache import MemoryCache, StoredCache
 from doorcode.emulator import Emulator, ServerError
 from support.signing import GRACE, OTHER, SCOPE, outcome, start
 
@@ -388,7 +388,7 @@ class TestEveryStore:
         def refuse() -> None:
             raise StoreUnavailable("the kernel's keyring is blocked here")
 
-        monkeypatch.setattr("doorcode.cache._keyctl.key_calls", refuse)
+        monkeypatch.setattr("doorcode.cache._ciphers.keyctl.key_calls", refuse)
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
 

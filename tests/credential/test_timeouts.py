@@ -12,7 +12,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
-from doorcode._core import device
+from doorcode._core.flows import device_code
 from doorcode.emulator import Emulator, Hang, Latency, Pending, Refuse, Reset, SlowDown
 from support.signing import PATIENCE, SCOPE, changed, start
 from support.timing import least
@@ -31,8 +31,8 @@ def taken(work: Callable[[], object]) -> float:
 @pytest.fixture
 def grace(monkeypatch: pytest.MonkeyPatch) -> float:
     """Shorten the time that the last poll's reply is waited for."""
-    monkeypatch.setattr(device, "GRACE", 0.4)
-    return device.GRACE
+    monkeypatch.setattr(device_code, "GRACE", 0.4)
+    return device_code.GRACE
 
 
 @pytest.mark.usefixtures("real_pace")

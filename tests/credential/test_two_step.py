@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import AuthenticationRequiredError, _clock, _progress, errors
+from doorcode import AuthenticationRequiredError, _clock, errors
+from doorcode._session import poll_pace
 from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
 from support.signing import ADA, OTHER, PATIENCE, SCOPE, start
 
@@ -227,7 +228,7 @@ def web(quiet: Any, make: Any, authority: Emulator) -> Callable[[str], tuple[Any
 @pytest.fixture
 def other_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Give what makes this process forget what only a process knows of sign-ins."""
-    return _progress._KNOWN.clear
+    return poll_pace._KNOWN.clear
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeps the last text", "keeps the first text"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from doorcode.aio._two_step import PendingSignIn
+from doorcode.aio.pending import PendingSignIn
 from doorcode.emulator import Decline, Emulator, ServerError
 from support import chromium, web
 from support.examples import ROOT, examples, take_the_clouds_place

@@ -17,7 +17,7 @@ import uvicorn
 
 from doorcode.emulator import Emulator, Settings, _emulator, _key_folder
 from doorcode.emulator._certificates import Certificates
-from doorcode.emulator._settings import SettingsOptions
+from doorcode.emulator.authority.settings import SettingsOptions
 
 
 def test_it_runs_inside_a_with_block() -> None:

@@ -70,7 +70,7 @@ def _json(value: object) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorcode._core.device.Pace.pause", 0.0)
+    monkeypatch.setattr("doorcode._core.flows.device_code.Pace.pause", 0.0)
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 import doorcode.cache
 from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
-from doorcode._bridge import exception_for
-from doorcode._core.browser import read_redirect
-from doorcode._core.failures import refused
+from doorcode._browser.result_page import failed, render
+from doorcode._core.flows.auth_code import read_redirect
+from doorcode._core.messages.failures import refused
 from doorcode._core.secret import Secret
-from doorcode._last_page import failed, render
+from doorcode._error_mapping import exception_for
 from doorcode.errors import explain
 from support import rows
 from support.answers import GOOD, HOST, Answers, Script
@@ -94,7 +94,7 @@ def shown(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorcode._core.device.Pace.pause", 0.0)
+    monkeypatch.setattr("doorcode._core.flows.device_code.Pace.pause", 0.0)
 
 
 def credential(script: Script, **options: Any) -> DeviceCodeCredential:

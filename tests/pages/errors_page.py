@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from doorcode._core.advice import BY_CODE, BY_CODE_ELSEWHERE, BY_ERROR, Advice
+from doorcode._core.messages.advice import BY_CODE, BY_CODE_ELSEWHERE, BY_ERROR, Advice
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 BEGIN: Final = "<!-- advice: written by tests/pages/errors_page.py -->"

@@ -24,8 +24,8 @@ from azure.core.pipeline.policies import RetryPolicy
 import doorcode
 import doorcode.aio
 from doorcode._core.authorities import parse_authority
-from doorcode._core.device import Pace
-from doorcode._pipeline import user_agent
+from doorcode._core.flows.device_code import Pace
+from doorcode._entra.pipeline import user_agent
 
 LOOPBACK: Final = ("127.", "::1", "localhost")
 OUTCOMES: Final[dict[str, str]] = {}

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
-from doorcode._core import lookup
 from doorcode._core.account_selection import find_account
-from doorcode._core.cache_index import Section
+from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache.index import Section
 from doorcode._core.secret import Secret
 from doorcode._core.steps import Who
-from doorcode.cache import _disk
-from doorcode.cache._lease import FileLeases
+from doorcode.cache._files import disk
+from doorcode.cache._locks.lease import FileLeases
 from doorcode.emulator import Emulator
 from support.rows import ACCOUNT, CLIENT, HOST, TENANT, rows
 
@@ -122,14 +122,14 @@ def test_a_plain_cache_is_read_once(
         record = credential.authenticate(scopes=["https://r/.default"])
     size = (tmp_path / "tokens.nocae").stat().st_size
     reads: list[int] = []
-    read = _disk._read_from_start
+    read = disk._read_from_start
 
     def counting(descriptor: int, at_most: int) -> bytes:
         data = read(descriptor, at_most)
         reads.append(len(data))
         return data
 
-    monkeypatch.setattr(_disk, "_read_from_start", counting)
+    monkeypatch.setattr(disk, "_read_from_start", counting)
     silent = DeviceCodeCredential(authentication_record=record, disable_automatic_authentication=True, **options)
     silent.get_token("https://r/.default")
     assert [length for length in reads if length == size] == [size]
@@ -149,13 +149,13 @@ def test_a_reply_is_one_write(doorcode_emulator: Emulator, tmp_path: Path, monke
     """A sign-in and a refresh each replace one file once, though there are two caches."""
     doorcode_emulator.configure(interval=1)
     written: list[str] = []
-    replace = _disk.replace
+    replace = disk.replace
 
     def counting(path: str, *rest: Any) -> str | None:
         written.append(path)
         return replace(path, *rest)
 
-    monkeypatch.setattr(_disk, "replace", counting)
+    monkeypatch.setattr(disk, "replace", counting)
     with make(doorcode_emulator, tmp_path / "tokens") as credential:
         credential.authenticate(scopes=["https://r/.default"])
         assert len(written) == 1

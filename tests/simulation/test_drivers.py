@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from doorcode import _drive
 from doorcode._core.steps import Flow, Recall, Sleep, Step, TokenRequest, Warn, ask
-from doorcode.aio import _drive as aio_drive
+from doorcode._sync import cancel_scope
+from doorcode.aio import cancel_scope as aio_drive
 
 REQUEST = TokenRequest(("s",), "t")
 
@@ -24,7 +24,7 @@ class Performer:
     taken: list[Step[Any]] = field(default_factory=list)
     released: list[BaseException | None] = field(default_factory=list)
 
-    def perform(self, step: Step[Any], _wait: _drive.Wait | None = None) -> object:
+    def perform(self, step: Step[Any], _wait: cancel_scope.Wait | None = None) -> object:
         self.taken.append(step)
         if len(self.taken) in self.fails:
             raise self.fails[len(self.taken)]
@@ -37,7 +37,7 @@ class Performer:
 class AsyncPerformer(Performer):
     """The same, awaited."""
 
-    async def perform(self, step: Step[Any], _wait: _drive.Wait | None = None) -> object:
+    async def perform(self, step: Step[Any], _wait: cancel_scope.Wait | None = None) -> object:
         return super().perform(step)
 
     async def release(  # type: ignore[override] # awaited by its driver
@@ -49,7 +49,7 @@ class AsyncPerformer(Performer):
 def threads(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:
     """Drive with threads."""
     performer = Performer(fails)
-    return performer, outcome(lambda: _drive.run(flow, performer, _drive.Wait()))
+    return performer, outcome(lambda: cancel_scope.run(flow, performer, cancel_scope.Wait()))
 
 
 def loop(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from doorcode._core.lookup import StoredToken
+from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.steps import Failure, Reason
 from simulation.world import Odds, World
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from doorcode._config import Config
-from doorcode._core import acquire, device
 from doorcode._core.authorities import Authority
-from doorcode._core.cache_rows import stored_token
-from doorcode._core.identity import Identity
-from doorcode._core.lookup import StoredToken
-from doorcode._core.replies import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.flows import acquire, device_code
+from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import stored_token
+from doorcode._core.replies.identity import Identity
+from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import (
     AskPerson,
@@ -36,13 +36,13 @@ from doorcode._core.steps import (
     TokenRequest,
     Tokens,
 )
-from doorcode._session import Session
-from doorcode._turn import TokenResult, Turn
+from doorcode._session.session import Session
+from doorcode._session.step_handler import TokenResult, Turn
 from doorcode.cache._errors import StoreError
 from doorcode.cache._protocol import Conflict, Lease, Loaded, Stamp
-from doorcode.cache._tokens import StoredCache, TokenCache
+from doorcode.cache._token_cache import StoredCache, TokenCache
 from support import rows
-from support.virtual import code as device_code
+from support.virtual import code as a_code
 
 EPOCH = 1_700_000_000.0
 LOST = Fault(FaultKind.TIMEOUT, Endpoint.TOKEN, "No answer in time")
@@ -143,7 +143,7 @@ class SimAuthority:
         self.issued += 1
         name = f"DC{self.issued}"
         wait = world.random.uniform(3, 60) if not world.chance(world.odds.slow) else 2000.0
-        code = replace(device_code(5, 900, name), expires_on=world.wall + 900)
+        code = replace(a_code(5, 900, name), expires_on=world.wall + 900)
         self.codes[name] = (world.now + wait, world.now + 900)
         return code
 
@@ -405,7 +405,7 @@ class World:
         self.prompting[key] = task
         self.prompts += 1
         nested = Turn(turn.session)
-        flow = device.sign_in(step.request, started=self.now, timeout=None)
+        flow = device_code.sign_in(step.request, started=self.now, timeout=None)
         outcome = yield from self._drive(task, flow, nested)
         self.prompting.pop(key, None)
         if isinstance(outcome, Failure):

@@ -14,13 +14,13 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
-from doorcode._core import lookup
+from doorcode._core.msal_cache import lookup
 from doorcode._core.steps import Who
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
-    from doorcode._core.identity import Identity
-    from doorcode._core.lookup import Account, State
+    from doorcode._core.msal_cache.lookup import Account, State
+    from doorcode._core.replies.identity import Identity
 
 _PROMPTS: Final = "doorcode.prompts"
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import field
 from typing import ClassVar
 
-from doorcode._core.faults import Fault
+from doorcode._core.replies.faults import Fault
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.service_errors import ServiceError
 from doorcode._core.steps import Exchange, Failure, Reply, Step, TokenRequest
 from doorcode._core.values import dataclass
 

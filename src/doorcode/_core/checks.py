@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
+from doorcode._core.json_values import header_text
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.uris import is_loopback, split_uri
-from doorcode._core.wire import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

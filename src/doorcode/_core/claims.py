@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final, NoReturn
 
-from doorcode._core.wire import as_object, decode_part, is_shallow, json_kind
+from doorcode._core.json_values import as_object, decode_part, is_shallow, json_kind
 
 CAPABILITIES: Final = ("CP1",)
 """What a client that handles claims challenges says of itself (continuous access evaluation)."""

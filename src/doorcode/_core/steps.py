@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
-    from doorcode._core.device_reply import DeviceCode
-    from doorcode._core.error_context import ErrorContext
-    from doorcode._core.faults import Fault
-    from doorcode._core.identity import Identity
-    from doorcode._core.leases import LeaseHolder  # noqa: F401 - in quotes below
-    from doorcode._core.lookup import Account, State, StoredToken
+    from doorcode._core.flows.lease_steps import LeaseHolder  # noqa: F401 - in quotes below
+    from doorcode._core.messages.error_context import ErrorContext
+    from doorcode._core.msal_cache.lookup import Account, State, StoredToken
+    from doorcode._core.replies.device_code import DeviceCode
+    from doorcode._core.replies.faults import Fault
+    from doorcode._core.replies.identity import Identity
+    from doorcode._core.replies.service_errors import ServiceError
     from doorcode._core.secret import Secret, SecretDict
-    from doorcode._core.service_errors import ServiceError
 
 A = TypeVar("A")
 R = TypeVar("R")

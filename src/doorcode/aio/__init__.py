@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from doorcode._lazy import on_first_use
 
 if TYPE_CHECKING:
-    from doorcode.aio._bearer import get_bearer_token_provider
-    from doorcode.aio._browser import InteractiveBrowserCredential
-    from doorcode.aio._credential import InteractiveCredential
-    from doorcode.aio._device_code import DeviceCodeCredential
-    from doorcode.aio._two_step import PendingSignIn
-    from doorcode.aio._user import UserCredential
+    from doorcode.aio.bearer import get_bearer_token_provider
+    from doorcode.aio.browser import InteractiveBrowserCredential
+    from doorcode.aio.credential import InteractiveCredential
+    from doorcode.aio.device_code import DeviceCodeCredential
+    from doorcode.aio.pending import PendingSignIn
+    from doorcode.aio.user import UserCredential
 
 __all__ = [
     "DeviceCodeCredential",
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 _HOME: Final = {
-    "DeviceCodeCredential": "doorcode.aio._device_code",
-    "InteractiveBrowserCredential": "doorcode.aio._browser",
-    "InteractiveCredential": "doorcode.aio._credential",
-    "PendingSignIn": "doorcode.aio._two_step",
-    "UserCredential": "doorcode.aio._user",
-    "get_bearer_token_provider": "doorcode.aio._bearer",
+    "DeviceCodeCredential": "doorcode.aio.device_code",
+    "InteractiveBrowserCredential": "doorcode.aio.browser",
+    "InteractiveCredential": "doorcode.aio.credential",
+    "PendingSignIn": "doorcode.aio.pending",
+    "UserCredential": "doorcode.aio.user",
+    "get_bearer_token_provider": "doorcode.aio.bearer",
 }
 
 if not TYPE_CHECKING:  # checkers would take any name for one that is here

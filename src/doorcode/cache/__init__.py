@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from doorcode._lazy import on_first_use
 
 if TYPE_CHECKING:
-    from doorcode.cache._accounts import CachedAccount, accounts, clear, sign_out
+    from doorcode.cache._admin import CachedAccount, accounts, clear, sign_out
     from doorcode.cache._errors import (
         StoreError,
         StoreKeyError,
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "CachedAccount": "doorcode.cache._accounts",
+    "CachedAccount": "doorcode.cache._admin",
     "Conflict": "doorcode.cache._protocol",
     "Lease": "doorcode.cache._protocol",
     "Loaded": "doorcode.cache._protocol",
@@ -63,9 +63,9 @@ _HOME = {
     "TokenCachePersistenceOptions": "doorcode.cache._options",
     "TokenStore": "doorcode.cache._protocol",
     "UpdatingStore": "doorcode.cache._protocol",
-    "accounts": "doorcode.cache._accounts",
-    "clear": "doorcode.cache._accounts",
-    "sign_out": "doorcode.cache._accounts",
+    "accounts": "doorcode.cache._admin",
+    "clear": "doorcode.cache._admin",
+    "sign_out": "doorcode.cache._admin",
     "status": "doorcode.cache._status",
 }
 

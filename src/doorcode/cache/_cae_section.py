@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._core.cache_rows import rows_of, text_of
+from doorcode._core.msal_cache.rows import rows_of, text_of
 from doorcode.cache._content import parse, serialize
 from doorcode.cache._errors import StoreError
 from doorcode.cache._protocol import Conflict, Loaded

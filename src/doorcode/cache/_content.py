@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import cast
 
-from doorcode._core.cache_index import indexed
-from doorcode._core.lookup import State
+from doorcode._core.msal_cache.index import indexed
+from doorcode._core.msal_cache.lookup import State
 
 __all__ = ["Content", "parse", "serialize"]
 

@@ -12,26 +12,26 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.metadata import METADATA
-from doorcode.cache import _disk
+from doorcode._core.msal_cache.metadata import METADATA
+from doorcode.cache._ciphers.cipher import KEYED_START, START_LENGTH, NoSeal, may_be_sealed
 from doorcode.cache._content import parse
 from doorcode.cache._errors import StoreError, StoreKeyError
-from doorcode.cache._file import FileStore, Place, is_json_object
-from doorcode.cache._lock import cache_lock
-from doorcode.cache._nodes import NodeFiles, files_of_cache
-from doorcode.cache._owner import failure
-from doorcode.cache._seal import KEYED_START, START_LENGTH, NoSeal, may_be_sealed
+from doorcode.cache._files import disk
+from doorcode.cache._files.ownership import failure
+from doorcode.cache._locks.lock import cache_lock
 from doorcode.cache._select import Location, choose, locate
-from doorcode.cache._signalled import SignalledStore, is_signal, may_have_secret
-from doorcode.cache._tokens import StoredCache
+from doorcode.cache._stores.file import FileStore, Place, is_json_object
+from doorcode.cache._stores.nodes import NodeFiles, files_of_cache
+from doorcode.cache._stores.signalled import SignalledStore, is_signal, may_have_secret
+from doorcode.cache._token_cache import StoredCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from doorcode._core.lookup import State
+    from doorcode._core.msal_cache.lookup import State
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.cache._protocol import TokenStore
-    from doorcode.cache._tokens import Change
+    from doorcode.cache._token_cache import Change
 
 __all__ = ["EveryStore", "Troubles"]
 
@@ -181,7 +181,7 @@ class EveryStore:
         if self._options.path is not None:
             return
         if location.platform == "darwin":
-            from doorcode.cache._keychain import KeychainVault, account_of
+            from doorcode.cache._stores.keychain import KeychainVault, account_of
 
             keychain = KeychainVault(location.base, account_of(location.name))
             try:
@@ -194,8 +194,8 @@ class EveryStore:
             yield from self._secret_service(location, troubles)
 
     def _secret_service(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
-        from doorcode.cache._bus import bus_address
-        from doorcode.cache._secret_service import SecretServiceVault
+        from doorcode.cache._stores.secret_service import SecretServiceVault
+        from doorcode.cache._stores.session_bus import bus_address
 
         address = bus_address(location.environ)
         vault = SecretServiceVault(address or "", location.name)
@@ -235,7 +235,7 @@ class EveryStore:
         if start and start[0].startswith(KEYED_START):
             yield from self._keyed(base, troubles)
         elif location.platform == "win32" and start and start[0] and not start[0].lstrip().startswith(b"{"):
-            from doorcode.cache._dpapi import DpapiSeal
+            from doorcode.cache._stores.dpapi import DpapiSeal
 
             yield self._file(base, Place(base, DpapiSeal()))
         elif start and start[0] and not may_be_sealed(start[0]):
@@ -244,7 +244,7 @@ class EveryStore:
             yield from self._sealed(location)
 
     def _keyed(self, path: str, troubles: Troubles) -> Iterator[TokenStore]:
-        from doorcode.cache._keyed import KeyedSeal
+        from doorcode.cache._ciphers.keyed import KeyedSeal
 
         if self._options.has_key:
             yield self._file(path, Place(path, KeyedSeal(path, self._options.reveal_key)))
@@ -276,9 +276,9 @@ def _holds_nobody(state: State) -> bool:
 
 
 def _node_files(location: Location) -> NodeFiles | None:
+    from doorcode.cache._ciphers.keyctl import key_calls
     from doorcode.cache._errors import StoreUnavailable
-    from doorcode.cache._kernel_keyring import KernelKeys
-    from doorcode.cache._keyctl import key_calls
+    from doorcode.cache._stores.kernel_keyring import KernelKeys
 
     try:
         return NodeFiles(location.base, location.name, KernelKeys(key_calls()))
@@ -308,10 +308,10 @@ def _remove_files(base: str, lock: str, stems: list[str], everything: bool) -> N
     troubles = Troubles()
     with cache_lock(lock).hold():
         for path in doomed:
-            troubles.attempt(lambda path=path: _disk.remove(path))  # type: ignore[misc]
+            troubles.attempt(lambda path=path: disk.remove(path))  # type: ignore[misc]
     troubles.throw()
 
 
 def _start_of(path: str) -> bytes:
-    raw = _disk.read(path, START_LENGTH)
+    raw = disk.read(path, START_LENGTH)
     return b"" if raw is None else raw.data or b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from doorcode._core.leases import LeaseHolder
+from doorcode._core.flows.lease_steps import LeaseHolder
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:

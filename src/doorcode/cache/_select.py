@@ -12,20 +12,20 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
-from doorcode.cache import _disk
+from doorcode.cache._ciphers.cipher import START_LENGTH, may_be_sealed
 from doorcode.cache._errors import StoreError, StoreUnavailable
-from doorcode.cache._file import FileStore, Place, is_json_object
-from doorcode.cache._lock import CacheLock, cache_lock
-from doorcode.cache._neighbour import PlainNeighbour
-from doorcode.cache._owner import user_id
-from doorcode.cache._seal import START_LENGTH, may_be_sealed
+from doorcode.cache._files import disk
+from doorcode.cache._files.ownership import user_id
+from doorcode.cache._locks.lock import CacheLock, cache_lock
+from doorcode.cache._stores.file import FileStore, Place, is_json_object
+from doorcode.cache._stores.read_only_file import PlainNeighbour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from doorcode.cache._ciphers.cipher import Seal
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.cache._protocol import ReadOnlyStore, TokenStore
-    from doorcode.cache._seal import Seal
 
 __all__ = ["Choice", "Location", "NoDirectoryError", "Rejected", "choose", "locate"]
 
@@ -187,14 +187,14 @@ class _Chooser:
 
     def keyed(self) -> Choice:
         """Return the file that the program's own key seals."""
-        from doorcode.cache._keyed import KeyedSeal
+        from doorcode.cache._ciphers.keyed import KeyedSeal
 
         path = self.base if self.options.path is not None else f"{self.base}.keyed"
         return Choice(self._file(path, KeyedSeal(path, self.options.reveal_key)), (), ())
 
     def dpapi(self) -> TokenStore:
         """Return the file that Windows protects."""
-        from doorcode.cache._dpapi import DpapiSeal
+        from doorcode.cache._stores.dpapi import DpapiSeal
 
         seal = DpapiSeal()
         seal.probe()
@@ -203,8 +203,8 @@ class _Chooser:
     def keychain(self) -> TokenStore:
         """Return the item of the Keychain."""
         self._refuse_path()
-        from doorcode.cache._keychain import KeychainVault, account_of
-        from doorcode.cache._signalled import SignalledStore
+        from doorcode.cache._stores.keychain import KeychainVault, account_of
+        from doorcode.cache._stores.signalled import SignalledStore
 
         vault = KeychainVault(self.base, account_of(self.cache))
         vault.probe()
@@ -213,13 +213,13 @@ class _Chooser:
     def secret_service(self) -> TokenStore:
         """Return the item of the desktop's keyring."""
         self._refuse_path()
-        from doorcode.cache._bus import bus_address
+        from doorcode.cache._stores.session_bus import bus_address
 
         address = bus_address(self.place.environ)
         if address is None:
             raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
-        from doorcode.cache._secret_service import SecretServiceVault
-        from doorcode.cache._signalled import SignalledStore
+        from doorcode.cache._stores.secret_service import SecretServiceVault
+        from doorcode.cache._stores.signalled import SignalledStore
 
         vault = SecretServiceVault(address, self.cache)
         vault.probe()
@@ -230,9 +230,9 @@ class _Chooser:
         plain = self._plain() if self.options.allow_unencrypted_storage else None
         if plain and not self._beside(lambda name: name.endswith(".sealed")):
             raise StoreUnavailable(plain)
-        from doorcode.cache._kernel_keyring import KernelKeys
-        from doorcode.cache._keyctl import key_calls
-        from doorcode.cache._nodes import NodeFiles
+        from doorcode.cache._ciphers.keyctl import key_calls
+        from doorcode.cache._stores.kernel_keyring import KernelKeys
+        from doorcode.cache._stores.nodes import NodeFiles
 
         keys = KernelKeys(key_calls())
         files = NodeFiles(self.base, self.cache, keys)
@@ -258,13 +258,13 @@ class _Chooser:
     def _plain(self) -> str | None:
         """Say what shows that there is a plain cache, damaged or not, and not merely another store's empty signal."""
         try:
-            raw = _disk.read(self.base, START_LENGTH)
+            raw = disk.read(self.base, START_LENGTH)
         except StoreError as error:
             return f"there is something in the place of the plain file, which may be used: {error}"
         if raw is not None and raw.data == b"":
             # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
             with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
-                raw = _disk.read(self.base, START_LENGTH)
+                raw = disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
             aside = next(filter(self._is_plain, self._beside(lambda name: name.startswith(".damaged-"))), None)
             return aside and f"the plain file {self.base} was damaged and set aside as {aside}; a new one may be made"
@@ -274,7 +274,7 @@ class _Chooser:
     def _is_plain(path: str) -> bool:
         """Tell whether what was set aside is no sealed file of Go's, which had the same name."""
         with contextlib.suppress(StoreError):
-            raw = _disk.read(path, START_LENGTH)
+            raw = disk.read(path, START_LENGTH)
             return raw is not None and not may_be_sealed(raw.data or b"")
         return False
 

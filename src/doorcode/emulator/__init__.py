@@ -8,11 +8,8 @@ try:
     import python_multipart  # noqa: F401 - Starlette reads forms with it, and misses it only then
 
     from doorcode.emulator._approver import PromptApprover, ShownPrompt
-    from doorcode.emulator._authority import Authority, ClaimsChallenge
-    from doorcode.emulator._directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
     from doorcode.emulator._emulator import CredentialOptions, Emulator
     from doorcode.emulator._faults import Edit, ErrorReply, Fault, Faults, Hang, Latency, LostReply, Pass, Reply, Reset
-    from doorcode.emulator._grants import Policy
     from doorcode.emulator._log import RequestRecord
     from doorcode.emulator._replies import (
         Decline,
@@ -25,8 +22,11 @@ try:
         SlowDown,
         TooManyRequests,
     )
-    from doorcode.emulator._settings import AZURE_CLI_CLIENT_ID, Settings
     from doorcode.emulator._wire import Fields
+    from doorcode.emulator.authority.authority import Authority, ClaimsChallenge
+    from doorcode.emulator.authority.directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
+    from doorcode.emulator.authority.grants import Policy
+    from doorcode.emulator.authority.settings import AZURE_CLI_CLIENT_ID, Settings
 except ModuleNotFoundError as missing:
     if str(missing.name).startswith("doorcode"):
         raise

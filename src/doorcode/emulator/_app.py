@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
-from doorcode.emulator._endpoints import endpoint_name
 from doorcode.emulator._errors import error_response
 from doorcode.emulator._faults import (
     Edit,
@@ -28,6 +27,7 @@ from doorcode.emulator._faults import (
     Reset,
 )
 from doorcode.emulator._wire import Fields, Request, Response
+from doorcode.emulator.endpoints.routes import endpoint_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypedDict, final
 from typing_extensions import Self, Unpack
 
 from doorcode.emulator._app import App
-from doorcode.emulator._authority import Authority
 from doorcode.emulator._certificates import Certificates
-from doorcode.emulator._directory import CONTOSO_TENANT_ID
 from doorcode.emulator._faults import Faults
 from doorcode.emulator._log import RequestLog, RequestRecord
 from doorcode.emulator._server import HOST, Server
-from doorcode.emulator._settings import Settings, SettingsOptions
+from doorcode.emulator.authority.authority import Authority
+from doorcode.emulator.authority.directory import CONTOSO_TENANT_ID
+from doorcode.emulator.authority.settings import Settings, SettingsOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-from doorcode.emulator._endpoints import ENDPOINT_NAMES
+from doorcode.emulator.endpoints.routes import ENDPOINT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode._lazy import on_first_use
 
 if TYPE_CHECKING:
-    from doorcode._paste import PastePrompt, PasteRequest
+    from doorcode._browser.paste import PastePrompt, PasteRequest
     from doorcode.prompts._notebook import notebook
     from doorcode.prompts._qr import qr
     from doorcode.prompts._stderr import stderr
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["PastePrompt", "PasteRequest", "notebook", "qr", "stderr"]
 
 _HOME: Final = {
-    "PastePrompt": "doorcode._paste",
-    "PasteRequest": "doorcode._paste",
+    "PastePrompt": "doorcode._browser.paste",
+    "PasteRequest": "doorcode._browser.paste",
     "notebook": "doorcode.prompts._notebook",
     "qr": "doorcode.prompts._qr",
     "stderr": "doorcode.prompts._stderr",

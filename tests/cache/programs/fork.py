@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from doorcode.cache._lock import CacheLock
+from doorcode.cache._locks.lock import CacheLock
 
 if __name__ == "__main__":
     forked, tell = os.pipe()

@@ -13,7 +13,7 @@ import logging
 import sys
 from importlib import import_module
 
-from doorcode.cache._lock import CacheLock
+from doorcode.cache._locks.lock import CacheLock
 
 
 def lock(kind: str, path: str) -> contextlib.AbstractContextManager[object]:

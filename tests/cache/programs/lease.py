@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from doorcode.cache._lease import try_lease
+from doorcode.cache._locks.lease import try_lease
 
 if __name__ == "__main__":
     lease = try_lease(sys.argv[1])

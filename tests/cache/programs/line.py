@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from doorcode.cache._line import Line
+from doorcode.cache._locks.fair_queue import Line
 
 
 def fork_a_child() -> int:

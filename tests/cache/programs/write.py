@@ -12,8 +12,8 @@ import json
 import sys
 import time
 
-from doorcode.cache._file import FileStore
 from doorcode.cache._protocol import Conflict
+from doorcode.cache._stores.file import FileStore
 
 
 def add(data: bytes | None, entry: str) -> bytes:

@@ -20,9 +20,9 @@ from typing import Any
 import doorcode
 import doorcode.aio
 from doorcode import TokenCachePersistenceOptions
-from doorcode._core import renew
+from doorcode._core.flows import refresh
 from doorcode._core.steps import Redeem, TakeLease
-from doorcode._turn import Turn
+from doorcode._session.step_handler import Turn
 
 
 def stop_at(name: str, *, before: bool) -> None:
@@ -48,7 +48,7 @@ STOPS = {
 def main(facts: dict[str, Any]) -> None:
     """Do it."""
     module = doorcode.aio if facts["kind"] == "aio" else doorcode
-    vars(renew).update(LEASE_SECONDS=facts.get("lease_seconds", renew.LEASE_SECONDS))
+    vars(refresh).update(LEASE_SECONDS=facts.get("lease_seconds", refresh.LEASE_SECONDS))
     if "stops" in facts:
         STOPS[facts["stops"]]()
     credential: Any = module.DeviceCodeCredential(

@@ -1,0 +1,41 @@
+"""Which courier a credential's options ask for, and the check of these options."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from doorcode._browser.agent import Courier
+from doorcode._browser.paste import Paste, PastePrompt
+from doorcode._config import Config
+from doorcode._core.checks import check_loopback_uri, check_redirect_uri
+
+
+def check_redirect(redirect_uri: object, paste: object) -> str | None:
+    """Check ``redirect_uri`` and ``paste``.
+
+    Raises:
+        TypeError: one is of a wrong type.
+        ValueError: the redirect URI has no port, or this machine could not answer there.
+    """
+    if not isinstance(paste, bool) and not callable(paste):
+        message = f"paste must be True, False or callable with a PasteRequest, not {type(paste).__name__}"
+        raise TypeError(message)
+    if redirect_uri is None or redirect_uri == "":
+        return None
+    return check_redirect_uri(redirect_uri) if paste else check_loopback_uri(redirect_uri)
+
+
+def courier(paste: object, redirect_uri: str | None, config: Config) -> Courier:
+    """Return what brings the person to the page and the answer back.
+
+    Args:
+        paste: False for a window here, True for the terminal, or the program's own prompt.
+        redirect_uri: None for the default.
+        config: of the credential.
+    """
+    if paste is False:
+        from doorcode._browser.local import Window
+
+        return Window(redirect_uri)
+    prompt = None if paste is True else cast("PastePrompt", paste)
+    return Paste(prompt, redirect_uri, config.client_id, config.authority.netloc)

@@ -1,0 +1,181 @@
+"""Decide what becomes of each request that browsers make during a sign-in.
+
+A browser of this user's is sent on from a link to the sign-in page, and brings the answer. Everybody else is refused.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from doorcode._browser.binding import BrowserBinding, Verdict
+from doorcode._browser.loopback_peer import Peer, peer_of
+from doorcode._browser.result_page import ANOTHER_USER, NO_COOKIE, OPENED_TWICE, Words
+from doorcode._core.browser_steps import Redirect
+from doorcode._core.flows.auth_code import read_redirect
+from doorcode._core.messages.failures import opened_twice
+from doorcode._core.secret import Secret
+from doorcode._core.steps import Failure
+from doorcode._core.values import dataclass
+from doorcode._log import logger
+
+_LOGGER: Final = logger("doorcode")
+MOST_HELD: Final = 8
+"""Answers that wait for their browser's cookie at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sent a request, as far as it can be told.
+
+    Attributes:
+        connection: the request's.
+        cookies: its Cookie header, "" without one.
+    """
+
+    connection: socket.socket
+    cookies: str
+
+    @property
+    def peer(self) -> Peer:
+        """Return whose browser it is."""
+        return peer_of(self.connection)
+
+
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """Where a browser goes next, and the cookie that it gets.
+
+    Attributes:
+        location: the address; that of the sign-in page holds its state.
+        cookie: a Set-Cookie header, or None.
+        status: 302; 303 for the answer to a form (RFC 9110 15.4.4).
+    """
+
+    location: Secret
+    cookie: Secret | None = None
+    status: int = 302
+
+
+class BrowserAnswers:
+    """Send this user's browser to the sign-in page, and take the answer that it brings. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._state: Secret | None = None
+        self._notify: Callable[[], object] = lambda: None
+        self._binding = BrowserBinding()
+        self._pages: dict[str, Secret] = {}
+        self._held: dict[str, Secret] = {}
+        self._alarmed = False
+        self._arrived, self._ended = threading.Event(), threading.Event()
+        self.answer: Redirect | Failure | None = None
+
+    def expect(self, state: Secret, arrived: Callable[[], object] = lambda: None) -> None:
+        """Say which answer is waited for: before that, and with another ``state``, every request is a stranger's.
+
+        Args:
+            state: that of the sign-in page.
+            arrived: called once, when the answer is there.
+        """
+        with self._lock:
+            self._state, self._notify = state, arrived
+
+    def link(self, url: str) -> str:
+        """Return the path of a new local address from which this user's browser is sent on to a page.
+
+        The address may stand where other users of the machine see it, in a command line.
+        """
+        with self._lock:
+            path = self._binding.link()
+            self._pages[path] = Secret(url)
+        return path
+
+    def wait(self, seconds: float) -> Redirect | Failure | None:
+        """Wait for the answer.
+
+        Returns:
+            the answer; a failure when two browsers opened one link; None when no answer comes in so many seconds, or
+            it was ended before.
+        """
+        self._arrived.wait(min(seconds, threading.TIMEOUT_MAX))
+        return self.answer
+
+    def end(self) -> None:
+        """Take no answer any more, and let whoever waits for one go on."""
+        self._ended.set()
+        self._arrived.set()
+
+    def visit(self, path: str, visitor: Visitor) -> SentOn | Words | None:
+        """Return where the browser that opened a link goes, or the page that it gets; None for what is no link."""
+        with self._lock:
+            page = self._pages.get(path)
+            if page is None or self._is_over:
+                return None
+            verdict = self._binding.visit(path, visitor.peer, visitor.cookies)
+            cookie = Secret(self._binding.set_cookie(path))
+        if verdict is Verdict.ALLOWED:
+            return SentOn(page, cookie)
+        if verdict is Verdict.TWICE:
+            self._arrive(opened_twice())
+            return OPENED_TWICE
+        return self._refuse()
+
+    def take(self, fields: str, visitor: Visitor, *, hold: bool) -> Redirect | SentOn | Words | None:
+        """Take an answer, if it is the one that is waited for, the first, and this user's browser brings it.
+
+        Args:
+            fields: a query or a form.
+            visitor: who brings it.
+            hold: whether the browser may have kept its cookie back: a form that another site's page sends goes without
+                cookies, and the request that follows a 303 has them (RFC 6265bis 5.2).
+
+        Returns:
+            the answer, where it was taken; where the browser goes, or the page that it gets; None for a stranger's.
+        """
+        with self._lock:
+            redirect = None if self._is_over or self._state is None else read_redirect(fields, self._state)
+            if redirect is None:
+                return None
+            verdict = self._binding.answer(visitor.peer, visitor.cookies)
+        if verdict is Verdict.ALLOWED:
+            return redirect if self._arrive(redirect) else None
+        if verdict is Verdict.ANOTHER_USER:
+            return self._refuse()
+        return SentOn(self._hold(fields), status=303) if hold else NO_COOKIE
+
+    def held(self, path: str) -> str | None:
+        """Return the answer that waits at a path for its browser's cookie."""
+        with self._lock:
+            fields = self._held.pop(path, None)
+        return None if fields is None else fields.reveal()
+
+    @property
+    def _is_over(self) -> bool:
+        return self.answer is not None or self._ended.is_set()
+
+    def _hold(self, fields: str) -> Secret:
+        path = f"/{secrets.token_urlsafe(24)}"
+        with self._lock:
+            self._held[path] = Secret(fields)
+            while len(self._held) > MOST_HELD:
+                del self._held[next(iter(self._held))]
+        return Secret(path)
+
+    def _arrive(self, redirect: Redirect | Failure) -> bool:
+        with self._lock:
+            if self._is_over:
+                return False
+            self.answer = redirect
+        self._arrived.set()
+        self._notify()
+        return True
+
+    def _refuse(self) -> Words:
+        if not self._alarmed:
+            self._alarmed = True
+            _LOGGER.warning("Another user of this machine tried to take part in a sign-in in the browser; refused.")
+        return ANOTHER_USER

@@ -1,0 +1,92 @@
+"""Open a page in the person's browser, and never one that would take over the terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import webbrowser
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import PurePath
+from typing import Any, Final
+
+from doorcode._browser.environment import has_windows_here, is_wsl, surroundings
+
+CONSOLE: Final = frozenset({"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "w3m", "www-browser"})
+"""Browsers that draw on the terminal: there nobody can sign in, and the program's own output is gone."""
+POWERSHELL_SECONDS: Final = 5.0
+OPENERS: Final = frozenset({"gnome-open", "sensible-browser", "x-www-browser", "xdg-open"})
+"""Programs that look for a browser, and without a display find one of those."""
+PRINTERS: Final = frozenset({"echo", "printf"})
+"""Programs that show an address and open nothing: what ``BROWSER`` names where the browser is on another machine."""
+_NAMES: Final = "_tryorder"
+
+
+def open_page(url: str, wanted: Callable[[], bool] = lambda: True) -> bool:
+    """Open a page.
+
+    Args:
+        url: with nothing in it that URLs lack.
+        wanted: says, before each further browser is tried, whether the page is still wanted.
+
+    Returns:
+        whether a browser took it. Blocks until it says so; some do not before they are closed.
+    """
+    with suppress(webbrowser.Error, OSError):
+        if _with_webbrowser(url, wanted):
+            return True
+    return wanted() and is_wsl(surroundings()) and _with_powershell(url)
+
+
+def is_printed() -> bool:
+    """Return whether what opens pages here only prints their addresses."""
+    if _is_replaced():
+        return False
+    with suppress(webbrowser.Error):
+        return _program(webbrowser.get()) in PRINTERS
+    return False
+
+
+def _with_webbrowser(url: str, wanted: Callable[[], bool]) -> bool:
+    if _is_replaced():
+        return webbrowser.open(url)
+    everything = _browsers()
+    graphical = [browser for browser in everything if not _is_console(browser)]
+    if len(graphical) == len(everything):
+        return webbrowser.open(url)
+    return any(wanted() and browser.open(url) for browser in graphical)
+
+
+def _is_replaced() -> bool:
+    """Return whether the program put its own function in the place of ``webbrowser.open``."""
+    return webbrowser.open.__module__ != webbrowser.__name__
+
+
+def _browsers() -> list[Any]:
+    """Return what ``webbrowser.open`` would try, in its order, ``BROWSER`` first."""
+    preferred = webbrowser.get()
+    # There is no public way to the rest of them, among which console browsers may be.
+    names: Iterable[str] = getattr(webbrowser, _NAMES, None) or ()
+    return [webbrowser.get(name) for name in names] or [preferred]
+
+
+def _is_console(browser: object) -> bool:
+    program = _program(browser)
+    return program in CONSOLE or (program in OPENERS and not has_windows_here())
+
+
+def _program(browser: object) -> str:
+    command = str(getattr(browser, "name", "") or "")
+    return PurePath(command.partition(" ")[0]).name
+
+
+def _with_powershell(url: str) -> bool:
+    """Let Windows open a page, from WSL."""
+    quoted = url.replace("'", "''")
+    command = ["powershell.exe", "-NoProfile", "-NonInteractive", "-Command", f"Start-Process '{quoted}'"]
+    try:
+        done = subprocess.run(  # noqa: S603 - the address is the only thing in it that varies, and it is quoted
+            command, check=False, timeout=POWERSHELL_SECONDS, stdin=subprocess.DEVNULL, capture_output=True
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

@@ -1,0 +1,225 @@
+"""The loopback server of a sign-in (RFC 8252 7.3): the redirect URI's path, the links that lead there, nothing else."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, cast
+from urllib.parse import urlsplit
+
+from doorcode._browser.answers import BrowserAnswers, SentOn, Visitor
+from doorcode._browser.loopback import listen
+from doorcode._browser.result_page import ELSEWHERE, GIVEN_UP, Words, headers, render
+from doorcode._core.browser_steps import Redirect
+
+PATIENCE: Final = 5.0
+"""Seconds that a client may stay silent in the middle of its request."""
+LARGEST_BODY: Final = 64 * 1024
+"""Bytes of a form: an answer has a few thousand."""
+MOST_CONNECTIONS: Final = 32
+"""Open at a time; the oldest gives way, so that silent ones keep nobody out."""
+LONGEST_HOLD: Final = 40.0
+"""Seconds that the browser waits for its last page, while the code is redeemed."""
+FORM: Final = "application/x-www-form-urlencoded"
+_LENGTH: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
+
+
+class Listener:
+    """Listen for one redirect. Thread-safe; its threads are daemons, and end when it is closed.
+
+    Args:
+        redirect_uri: http on loopback with a port; None takes the first free one of ``PORTS`` on ``localhost``.
+
+    Raises:
+        OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
+    """
+
+    def __init__(self, redirect_uri: str | None = None) -> None:
+        self._place, self._sockets = listen(redirect_uri)
+        self.redirect_uri = self._place.uri
+        self._lock = threading.Lock()
+        self.answers = BrowserAnswers()
+        self._words: Words = GIVEN_UP
+        self._ended, self._told = threading.Event(), threading.Event()
+        self._connections: deque[socket.socket] = deque()
+        self._bell, self._ear = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="doorcode-listener", daemon=True)
+        self._thread.start()
+
+    def link(self, url: str) -> str:
+        """Return a local address from which this user's browser is sent on to a page."""
+        parts = urlsplit(self.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}{self.answers.link(url)}"
+
+    def conclude(self, words: Words, seconds: float) -> None:
+        """Send the browser its last page, and wait until it has it: the program may end right after."""
+        self._words = words
+        self._ended.set()
+        if isinstance(self.answers.answer, Redirect):
+            self._told.wait(seconds)
+
+    def close(self) -> None:
+        """Stop to listen: the port is free when this returns. A browser that waits gets a page that says so."""
+        self._ended.set()
+        with suppress(OSError):
+            self._bell.send(b".")
+        self._thread.join(PATIENCE)
+        self.answers.end()
+
+    # -- the listening thread
+
+    def _run(self) -> None:
+        try:
+            with selectors.DefaultSelector() as selector:
+                for each in (self._ear, *self._sockets):
+                    selector.register(each, selectors.EVENT_READ)
+                while not self._ended_by(selector):
+                    pass
+        finally:
+            for each in (*self._sockets, self._ear, self._bell):
+                each.close()
+            self._hang_up(0)
+
+    def _ended_by(self, selector: selectors.BaseSelector) -> bool:
+        """Accept what comes; return whether it was time to stop."""
+        ready = [key.fileobj for key, _ in selector.select()]
+        for each in ready:
+            if each is not self._ear:
+                self._accept(each)
+        return self._ear in ready
+
+    def _accept(self, listening: Any) -> None:
+        try:
+            connection, address = cast("socket.socket", listening).accept()
+        except OSError:  # it went away again
+            return
+        self._hang_up(MOST_CONNECTIONS - 1)
+        with self._lock:
+            self._connections.append(connection)
+        threading.Thread(target=self._serve, args=(connection, address), name="doorcode-redirect", daemon=True).start()
+
+    def _hang_up(self, most: int) -> None:
+        """Cut the oldest connections until there are no more than so many."""
+        with self._lock:
+            while len(self._connections) > most:
+                with suppress(OSError):
+                    self._connections.popleft().shutdown(socket.SHUT_RDWR)
+
+    # -- a connection's thread
+
+    def _serve(self, connection: socket.socket, address: object) -> None:
+        try:
+            with suppress(OSError):
+                _Handler(connection, address, self)
+        finally:
+            self.keep(connection)
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+            connection.close()
+
+    def keep(self, connection: socket.socket) -> None:
+        """Cut this connection no more."""
+        with self._lock, suppress(ValueError):
+            self._connections.remove(connection)
+
+    def is_here(self, host: str) -> bool:
+        """Return whether a request names this listener; one for a name that was rebound to this machine does not."""
+        return host.lower() in self._place.hosts
+
+    def is_redirect(self, path: str) -> bool:
+        """Return whether a path is the redirect URI's."""
+        return path == self._place.path
+
+    def ending(self) -> Words:
+        """Wait until it is known how the sign-in ended, and return the words for it."""
+        self._ended.wait(LONGEST_HOLD)
+        return self._words
+
+    def told(self) -> None:
+        """Note that the browser has its last page."""
+        self._told.set()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Read one request, bounded by the limits of ``http.server``, answer it, and close the connection."""
+
+    timeout: ClassVar[float | None] = PATIENCE
+    server_version = "doorcode"
+    sys_version = ""
+
+    def __init__(self, connection: socket.socket, address: object, listener: Listener) -> None:
+        self._listener = listener
+        super().__init__(connection, cast("Any", address), cast("Any", None))
+
+    def do_GET(self) -> None:
+        """Send a browser on from a link, or take an answer in the query."""
+        path, _, query = self.path.partition("?")
+        if not self._listener.is_here(self._host()):
+            self._send(404, ELSEWHERE)
+            return
+        held = self._listener.answers.held(path)
+        answer: Redirect | SentOn | Words | None = None
+        if held is None:
+            answer = self._listener.answers.visit(path, self._visitor())
+        if answer is None and (held is not None or self._listener.is_redirect(path)):
+            answer = self._listener.answers.take(held or query, self._visitor(), hold=False)
+        self._answer(answer)
+
+    def do_POST(self) -> None:
+        """Take an answer in a form's body."""
+        path, _, _ = self.path.partition("?")
+        here = self._listener.is_here(self._host()) and self._listener.is_redirect(path)
+        body = self._body() if here else None
+        self._answer(self._listener.answers.take(body or "", self._visitor(), hold=True))
+
+    def send_error(self, *_: object, **__: object) -> None:
+        """Answer whatever else comes: other methods, what is no HTTP, what is too long."""
+        self._send(404, ELSEWHERE)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Write nothing: the request line holds the code."""
+
+    def _answer(self, answer: Redirect | SentOn | Words | None) -> None:
+        if isinstance(answer, Redirect):
+            self._listener.keep(self.connection)
+            words = self._listener.ending()
+            try:
+                self._send(words.status, words)
+            finally:
+                self._listener.told()
+        elif isinstance(answer, SentOn):
+            cookie = {} if answer.cookie is None else {"Set-Cookie": answer.cookie.reveal()}
+            self._send(answer.status, ELSEWHERE, {"Location": answer.location.reveal(), **cookie})
+        else:
+            words = answer or ELSEWHERE
+            self._send(words.status, words)
+
+    def _visitor(self) -> Visitor:
+        return Visitor(self.connection, self.headers.get("Cookie", ""))
+
+    def _host(self) -> str:
+        return self.headers.get("Host", "")
+
+    def _body(self) -> str | None:
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        length = self.headers.get("Content-Length", "")
+        if kind != FORM or not _LENGTH.fullmatch(length) or int(length) > LARGEST_BODY:
+            return None
+        return self.rfile.read(int(length)).decode("utf-8", "replace")
+
+    def _send(self, status: int, words: Words, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.close_connection = True
+        body = render(words)
+        self.send_response(status)
+        for name, value in {**headers(body), **more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,0 +1,71 @@
+"""One flow's turn that leads through a browser: the steps of :mod:`doorcode._core.browser_steps`, performed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from doorcode._browser.agent import Courier
+from doorcode._core.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
+from doorcode._core.steps import Exchange, Step, Tokens
+from doorcode._session.session import Session
+from doorcode._session.step_handler import Turn
+
+
+class BrowserTurn(Turn):
+    """A turn that performs the steps of a browser, too.
+
+    Args:
+        session: of the credential.
+        courier: brings the person to the page and the answer back; the turn closes it.
+    """
+
+    def __init__(self, session: Session, courier: Courier) -> None:
+        super().__init__(session)
+        self._courier = courier
+
+    def perform(self, step: Step[Any]) -> object:
+        """Perform a step that waits for nobody."""
+        return self._courier.start() if isinstance(step, Listen) else super().perform(step)
+
+    def exchange(self, step: Exchange[Any]) -> object:
+        """Make a request, or wait for the person; blocks."""
+        answer: object
+        match step:
+            case BeginBrowser(request, redirect_uri, login_hint, within):
+                mode = self._courier.response_mode
+                answer = self.session.application.begin_browser(request, redirect_uri, login_hint, mode, within)
+            case OpenPage(page, left):
+                answer = self._courier.show(page, left)
+            case AwaitRedirect(page, within):
+                answer = self._courier.wait(page, within)
+            case RedeemCode(request, page, redirect, within):
+                answer = self.session.application.redeem_code(request, page, redirect, within)
+            case Conclude(failure, within):
+                self._courier.conclude(failure, within)
+                answer = None
+            case _:
+                answer = super().exchange(step)
+        return answer
+
+    def late(self, step: Exchange[Any]) -> Callable[[object], object]:
+        """Return what becomes of an answer that nobody waits for any more: a token is stored."""
+        if not isinstance(step, RedeemCode):
+            return super().late(step)
+
+        since = self.since
+
+        def keep(answer: object) -> None:
+            if isinstance(answer, Tokens):
+                self.session.accept(answer, step.request, since, anybody=False)
+
+        return keep
+
+    def silence(self, step: Exchange[Any]) -> object:
+        """Return what stands for an answer that did not come in time: a browser that still runs is open."""
+        return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().silence(step)
+
+    def release(self, ended_by: BaseException | None) -> None:
+        """Give back what the flow still holds, the port or the terminal first."""
+        self._courier.close()
+        super().release(ended_by)

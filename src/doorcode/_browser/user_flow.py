@@ -1,0 +1,76 @@
+"""How a UserCredential asks: its options, checked, and the flow that they make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from doorcode import _clock
+from doorcode._browser.agent_choice import check_redirect
+from doorcode._browser.environment import Way, choose_here
+from doorcode._core.checks import check_choice, check_login_hint, check_timeout
+from doorcode._core.flows import auth_code, device_code, fallback
+from doorcode._core.steps import Failure, Flow, TokenRequest, Tokens
+from doorcode._core.values import dataclass
+
+BROWSER_SECONDS: Final = 300.0
+"""How long the browser is waited for when the program names no ``timeout``."""
+_CHANGE: Final = {
+    Way.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
+    Way.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a person is asked.
+
+    Attributes:
+        prefer: the first way; None chooses it anew for every sign-in.
+        timeout: seconds to wait for the person in each way, or None.
+        redirect_uri: of the browser's way, or None.
+        login_hint: of the browser's way, or None.
+    """
+
+    prefer: Way | None
+    timeout: float | None
+    redirect_uri: str | None
+    login_hint: str | None
+
+    @classmethod
+    def checked(
+        cls, prefer: object, timeout: object, redirect_uri: object, login_hint: object, paste: object
+    ) -> Asking:
+        """Check the options.
+
+        Raises:
+            TypeError: one of a wrong type.
+            ValueError: one that cannot be right.
+        """
+        name = check_choice("prefer", prefer, tuple(way.value for way in Way))
+        return cls(
+            None if name is None else Way(name),
+            check_timeout(timeout),
+            check_redirect(redirect_uri, paste),
+            check_login_hint(login_hint),
+        )
+
+    def with_hint(self, login_hint: object) -> Asking:
+        """Return the same with the ``login_hint`` of one call, where it has one."""
+        return replace(self, login_hint=check_login_hint(login_hint) or self.login_hint)
+
+
+def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    """Return the flow: the way that fits here, then the other."""
+    ways = {Way.BROWSER: lambda: _in_browser(request, asking), Way.DEVICE_CODE: lambda: _with_code(request, asking)}
+    first = asking.prefer or choose_here()
+    return fallback.sign_in(ways[first], ways[first.other], _CHANGE[first])
+
+
+def _in_browser(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    timeout = BROWSER_SECONDS if asking.timeout is None else asking.timeout
+    return auth_code.sign_in(request, started=_clock.monotonic(), timeout=timeout, login_hint=asking.login_hint)
+
+
+def _with_code(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+    return device_code.sign_in(request, started=_clock.monotonic(), timeout=asking.timeout)

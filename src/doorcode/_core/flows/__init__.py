@@ -1,0 +1,1 @@
+"""The flows: what a token request does, step by step, without I/O."""

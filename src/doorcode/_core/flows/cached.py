@@ -1,0 +1,133 @@
+"""What the caches know of a request: a token that answers it, a refresh token that may, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
+from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.scopes import wanted
+from doorcode._core.steps import Flow, Keep, Look, TokenRequest, UseAccount, View, Warn, ask
+from doorcode._core.values import dataclass
+
+if TYPE_CHECKING:
+    from doorcode._core.replies.service_errors import ServiceError
+    from doorcode._core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class PersonNeeded:
+    """Say that interaction is required.
+
+    Attributes:
+        refused: the account's refresh tokens that were refused.
+        error: what the authority said to the last of them.
+        candidates: the accounts that the program would have to choose from.
+        home_account_id: the account, where it is known.
+        next_try: seconds until the refused refresh may be sent again.
+    """
+
+    refused: tuple[Secret, ...] = ()
+    error: ServiceError | None = None
+    candidates: tuple[lookup.Account, ...] = ()
+    home_account_id: str | None = None
+    next_try: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Somebody else changed what is known: look from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshable:
+    """An account whose refresh token may be redeemed, with the token that is valid meanwhile.
+
+    Attributes:
+        home_account_id: the account's.
+        refresh_token: what may be redeemed.
+        valid: the token that is valid meanwhile, if there is one.
+        now: the wall clock when the caches were looked at, in Unix seconds.
+        sign_outs: how many sign-outs of this credential there had been before that.
+    """
+
+    home_account_id: str
+    refresh_token: Secret
+    valid: StoredToken | None
+    now: float
+    sign_outs: int
+
+
+def find(
+    request: TokenRequest, refused: tuple[Secret, ...] = ()
+) -> Flow[StoredToken | Refreshable | PersonNeeded | Again]:
+    """Look into the caches.
+
+    Args:
+        request: what the token is for; with ``claims``, no access token that is there answers it.
+        refused: refresh tokens that the authority has refused: they are passed over.
+    """
+    _, view = yield from ask(Look(request.enable_cae))
+    other = None
+    if _needs_other(view, refused):
+        _, other = yield from ask(Look(not request.enable_cae))
+    account = yield from _account(view, other)
+    if not isinstance(account, str):
+        return account
+    token = None if request.claims else _access_token(view, request, account)
+    if token is not None and token.fresh(view.now):
+        yield from ask(Keep(request, token, token.fresh_until, view.sign_outs))
+        return token
+    valid = token if token is not None and token.valid(view.now) else None
+    refresh_token = _refresh_token(view, account, refused)
+    if refresh_token is None and other is not None:
+        refresh_token = _refresh_token(other, account, refused)
+    if refresh_token is None:
+        return valid or PersonNeeded(refused)
+    return Refreshable(account, refresh_token, valid, view.now, view.sign_outs)
+
+
+def _needs_other(view: View, refused: tuple[Secret, ...]) -> bool:
+    """Return whether the other cache may say more about the account; its refresh token serves both, as one grant."""
+    account = view.who.home_account_id
+    return may_use_cache(view.who) and (account is None or _refresh_token(view, account, refused) is None)
+
+
+def _account(view: View, other: View | None) -> Flow[str | PersonNeeded | Again]:
+    """Return the account to use, by its identifier, or why there is none."""
+    who = view.who
+    found = find_account(who, view.state, {} if other is None else other.state)
+    if isinstance(found, Ambiguous):
+        if who.insists:
+            yield from _warn_of_several(found.candidates)
+        return PersonNeeded(candidates=found.candidates)
+    if found is None:
+        return PersonNeeded()
+    if who.home_account_id is None:
+        _, used = yield from ask(UseAccount(found))
+        if not used:
+            return Again()
+    return found.home_account_id
+
+
+def _warn_of_several(candidates: tuple[lookup.Account, ...]) -> Flow[None]:
+    from doorcode._core.messages.failures import several_accounts  # a stored token does without the words of failures
+
+    words = f"use_cached_account=True takes no account from the cache. {several_accounts(candidates)}"
+    yield from ask(Warn(words, once=True))
+
+
+def _access_token(view: View, request: TokenRequest, account: str) -> StoredToken | None:
+    who = view.who
+    scopes = wanted(request.scopes)
+    return lookup.access_token(
+        view.state, who.client_id, who.environments, account, request.tenant_id, scopes, view.now
+    )
+
+
+def _refresh_token(view: View, account: str, refused: tuple[Secret, ...]) -> Secret | None:
+    who = view.who
+    found = lookup.refresh_token(view.state, who.client_id, who.environments, account)
+    # An older one beside the newest is spent for sure.
+    return None if found in refused else found

@@ -1,0 +1,294 @@
+"""The device authorization grant (RFC 8628): when to ask the authority, how long to wait, when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.failures import code_lapsed, refused, still_failing, timed_out, unreachable
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.faults import Fault, FaultKind
+from doorcode._core.replies.service_errors import ServiceError
+from doorcode._core.steps import (
+    Begin,
+    Failure,
+    Flow,
+    LogDebug,
+    Look,
+    Poll,
+    PromptLives,
+    Reason,
+    Reply,
+    Show,
+    Sleep,
+    TokenRequest,
+    Tokens,
+    Warn,
+    ask,
+)
+from doorcode._core.values import dataclass
+
+SLOWER: Final = 5.0
+"""Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""
+MARGIN: Final = 1.2
+"""How much longer to wait once a slow_down showed that this clock runs faster than the authority's."""
+LONGEST_BACK_OFF: Final = 10.0
+"""Seconds between polls at most while the network fails, unless the interval or a Retry-After is longer."""
+MOST_FAILURES: Final = 16
+"""Failures in a row that are counted: more make no wait longer."""
+LONG_OUTAGE: Final = 30.0
+"""Seconds of failing polls after which the program's log has a warning."""
+LONGEST_BEGINNING: Final = 60.0
+"""Seconds that the request for a code may take, where the program sets no other limits."""
+GRACE: Final = 1.5
+"""Seconds past a ``timeout`` that the reply of the last poll is waited for: it may hold the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast to poll, as the replies so far demand it.
+
+    Attributes:
+        interval: seconds between polls, as the authority wants it.
+        margin: by how much this clock is distrusted.
+        failures: polls in a row without a usable reply.
+        trouble: the last of these.
+        retry_after: seconds that the last reply asked for, or None.
+    """
+
+    interval: float
+    margin: float = 1.0
+    failures: int = 0
+    trouble: Fault | None = None
+    retry_after: float | None = None
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds from the end of the last reply to the next poll."""
+        wait = self.interval * self.margin
+        if self.failures:
+            wait = max(wait, min(wait * 2**self.failures, LONGEST_BACK_OFF))
+        return max(wait, self.retry_after or 0.0)
+
+    def after(self, reply: ServiceError | Fault) -> Pace:
+        """Return the pace that a reply leads to."""
+        if isinstance(reply, Fault):
+            # RFC 8628 3.5: on a connection timeout, clients MUST reduce their polling frequency.
+            return replace(
+                self, failures=min(self.failures + 1, MOST_FAILURES), trouble=reply, retry_after=reply.retry_after
+            )
+        calm = replace(self, failures=0, retry_after=reply.retry_after)
+        if reply.error != "slow_down":
+            return calm
+        return replace(calm, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPoll(Sleep):
+    """Wait for the next poll; ``pace`` is how fast to poll from here on, as a sign-in in two steps keeps it."""
+
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sign-in has come: how fast to poll, and when the next poll is due (monotonic seconds)."""
+
+    pace: Pace
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """For how long polls have failed.
+
+    Attributes:
+        attempt: the number of the last poll.
+        since: when the first of the polls failed that have failed in a row (monotonic seconds), or None.
+        warned: whether the log has a warning about them.
+    """
+
+    attempt: int = 0
+    since: float | None = None
+    warned: bool = False
+
+    def after(self, reply: ServiceError | Fault, at: float) -> Outage:
+        """Return what a reply that came at ``at`` makes of it."""
+        if isinstance(reply, Fault):
+            return replace(self, attempt=self.attempt + 1, since=at if self.since is None else self.since)
+        return Outage(self.attempt + 1)
+
+    def lasted(self, at: float) -> float:
+        """Return the seconds that polls have failed for."""
+        return 0.0 if self.since is None else at - self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a wait ends (monotonic seconds), and what to say then.
+
+    Attributes:
+        at: when the last poll may be sent.
+        end: makes the failure, out of the last trouble.
+        is_lapse: whether the code itself ends then; the reply to the last poll is waited for like any other.
+    """
+
+    at: float
+    end: Callable[[Fault | None], Failure]
+    is_lapse: bool = False
+
+
+def sign_in(
+    request: TokenRequest, *, started: float, timeout: float | None, max_codes: int = 1
+) -> Flow[Tokens | Failure]:
+    """Show a code to a person and wait until they have signed in with it.
+
+    Args:
+        request: what the token is for.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from then to the last poll; None waits as long as the code lives, 0 asks nobody.
+        max_codes: how many codes to show, one after the other, when nobody comes.
+
+    Returns:
+        the tokens, or why there are none.
+    """
+    sent = started
+    outcome = yield from _with_one_code(request, sent, started, timeout)
+    for _ in range(max_codes - 1):
+        if isinstance(outcome, Tokens) or outcome.reason is not Reason.EXPIRED:
+            break
+        sent, _answer = yield from ask(PromptLives(LONGEST_BEGINNING))
+        outcome = yield from _with_one_code(request, sent, started, timeout)
+    return outcome
+
+
+def begin(
+    request: TokenRequest, *, sent: float, started: float, timeout: float | None
+) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
+    """Ask for a device code (RFC 8628 3.1).
+
+    Args:
+        request: what the token is for.
+        sent: the time now, in monotonic seconds; the code's life is counted from here.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from ``started`` to the last poll, or None.
+
+    Returns:
+        the code and when to stop polling for it, or why there is none.
+    """
+    left = math.inf if timeout is None else started + timeout - sent
+    if left <= 0:
+        return timed_out(timeout or 0.0, None)
+    at, reply = yield from ask(Begin(request, left + GRACE))
+    if timeout is not None and at >= started + timeout:
+        return timed_out(timeout, reply if isinstance(reply, Fault) else None)
+    if isinstance(reply, ServiceError):
+        return refused(reply, "Couldn't begin authentication", context=ErrorContext(Grant.DEVICE_CODE, request.scopes))
+    if isinstance(reply, Fault):
+        return unreachable(reply, "Couldn't begin authentication")
+    return reply, _until(reply, sent, started, timeout)
+
+
+def begin_pending(
+    request: TokenRequest, *, started: float, timeout: float | None
+) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
+    """Ask for a device code whose sign-in the program finishes; a cache that cannot be used is an error before that.
+
+    Args:
+        request: what the token is for.
+        started: when the sign-in began, in monotonic seconds.
+        timeout: seconds from then to the last poll, or None.
+
+    Returns:
+        as :func:`begin`.
+    """
+    yield from ask(Look(request.enable_cae))
+    return (yield from begin(request, sent=started, started=started, timeout=timeout))
+
+
+def wait(
+    request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float, progress: Progress | None = None
+) -> Flow[Tokens | Failure]:
+    """Poll until the person is done, the authority says no, or the deadline has come.
+
+    Args:
+        request: what the token is for.
+        code: the code that was shown.
+        deadline: when to stop.
+        at: when the authority's last reply was there, in monotonic seconds.
+        progress: how far another process had come with this sign-in; None at its beginning.
+    """
+    pace = Pace(code.interval) if progress is None else progress.pace
+    due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
+    outage = Outage()
+    context = ErrorContext(Grant.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
+    while True:
+        woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
+        if due > deadline.at:
+            return deadline.end(pace.trouble)
+        within = math.inf if deadline.is_lapse else max(0.0, deadline.at - woke) + GRACE
+        at, reply = yield from ask(Poll(request, code, within))
+        end = _end(reply, pace.trouble, context)
+        if end is not None:
+            return end
+        assert not isinstance(reply, Tokens)
+        pace = pace.after(reply)
+        due = _due(pace, at, deadline)
+        outage = yield from _log_outage(outage, reply, at, due - at)
+
+
+def _with_one_code(request: TokenRequest, sent: float, started: float, timeout: float | None) -> Flow[Tokens | Failure]:
+    begun = yield from begin(request, sent=sent, started=started, timeout=timeout)
+    if isinstance(begun, Failure):
+        return begun
+    code, deadline = begun
+    at, _ = yield from ask(PromptLives(max(0.0, deadline.at - sent) + GRACE))
+    at, _ = yield from ask(Show(code))
+    return (yield from wait(request, code, deadline, at))
+
+
+def _log_outage(outage: Outage, reply: ServiceError | Fault, at: float, pause: float) -> Flow[Outage]:
+    """Log a poll that failed, and warn once when polls have failed for long."""
+    outage = outage.after(reply, at)
+    if isinstance(reply, Fault):
+        words = f"Poll {outage.attempt} failed: {reply.message}. The next poll is due in {pause:.3g} s."
+        yield from ask(LogDebug(words))
+        if outage.lasted(at) >= LONG_OUTAGE and not outage.warned:
+            yield from ask(Warn(still_failing(outage.lasted(at), reply)))
+            return replace(outage, warned=True)
+    return outage
+
+
+def until_lapse(code: DeviceCode, sent: float) -> Deadline:
+    """Return the deadline at which a code that was asked for at ``sent`` (monotonic seconds) runs out."""
+    return Deadline(sent + code.expires_in, lambda fault: code_lapsed(code.expires_in, fault), is_lapse=True)
+
+
+def _until(code: DeviceCode, sent: float, started: float, timeout: float | None) -> Deadline:
+    lapses = sent + code.expires_in
+    if timeout is not None and started + timeout < lapses:
+        seconds = timeout
+        return Deadline(started + timeout, lambda fault: timed_out(seconds, fault))
+    return until_lapse(code, sent)
+
+
+def _due(pace: Pace, at: float, deadline: Deadline) -> float:
+    due = at + pace.pause
+    if pace.retry_after is not None and at + pace.interval * pace.margin <= deadline.at < due:
+        # A Retry-After that reaches past the deadline leaves one last look at it (RFC 8628 3.5 wants the wait).
+        return deadline.at
+    return due
+
+
+def _end(reply: Reply, trouble: Fault | None, context: ErrorContext) -> Tokens | Failure | None:
+    if isinstance(reply, Tokens):
+        return reply
+    if isinstance(reply, Fault):
+        return unreachable(reply) if reply.kind in {FaultKind.CERTIFICATE, FaultKind.SETTING} else None
+    if reply.error in ("authorization_pending", "slow_down"):
+        return None
+    # A reply with the token may have been lost or unreadable, and the code is spent now.
+    return refused(reply, trouble=trouble, context=context)

@@ -1,0 +1,246 @@
+"""The refresh of a token: one at a time in a process and among processes, whatever comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.flows.cached import Again, PersonNeeded, Refreshable, find
+from doorcode._core.flows.refusals import FindRefusal, NoteReply
+from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.failures import refused, required, unreachable
+from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.replies.faults import Fault
+from doorcode._core.replies.service_errors import ServiceError
+from doorcode._core.steps import (
+    DropLease,
+    End,
+    Ended,
+    Failure,
+    Flow,
+    Join,
+    Keep,
+    Prepare,
+    Reason,
+    Redeem,
+    RenewLease,
+    Reply,
+    Role,
+    Sleep,
+    TakeLease,
+    TokenRequest,
+    Tokens,
+    Warn,
+    ask,
+)
+from doorcode._core.values import dataclass
+
+if TYPE_CHECKING:
+    from doorcode._core.secret import Secret
+
+REFRESH_LEASE: Final = "refresh"
+LEASE_SECONDS: Final = 90.0
+"""Seconds that one redemption may take: the request's own time limit, and two writes to caches that others lock."""
+LOOK_AGAIN: Final = 0.02
+LOOK_OFTEN: Final = 0.005
+LOOK_SELDOM: Final = 0.05
+"""Seconds between looks while another process refreshes: at first, when this process has waited for some time, and
+when it is rather the authority that is slow. Without the second, a process that gets many tokens in a row takes the
+lease again before any other process looks."""
+OUT_OF_LUCK: Final = 1.0
+"""Seconds of waiting after which it is rather the authority that is slow: from here on looks become fewer again."""
+PREPARE_AFTER: Final = 0.2
+"""After waiting this long for another process's refresh, in seconds, import what requests are made with, so that this
+process can refresh at once if the other one brings no token for it."""
+CALM: Final = 30.0
+"""Seconds for which a valid token is used without another try, after a refresh that failed; longer with Retry-After."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What the authority answered to a refresh token, now or before.
+
+    Attributes:
+        known: what was redeemed, and the token that is valid meanwhile.
+        reply: the answer.
+        tried: the account's refresh tokens that were refused, this one among them where it was.
+        next_try: seconds until the same may be asked again, where the authority has refused it.
+        new: whether the request was sent just now.
+    """
+
+    known: Refreshable
+    reply: Reply
+    tried: tuple[Secret, ...]
+    next_try: float | None
+    new: bool
+
+
+def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Ended | Again | PersonNeeded]:
+    """Redeem the refresh token, unless another request does so already, or the authority has just refused it.
+
+    Args:
+        request: what the token is for.
+        known: the refresh token, and the token that is valid meanwhile.
+
+    Returns:
+        the token; or why there is none, what another request's refresh ended with, that things have changed and
+        this request is to look again, or that interaction is required.
+    """
+    due = yield from _due(request, known, [])
+    if isinstance(due, _Answered):
+        return (yield from _settle(request, due))
+    if not isinstance(due, Refreshable):
+        return due
+    known = due
+    flight = (REFRESH_LEASE, known.home_account_id)
+    _, role = yield from ask(Join(flight, request, wait=known.valid is None))
+    if role is Role.BUSY and known.valid is not None:
+        return known.valid
+    if isinstance(role, Ended):
+        return _shared(role, request, known)
+    if role is not Role.LEAD:
+        return Again()
+    found = yield from _refresh(request, known)
+    yield from ask(End(flight, found if isinstance(found, Failure) else _as_failure(found)))
+    return found
+
+
+def _due(
+    request: TokenRequest, known: Refreshable, tried: list[Secret]
+) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+    """Return what may be redeemed now: a refresh that the authority has refused is left alone for a while.
+
+    Args:
+        request: what the token is for.
+        known: the refresh token, and the token that is valid meanwhile.
+        tried: refresh tokens that were refused; those that were refused before are added.
+    """
+    while True:
+        at, past = yield from ask(FindRefusal(request, known.refresh_token))
+        if past is None or at >= past.until:
+            return known
+        tried.append(known.refresh_token)
+        found = yield from _otherwise(request, _Answered(known, past.reply, tuple(tried), past.until - at, new=False))
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
+
+
+def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+    """Return what there is beside a refresh token that turned out to be spent; without anything, the answer to it."""
+    reply = answered.reply
+    if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
+        return answered
+    found = yield from find(request, answered.tried)
+    if isinstance(found, PersonNeeded) or found == answered.known.valid:
+        return answered
+    return found
+
+
+def _as_failure(found: StoredToken | Again | PersonNeeded) -> Failure | None:
+    return required(found.error, next_try=found.next_try) if isinstance(found, PersonNeeded) else None
+
+
+def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | Again | PersonNeeded:
+    """Return what another request's refresh means for this one: an outage is everybody's, a refusal its own."""
+    failure = ended.failure
+    if failure is not None and failure.reason is Reason.UNREACHABLE:
+        return ended
+    if ended.request != request:
+        return Again()
+    if failure is None:
+        return ended
+    return PersonNeeded((known.refresh_token,), failure.error, home_account_id=known.home_account_id)
+
+
+def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Again | PersonNeeded]:
+    found = yield from _turn(request, known)
+    if not isinstance(found, Refreshable):
+        return found
+    outcome = yield from _redeemed(request, found)
+    yield from ask(DropLease(REFRESH_LEASE))
+    if not isinstance(outcome, _Answered):
+        return outcome
+    return (yield from _settle(request, outcome))
+
+
+def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | PersonNeeded | Again | Refreshable]:
+    """Wait in line for this process's turn to refresh, for as long as that takes: each turn takes a bounded time.
+
+    Returns:
+        what may be redeemed, with the lease taken; or what has made that needless, without it.
+    """
+    at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
+    start, prepared = at, False
+    while not got:
+        if known.valid is not None:
+            return known.valid
+        if at < start + PREPARE_AFTER or prepared:
+            yield from ask(Sleep(_until_next_look(at - start)))
+        else:
+            yield from ask(Prepare())
+            prepared = True
+        found = yield from find(request)
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
+        at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
+    found = yield from find(request)
+    if not isinstance(found, Refreshable):
+        yield from ask(DropLease(REFRESH_LEASE))
+    return found
+
+
+def _until_next_look(waited: float) -> float:
+    return max(min(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
+
+
+def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Again]:
+    """Redeem the refresh token and, where it turns out to be spent, one that another process has stored."""
+    tried: list[Secret] = []
+    while True:
+        due = yield from _due(request, known, tried)
+        if not isinstance(due, Refreshable):
+            return due
+        # A process that was stopped in the meantime has lost its turn, and another one may have spent the token.
+        _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
+        if not held:
+            return Again()
+        found = yield from _otherwise(request, (yield from _sent(request, due, tried)))
+        if not isinstance(found, Refreshable):
+            return found
+        known = found
+
+
+def _sent(request: TokenRequest, known: Refreshable, tried: list[Secret]) -> Flow[_Answered]:
+    secret, hurry = known.refresh_token, known.valid is not None
+    at, reply = yield from ask(Redeem(request, secret, known.home_account_id, hurry, tuple(tried), known.sign_outs))
+    tried.append(secret)
+    _, refusal = yield from ask(NoteReply(request, secret, reply, at))
+    return _Answered(known, reply, tuple(tried), None if refusal is None else refusal.until - at, new=True)
+
+
+def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | PersonNeeded]:
+    known, reply, next_try = answered.known, answered.reply, answered.next_try
+    if isinstance(reply, Tokens):
+        yield from ask(Keep(request, reply.token, reply.token.fresh_until, known.sign_outs))
+        return reply.token
+    if known.valid is not None:
+        return (yield from _make_do(request, known, known.valid, reply)) if answered.new else known.valid
+    if isinstance(reply, Fault):
+        return unreachable(reply, next_try=next_try)
+    return PersonNeeded(answered.tried, reply, home_account_id=known.home_account_id, next_try=next_try)
+
+
+def _make_do(
+    request: TokenRequest, known: Refreshable, valid: StoredToken, reply: ServiceError | Fault
+) -> Flow[StoredToken]:
+    context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, known.home_account_id)
+    failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=context)
+    yield from ask(Warn(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}"))
+    again = yield from find(request)
+    if isinstance(again, StoredToken):
+        return again
+    if isinstance(again, Refreshable) and again.valid == valid:  # else the account was signed out meanwhile
+        until = min(again.now + max(CALM, reply.retry_after or 0.0), valid.expires_on)
+        yield from ask(Keep(request, valid, until, again.sign_outs))
+    return valid

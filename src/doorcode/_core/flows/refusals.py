@@ -1,0 +1,112 @@
+"""Which refreshes the authority has refused, when each may be tried again, and the steps to learn that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from doorcode._core.steps import Reply, Step, TokenRequest, Tokens
+from doorcode._core.values import dataclass
+
+if TYPE_CHECKING:
+    from doorcode._core.replies.faults import Fault
+    from doorcode._core.replies.service_errors import ServiceError
+    from doorcode._core.secret import Secret
+
+FIRST_WAIT: Final = 5.0
+LONGEST_WAIT: Final = 60.0
+"""Seconds before a refused refresh is sent again: the first, doubled with each refusal, up to the second. Entra answers
+programs that do not wait with AADSTS50196."""
+MOST: Final = 64
+"""Refusals that are remembered; the oldest ones go first."""
+_TOO_MANY: Final = 429
+
+_Key: TypeAlias = "tuple[tuple[str, ...], str, str | None, bool, Secret]"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refresh that the authority has refused.
+
+    Attributes:
+        reply: what it said.
+        until: when the refresh may be sent again, in monotonic seconds.
+        count: how often in a row it was refused.
+    """
+
+    reply: ServiceError | Fault
+    until: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindRefusal(Step["Refusal | None"]):
+    """Learn whether the authority has refused this very refresh before."""
+
+    request: TokenRequest
+    refresh_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReply(Step["Refusal | None"]):
+    """Remember, for as long as the process lives, what came of a refresh; a refusal comes back as one.
+
+    ``at`` is when the reply was there, in monotonic seconds.
+    """
+
+    request: TokenRequest
+    refresh_token: Secret
+    reply: Reply
+    at: float
+
+
+class Refusals:
+    """Remember refused refreshes of one credential, by what was asked for with which refresh token."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, Refusal] = {}
+
+    def find(self, request: TokenRequest, refresh_token: Secret) -> Refusal | None:
+        """Return what was answered to this very request the last time, where that was a refusal."""
+        return self._known.get(_key(request, refresh_token))
+
+    def note(self, request: TokenRequest, refresh_token: Secret, reply: Reply, at: float) -> Refusal | None:
+        """Remember a reply, if it is a refusal; anything else ends the memory of earlier ones.
+
+        Args:
+            request: what the token is for.
+            refresh_token: what was redeemed.
+            reply: what the authority answered.
+            at: when, in monotonic seconds.
+        """
+        key = _key(request, refresh_token)
+        before = self._known.pop(key, None)
+        if not isinstance(reply, Tokens) and _is_refusal(reply):
+            count = 1 if before is None else before.count + 1
+            wait = min(FIRST_WAIT * 2.0 ** min(count - 1, MOST), LONGEST_WAIT)
+            refusal = Refusal(reply, at + (wait if reply.retry_after is None else reply.retry_after), count)
+            self._known[key] = refusal
+            for oldest in list(self._known)[:-MOST]:
+                self._known.pop(oldest, None)
+            return refusal
+        return None
+
+    def forgive(self) -> None:
+        """Forget those for which the authority has named no time: a user wants to try again now."""
+        self._known = {key: refusal for key, refusal in self._known.items() if refusal.reply.retry_after is not None}
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._known.clear()
+
+
+def _is_refusal(reply: ServiceError | Fault) -> bool:
+    """Tell whether a reply is the authority's wish not to be asked this again; trouble on the way to it is not."""
+    from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError  # a stored token does without
+
+    if isinstance(reply, ServiceError):
+        return reply.error != SIGNED_OUT
+    return reply.status == _TOO_MANY or reply.retry_after is not None
+
+
+def _key(request: TokenRequest, refresh_token: Secret) -> _Key:
+    return request.scopes, request.tenant_id, request.claims, request.enable_cae, refresh_token

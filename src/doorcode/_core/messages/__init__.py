@@ -1,0 +1,1 @@
+"""The sentences that users and programs read when something fails."""

@@ -1,0 +1,186 @@
+"""Say why a flow ended without a token: one place for the words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from doorcode._core.display import LONGEST_NAME, account_name, one_line
+from doorcode._core.messages.advice import MORE_TIME, advice, new_code, remedy
+from doorcode._core.messages.error_context import ErrorContext
+from doorcode._core.msal_cache.lookup import Account
+from doorcode._core.replies.faults import Fault
+from doorcode._core.replies.service_errors import ServiceError
+from doorcode._core.steps import Failure, Reason
+
+ENDS: dict[str, tuple[Reason, str]] = {
+    "authorization_declined": (Reason.DECLINED, "The person declined to sign in"),
+    "access_denied": (Reason.DECLINED, "The sign-in was denied"),
+    "expired_token": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
+    "code_expired": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
+    "bad_verification_code": (Reason.REFUSED, "The authority does not know this device code"),
+}
+"""RFC 8628 3.5 and Entra's own names: error code -> reason and the words that lead its message."""
+
+
+def refused(
+    error: ServiceError,
+    lead: str = "Authentication failed",
+    *,
+    trouble: Fault | None = None,
+    context: ErrorContext | None = None,
+) -> Failure:
+    """Return the end that an error of the authority stands for, with its words and one next step.
+
+    Args:
+        error: what the authority said.
+        lead: the words before its own.
+        trouble: the last reply before it that could not be used, where there was one.
+        context: what was being done, where it is known.
+    """
+    reason, words = ENDS.get(error.error, (Reason.REFUSED, lead))
+    said = _with_trouble(f"{words}: {error.description or error.error}", trouble)
+    return Failure(reason, _sentences(said, advice(error, context)), error=error, fault=trouble, context=context)
+
+
+def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: float | None = None) -> Failure:
+    """Return the end for a request that got no usable reply.
+
+    Args:
+        fault: what came instead.
+        lead: the words before it.
+        next_try: seconds until the request may be sent again, where the authority has asked for that.
+    """
+    if next_try is not None:
+        fault = replace(fault, step=f"Wait {math.ceil(next_try)} s, then call again.")
+    return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
+
+
+def timed_out(seconds: float, fault: Fault | None) -> Failure:
+    """Return the end for a ``timeout`` of so many seconds that ran out."""
+    words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
+    return Failure(Reason.TIMED_OUT, _lapsed(words, MORE_TIME, fault), fault=fault)
+
+
+def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
+    """Return the end for a device code whose so many seconds of validity ran out."""
+    words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
+    return Failure(Reason.EXPIRED, _lapsed(words, new_code(seconds), fault), fault=fault)
+
+
+def still_failing(seconds: float, fault: Fault) -> str:
+    """Return the warning for a sign-in whose polls have failed for so many seconds, in one line."""
+    words = f"The authority has not answered for {seconds:.0f} s; the sign-in goes on. {_with_trouble('', fault)[2:]}"
+    return f"{words}. {remedy(fault)}"
+
+
+def required(
+    error: ServiceError | None = None,
+    candidates: tuple[Account, ...] = (),
+    context: ErrorContext | None = None,
+    *,
+    next_try: float | None = None,
+) -> Failure:
+    """Return the end for a request that needs a user who may not be asked.
+
+    Args:
+        error: what the authority said to the refresh, where there was one.
+        candidates: the accounts that the program would have to choose from.
+        context: of the refresh.
+        next_try: seconds until the same refresh may be sent again.
+    """
+    words = "Interactive authentication is required to get a token. Call 'authenticate' to begin."
+    if len(candidates) > 1:
+        words += f" {several_accounts(candidates)}"
+    if error is not None:
+        words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
+    if next_try is not None:
+        words = _sentences(words, f"This refresh is not tried again for {math.ceil(next_try)} s.")
+    return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
+
+
+def several_accounts(candidates: tuple[Account, ...]) -> str:
+    """Return what to do where several accounts fit."""
+    names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
+    return f"Several accounts are signed in ({names}): choose one with username or authentication_record."
+
+
+def other_account(expected: str, username: str) -> Failure:
+    """Return the end for a sign-in by somebody other than the record or ``username`` names."""
+    name = one_line(username, LONGEST_NAME) or "another account"
+    words = (
+        f"Authentication failed: {name} signed in, but this credential is for {expected}. "
+        "Nothing was stored. Sign in with that account, or call authenticate() to change the account."
+    )
+    return Failure(Reason.OTHER_ACCOUNT, words)
+
+
+def no_account() -> Failure:
+    """Return the end of an ``authenticate`` whose reply holds a token but names nobody."""
+    words = (
+        "Authentication failed: the authority issued a token but named no account (neither client_info nor a usable "
+        "ID token), so there is no AuthenticationRecord to return. get_token returns the token."
+    )
+    return Failure(Reason.REFUSED, words)
+
+
+def waits_for_itself() -> Failure:
+    """Return the end for a call inside the very sign-in or request that it would wait for."""
+    words = (
+        "Authentication failed: a token was asked for inside the credential's own prompt_callback, hook or log "
+        "handler, where it would wait for itself. Ask after that has returned"
+    )
+    return Failure(Reason.REFUSED, words)
+
+
+def prompt_failed(why: str, cause: BaseException | None = None) -> Failure:
+    """Return the end of a sign-in whose prompt did not reach the person; ``cause`` is what it raised."""
+    return Failure(Reason.REFUSED, f"Authentication failed: {why}", cause=cause)
+
+
+def without_answer() -> Failure:
+    """Return the end of a sign-in whose browser came back with neither a code nor an error."""
+    words = "Authentication failed: the browser came back from the authority with neither a code nor an error"
+    return Failure(Reason.REFUSED, words)
+
+
+def opened_twice() -> Failure:
+    """Return the end of a sign-in whose address two browsers opened, one of which may be another user's."""
+    words = (
+        "Authentication failed: two browsers opened the address of this sign-in, and one of them may belong to another "
+        "user of this machine. Nothing was stored.\nCall again. To use another browser than the one that opens, open "
+        "the address that is printed, or set BROWSER."
+    )
+    return Failure(Reason.REFUSED, words)
+
+
+def unavailable(why: str, advice: str) -> Failure:
+    """Return the end of a sign-in that cannot even begin in this way here."""
+    return Failure(Reason.UNAVAILABLE, _sentences(why, advice))
+
+
+def cancelled() -> Failure:
+    """Return the end for a sign-in that the program gave up."""
+    return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
+
+
+def signed_out() -> Failure:
+    """Return the end of a sign-in during which the program signed that account out."""
+    words = (
+        "Authentication failed: the program signed the account out while this sign-in was under way, so nothing was "
+        "stored. Call again to sign in"
+    )
+    return Failure(Reason.CANCELLED, words)
+
+
+def _lapsed(words: str, step: str, fault: Fault | None) -> str:
+    """Return the words for time that ran out; what kept failing until then matters more than the time."""
+    return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))
+
+
+def _with_trouble(words: str, fault: Fault | None) -> str:
+    return words if fault is None else f"{words}. The last request failed: {fault.message}"
+
+
+def _sentences(words: str, more: str | None) -> str:
+    return words if more is None else f"{words}\n{more}"

@@ -1,0 +1,185 @@
+"""Make the next state of a token cache; what is not understood in it stays as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from doorcode._core.json_values import as_object, instant
+from doorcode._core.msal_cache.index import Section, section_of
+from doorcode._core.msal_cache.rows import (
+    ACCESS_TOKEN,
+    ACCOUNT,
+    ID_TOKEN,
+    REFRESH_TOKEN,
+    Row,
+    State,
+    access_token_key,
+    is_account,
+    rows_of,
+    target_of,
+    text_of,
+)
+from doorcode._core.scopes import covers, wanted
+from doorcode._core.secret import Secret, SecretDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LEFT_EXPIRED: Final = 86400
+"""How long an access token that ended stays, in seconds, so that no clock that jumps loses a live one."""
+
+_TOKENS: Final = (ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN)
+
+
+def with_asked_target(rows: State, asked: tuple[str, ...], tenant_id: str | None = None) -> SecretDict:
+    """Add to the rows of one reply its access token under what was asked.
+
+    MSAL stores scopes and tenant as the authority spelt them, and looks for them as the program does.
+
+    Args:
+        rows: what MSAL's cache made of the reply.
+        asked: the scopes of the request.
+        tenant_id: the tenant of the request, where it may be another name of the row's realm.
+
+    Returns:
+        The rows and those that were added.
+    """
+    scopes = wanted(asked)
+    added: dict[str, Row] = {}
+    for _, row in rows_of(rows, ACCESS_TOKEN):
+        granted = text_of(row, "target")
+        target = target_of(scopes) if scopes and covers(scopes, granted) else granted
+        copy = SecretDict(row, target=target, realm=tenant_id or text_of(row, "realm"))
+        added[_key(copy)] = copy
+    return SecretDict(merge({ACCESS_TOKEN: added}, rows) if added else rows)
+
+
+def merge(state: State, rows: State, now: float | None = None) -> State:
+    """Return the state with rows added or replaced.
+
+    Args:
+        state: what the cache holds.
+        rows: what to put into it, under MSAL's keys.
+        now: the time in Unix seconds, to let go of access tokens of the same clients that ended
+            more than a day ago; None keeps them.
+
+    Returns:
+        The next state, which shares with the old one what did not change, and its index.
+    """
+    merged: dict[str, Mapping[str, Row]] = dict(state)
+    for section in rows:
+        added = dict(rows_of(rows, section))
+        if added:
+            merged[section] = _grown(state, section, added)
+    return merged if now is None else _without_ended(merged, rows, now)
+
+
+def fill_in(state: State, other: State) -> State:
+    """Return the state with the rows of accounts that only the other one has.
+
+    Args:
+        state: what counts.
+        other: what is looked at only where ``state`` knows nothing of an account.
+    """
+    known = {text_of(row, "home_account_id") for section in _TOKENS for _, row in rows_of(state, section)}
+    missing = {
+        section: {key: row for key, row in rows_of(other, section) if text_of(row, "home_account_id") not in known}
+        for section in (*_TOKENS, ACCOUNT)
+    }
+    return merge(state, missing)
+
+
+def without_refresh_tokens(rows: State) -> State:
+    """Return the rows of a reply without its refresh token, for a cache that has a row of the account's already."""
+    return {name: section for name, section in rows.items() if name != REFRESH_TOKEN}
+
+
+def replace_refresh_token(
+    state: State, client_id: str, environments: frozenset[str], home_account_id: str, secret: Secret, now: float
+) -> State:
+    """Put a rotated refresh token in the place of those that an account has.
+
+    Args:
+        state: what the cache holds.
+        client_id: whose token it is.
+        environments: the hosts of the authority, in lower case.
+        home_account_id: the account's.
+        secret: the new refresh token.
+        now: the time in Unix seconds.
+
+    Returns:
+        The next state; the same object when the account has none, or has this one already.
+    """
+    changed: dict[str, Row] = {}
+    for key, row in rows_of(state, REFRESH_TOKEN):
+        mine = text_of(row, "client_id") == client_id and is_account(row, environments, home_account_id)
+        if mine and row.get("secret") != secret.reveal():
+            changed[key] = SecretDict(row, secret=secret.reveal(), last_modification_time=str(int(now)))
+    return merge(state, {REFRESH_TOKEN: changed}) if changed else state
+
+
+def remove_account(state: State, client_id: str | None, environments: frozenset[str], home_account_id: str) -> State:
+    """Remove an account's tokens, and the account unless another client still has tokens for it.
+
+    Args:
+        state: what the cache holds.
+        client_id: whose tokens; None for every client's.
+        environments: the hosts of the authority, in lower case.
+        home_account_id: the account's.
+
+    Returns:
+        The next state; the same object when there is nothing to remove.
+    """
+
+    def is_theirs(row: Row) -> bool:
+        return is_account(row, environments, home_account_id)
+
+    def is_gone(row: Row) -> bool:
+        return is_theirs(row) and (client_id is None or text_of(row, "client_id") == client_id)
+
+    left = _without(state, _TOKENS, is_gone)
+    if any(is_theirs(row) for section in _TOKENS for _, row in rows_of(left, section)):
+        return left
+    return _without(left, (ACCOUNT,), is_theirs)
+
+
+def _key(row: Row) -> str:
+    home, environment, client, realm, target = (
+        text_of(row, name) for name in ("home_account_id", "environment", "client_id", "realm", "target")
+    )
+    return access_token_key(home, environment, client, realm, target)
+
+
+def _section(state: State, name: str) -> Mapping[str, Row]:
+    # What stands in it that is no row is kept as well.
+    return cast("Mapping[str, Row]", as_object(state.get(name)) or {})
+
+
+def _grown(state: State, name: str, added: Mapping[str, Row]) -> Mapping[str, Row]:
+    rows = _section(state, name)
+    if name != ACCESS_TOKEN:
+        return {**rows, **added}
+    # Thousands gather in this one: it goes on with its index.
+    return (rows if isinstance(rows, Section) else Section(rows)).with_rows(added)
+
+
+def _without(state: State, sections: tuple[str, ...], is_gone: Callable[[Row], bool]) -> State:
+    gone = {name: {key for key, row in rows_of(state, name) if is_gone(row)} for name in sections}
+    left = {
+        name: {key: row for key, row in _section(state, name).items() if key not in keys}
+        for name, keys in gone.items()
+        if keys
+    }
+    return {**state, **left} if left else state
+
+
+def _without_ended(state: State, rows: State, now: float) -> State:
+    clients = {text_of(row, "client_id") for _, row in rows_of(rows, ACCESS_TOKEN)}
+    if not section_of(state, ACCESS_TOKEN).may_have_ended(clients, now - LEFT_EXPIRED):
+        return state
+
+    def is_gone(row: Row) -> bool:
+        end = instant(row.get("expires_on"))
+        return text_of(row, "client_id") in clients and end is not None and end + LEFT_EXPIRED < now
+
+    return _without(state, (ACCESS_TOKEN,), is_gone)

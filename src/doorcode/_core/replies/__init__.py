@@ -1,0 +1,1 @@
+"""What the authority answers, as typed values and named faults."""

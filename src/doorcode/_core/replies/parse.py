@@ -1,0 +1,148 @@
+"""Turn a reply of the authority, whatever it holds, into a typed value or a named fault."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.json_values import json_object
+from doorcode._core.msal_cache.metadata import discovery_reply, instance_reply
+from doorcode._core.replies.device_code import DeviceCode, device_reply
+from doorcode._core.replies.faults import (
+    REDIRECT,
+    SERVER_ERROR,
+    SUCCESS,
+    Endpoint,
+    Fault,
+    FaultKind,
+    RawReply,
+    is_html,
+    not_protocol,
+    proxy_refused,
+    redirected,
+    unavailable,
+)
+from doorcode._core.replies.retry_after import retry_after
+from doorcode._core.replies.service_errors import ServiceError, service_error
+from doorcode._core.replies.token import token_reply
+from doorcode._core.secret import SecretDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "LARGEST",
+    "DeviceCode",
+    "Endpoint",
+    "Fault",
+    "FaultKind",
+    "RawReply",
+    "ServiceError",
+    "read",
+    "read_device_code",
+]
+
+LARGEST: Final = 1024 * 1024
+"""The most bytes of a reply that are worth reading; a token with a hundred groups has a tenth of it."""
+
+PENDING: Final = frozenset({"authorization_pending", "slow_down"})
+"""The errors that mean "not yet" (RFC 8628 3.5)."""
+
+_BUSY: Final = "temporarily_unavailable"
+_PROXY_AUTHENTICATION: Final = 407
+_TOO_MANY: Final = 429
+_BUSY_STATUSES: Final = frozenset({408, _TOO_MANY})
+
+
+def read(raw: RawReply) -> SecretDict | ServiceError | Fault:
+    """Read any reply.
+
+    Returns:
+        What MSAL may be handed in place of the reply: a flat JSON object with what the endpoint's
+        answer needs, in the right types; or the authority's error; or what was wrong with the reply.
+        Nothing raises, whatever came.
+    """
+    if raw.status == _PROXY_AUTHENTICATION:
+        return proxy_refused(raw)
+    if raw.status in REDIRECT:
+        return redirected(raw)
+    if raw.truncated or len(raw.body) > LARGEST:
+        return _unreadable(raw, f"more than {LARGEST} bytes")
+    if not raw.body.strip():
+        return _unreadable(raw, "nothing in it")
+    try:
+        body = json_object(raw.body)
+    except ValueError as problem:
+        return _unreadable(raw, str(problem))
+    return _answer(raw, body)
+
+
+def read_device_code(
+    body: Mapping[str, object], wall_now: float, status: int = 200, host: str = ""
+) -> DeviceCode | Fault:
+    """Read a device code out of what :func:`read` returned for the device authorization endpoint.
+
+    Args:
+        body: the JSON object.
+        wall_now: the time of the reply, in Unix seconds.
+        status: its HTTP status, for the message of a fault.
+        host: who answered, likewise.
+    """
+    try:
+        return device_reply(body, wall_now)
+    except ValueError as problem:
+        return not_protocol(RawReply(Endpoint.DEVICE, host, status, {}, b"", wall_now), str(problem))
+
+
+def _answer(raw: RawReply, body: dict[str, object]) -> SecretDict | ServiceError | Fault:
+    wait = retry_after(raw.headers.get("retry-after"), raw.wall_now)
+    error = service_error(body, raw.status, wait)
+    if error is not None and _is_final(raw, error):
+        return error
+    if error is not None or _is_busy(raw.status):
+        words = f"{error.error}: {error.description}".rstrip(": ") if error else ""
+        return unavailable(raw, words, wait)
+    if raw.status not in SUCCESS:
+        return not_protocol(raw, "JSON without an error in it")
+    try:
+        return _success(raw, body)
+    except ValueError as problem:
+        return not_protocol(raw, str(problem))
+
+
+def _success(raw: RawReply, body: dict[str, object]) -> SecretDict:
+    if raw.endpoint is Endpoint.TOKEN:
+        return token_reply(body, raw.wall_now)
+    if raw.endpoint is Endpoint.DISCOVERY:
+        return SecretDict(discovery_reply(body))
+    if raw.endpoint is Endpoint.INSTANCE:
+        return SecretDict(instance_reply(body))
+    code = device_reply(body, raw.wall_now)
+    reply = SecretDict(
+        device_code=code.device_code.reveal(),
+        user_code=code.user_code,
+        verification_uri=code.verification_uri,
+        message=code.message,
+        interval=ceil(code.interval),
+        expires_in=ceil(code.expires_in),
+    )
+    if code.verification_uri_complete:
+        reply["verification_uri_complete"] = code.verification_uri_complete
+    return reply
+
+
+def _is_final(raw: RawReply, error: ServiceError) -> bool:
+    # "429 and a pending body": the person is asked to wait, and so is the program.
+    if raw.status == _TOO_MANY and error.error in PENDING:
+        return True
+    return not _is_busy(raw.status) and error.error != _BUSY
+
+
+def _is_busy(status: int) -> bool:
+    return status in SERVER_ERROR or status in _BUSY_STATUSES
+
+
+def _unreadable(raw: RawReply, why: str) -> Fault:
+    if _is_busy(raw.status):
+        return unavailable(raw, "", retry_after(raw.headers.get("retry-after"), raw.wall_now))
+    return not_protocol(raw, "a page" if is_html(raw) else why, excerpt=True)

@@ -1,0 +1,290 @@
+"""MSAL's ``http_client`` over an azure-core pipeline: every exchange with the authority passes here.
+
+MSAL is handed nothing but successful replies, normalised by ``_core.replies``. Anything else leaves
+through :class:`NoSuccess`, past MSAL's own reading, logging and HTTP cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Generator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import field, replace
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from azure.core.rest import HttpRequest
+
+from doorcode import _clock, errors
+from doorcode._core.flows.limits import RequestLimits
+from doorcode._core.json_values import json_object
+from doorcode._core.replies.faults import Endpoint, Fault, RawReply
+from doorcode._core.replies.parse import read
+from doorcode._core.replies.service_errors import ServiceError
+from doorcode._core.values import dataclass
+from doorcode._entra.given_transport import GivenTransport
+from doorcode._entra.metadata import AuthorityMetadata
+from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
+from doorcode._entra.transport_errors import Settings, TransportError, fault_of
+from doorcode._error_response import ErrorRequest, ErrorResponse
+from doorcode._log import logger
+from doorcode._redact import proxy_secrets, redacted_text, trace_of
+from doorcode._worker import ABANDONED, current_job, stop_if_abandoned
+
+_LOGGER: Final = logger(__name__)
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_SAID: Final = (
+    "error",
+    "error_description",
+    "error_codes",
+    "error_uri",
+    "suberror",
+    "claims",
+    "timestamp",
+    "trace_id",
+    "correlation_id",
+    "interval",
+)
+
+
+class NoSuccess(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
+    """Carry an error of the authority, or the lack of a usable reply, past MSAL."""
+
+    def __init__(self, reply: ServiceError | Fault) -> None:
+        super().__init__(type(reply).__name__)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What holds for the requests of one call of MSAL.
+
+    Attributes:
+        started: when it began, in monotonic seconds.
+        within: seconds from then after which nobody waits any more.
+        repeat: whether the pipeline may repeat a request.
+        headers: to send along.
+    """
+
+    started: float
+    within: float
+    repeat: bool
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A successful reply, in the shape that MSAL reads (``msal.oauth2cli.http.Response``)."""
+
+    text: str = field(repr=False)
+    status_code: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def raise_for_status(self) -> None:
+        """Do nothing: only successes come this far."""
+
+
+class HttpClient:
+    """Talk to the authority on MSAL's behalf.
+
+    The pipeline is built on first need, again after :meth:`close`, and again in a forked child. Thread-safe.
+
+    Args:
+        options: what the program gave for the azure-core pipeline.
+        limits: the time limits that these set.
+        metadata: what is remembered of authorities.
+        transport: the program's, or none; whoever passes it closes it.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        limits: RequestLimits,
+        metadata: AuthorityMetadata,
+        transport: GivenTransport,
+    ) -> None:
+        self._options = dict(options)
+        self._limits = limits
+        self._metadata = metadata
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._built: BuiltPipeline | None = None
+        self._pid = 0
+
+    @contextmanager
+    def limited(self, seconds: float, *, repeat: bool, headers: Mapping[str, str] = NO_HEADERS) -> Generator[None]:
+        """Bound the requests that this thread makes inside the block, and send headers along."""
+        outer = getattr(self._local, "call", None)
+        self._local.call = Call(_clock.monotonic(), seconds, repeat, headers)
+        try:
+            yield
+        finally:
+            self._local.call = outer
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: MutableMapping[str, str] | None = None,
+        **_: object,
+    ) -> Success:
+        """Ask for metadata, as MSAL wants it."""
+        request = HttpRequest("GET", url, params=params, headers=headers)
+        if "/discovery/instance" in url:
+            return _as_msal_reads(self._exchange(Endpoint.INSTANCE, request))
+        known = self._metadata.recall(request.url)
+        if known is None:
+            known = self._exchange(Endpoint.DISCOVERY, request)
+            self._metadata.found(request.url, known)
+        return _as_msal_reads(known)
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str | None] | None = None,
+        headers: MutableMapping[str, str] | None = None,
+        **_: object,
+    ) -> Success:
+        """Ask for a code or a token, as MSAL wants it."""
+        form = {name: value for name, value in (data or {}).items() if value is not None}
+        endpoint = Endpoint.TOKEN if "grant_type" in form else Endpoint.DEVICE
+        request = HttpRequest("POST", url, params=params, headers=headers, data=form)
+        request.headers.update(self._local.call.headers)
+        return _as_msal_reads(self._exchange(endpoint, request))
+
+    def cut_abandoned(self) -> None:
+        """End the requests that nobody waits for any more."""
+        ABANDONED.cut_all(self)
+
+    def close(self) -> None:
+        """Release the transport, if it is our own; a later request opens a new one."""
+        self.cut_abandoned()
+        with self._lock:
+            built, self._built = self._built, None
+        if built is not None and self._pid == os.getpid() and not self._transport.given:
+            built.pipeline.__exit__()
+
+    def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Mapping[str, object]:
+        """Make one request and return the successful reply to it, normalised.
+
+        Raises:
+            NoSuccess: it brought no success.
+            AuthenticationFailedError: what the program gave for the pipeline failed; its error is the cause.
+        """
+        host = urlsplit(request.url).netloc
+        try:
+            raw = self._send(endpoint, host, request)
+        except Exception as exception:  # noqa: BLE001 - whatever it is, it is the cause of what is raised
+            fault = fault_of(exception, endpoint, host, self._settings())
+            if fault is None:
+                raise self._failed(exception) from _cause(exception)
+        else:
+            return _success(raw, request)
+        raise NoSuccess(fault)
+
+    def _failed(self, exception: Exception) -> errors.AuthenticationFailedError:
+        """Return the error for what the program gave for the pipeline, its hooks and policies, and log where it is."""
+        cause = _cause(exception)
+        _LOGGER.debug("A request failed before or after the network\n%s", trace_of(cause))
+        words = f"Authentication failed: {type(cause).__name__}: {cause}"
+        return errors.AuthenticationFailedError(redacted_text(words, self._settings().secrets))
+
+    def _settings(self) -> Settings:
+        options = self._options
+        verify = options.get("connection_verify")
+        if (verify is None or verify is True) and options.get("use_env_settings", True):
+            verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        return Settings(
+            "" if verify is None or isinstance(verify, bool) else str(verify),
+            str(options.get("connection_cert") or ""),
+            proxy_secrets(options.get("proxies")),
+        )
+
+    def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
+        stop_if_abandoned()
+        job = current_job()
+        if job is not None:
+            job.owner = self
+        built = self._opened()
+        try:
+            response = built.pipeline.run(request, stream=True, **self._run_options(endpoint, built.repeats))
+        except TooLongToWaitError as reply:
+            response = reply.response
+        body = body_of(response)
+        answer = response.http_response
+        headers = {name.lower(): value for name, value in dict(answer.headers or {}).items()}
+        _LOGGER.debug("%s answered %s for %s", host, answer.status_code, endpoint.value)
+        return RawReply(
+            endpoint,
+            host,
+            answer.status_code,
+            headers,
+            body[:LARGEST_BODY],
+            truncated=len(body) > LARGEST_BODY,
+            wall_now=time.time(),
+        )
+
+    def _run_options(self, endpoint: Endpoint, repeats: bool) -> dict[str, Any]:  # noqa: FBT001 - named at its only call
+        limits, redeems = self._limits, endpoint is Endpoint.TOKEN
+        self._local.redeems = redeems
+        options: dict[str, Any] = {
+            "connection_timeout": limits.connect,
+            "read_timeout": limits.redeem if redeems else limits.read,
+        }
+        job = current_job()
+        if job is not None and job.inline:
+            # Whoever waits cannot leave.
+            options = {name: max(0.1, min(seconds, self._within())) for name, seconds in options.items()}
+        if repeats:
+            options["retry_on_methods"] = ["GET", "POST"]
+            options["timeout"] = max(0.1, self._left())
+            if not self._local.call.repeat:
+                options["retry_total"] = 0
+        return options
+
+    def _left(self) -> float:
+        """Return the seconds that are left in which the request may be made again."""
+        call: Call = self._local.call
+        return min(call.started + self._limits.repeat(redeems=self._local.redeems) - _clock.monotonic(), self._within())
+
+    def _within(self) -> float:
+        call: Call = self._local.call
+        return call.started + call.within - _clock.monotonic()
+
+    def _opened(self) -> BuiltPipeline:
+        with self._lock:
+            if self._built is None or self._pid != os.getpid():
+                # A forked child must not speak on its parent's connections.
+                self._pid = os.getpid()
+                self._transport.used()
+                self._built = build_pipeline(self._options, self._left)
+            return self._built
+
+
+def _cause(exception: Exception) -> Exception:
+    return exception.error if isinstance(exception, TransportError) else exception
+
+
+def _as_msal_reads(reply: Mapping[str, object]) -> Success:
+    return Success(json.dumps(reply))
+
+
+def _success(raw: RawReply, request: HttpRequest) -> Mapping[str, object]:
+    reply = read(raw)
+    if isinstance(reply, Fault):
+        raise NoSuccess(reply)
+    if isinstance(reply, ServiceError):
+        raise NoSuccess(replace(reply, reply=_error_response(raw, request)))
+    return reply
+
+
+def _error_response(raw: RawReply, request: HttpRequest) -> ErrorResponse:
+    said = json_object(raw.body)
+    body = json.dumps({name: said[name] for name in _SAID if name in said})
+    return ErrorResponse(raw.status, raw.headers, ErrorRequest(request.method, request.url), body)

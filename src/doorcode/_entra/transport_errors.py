@@ -1,0 +1,176 @@
+"""An exception of the transport -> the named fault that it stands for."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import field
+
+from azure.core import exceptions as azure
+
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
+from doorcode._core.values import dataclass
+from doorcode._entra.certificate import issuer_of
+from doorcode._redact import chain, redacted, redacted_text
+
+_STRICT = (
+    "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "
+    "(a CA whose basic constraints are not critical, for example). Have it issued anew."
+)
+_CLOCK = "Set this machine's clock; if it is right, have whoever runs the server or the proxy renew the certificate."
+_SET_FILES = "Check connection_verify=, connection_cert= and the environment variable REQUESTS_CA_BUNDLE."
+_INSTALL_SOCKS = "Install it: pip install 'requests[socks]'."
+_SET_PROXY = "Check proxies= and the environment variable HTTPS_PROXY, as http://proxy.example:8080."
+_UNTIMELY = ("certificate is not yet valid", "certificate has expired")
+_UNUSUAL = ("not marked critical", "Missing Authority Key Identifier")
+_NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS")
+_BAD_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "[X509] PEM lib", "PEM routines")
+_BAD_CLIENT_FILE = ("[SSL] PEM lib", "KEY_VALUES_MISMATCH")
+_NAMED_FILE = re.compile(r"invalid path: (.+?)(?: |$)")
+_BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "Not supported proxy scheme")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a program has set that can be why a request fails.
+
+    Attributes:
+        certificates: the file or folder of trusted certificates, or "" for the default.
+        client_certificate: the files of the client's own certificate, or "".
+        secrets: what must not be shown of its proxies.
+    """
+
+    certificates: str = ""
+    client_certificate: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+_NO_SETTINGS = Settings()
+
+
+class TransportError(Exception):
+    """Carry what the transport raised past the policies: no repetition mends it.
+
+    Args:
+        error: what was raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
+def past_the_policies(error: Exception) -> Exception:
+    """Return what a transport's error goes on as, through the policy that repeats requests.
+
+    azure-core's errors stand for the network, whoever raises them, and are worth another try but for a certificate
+    or a setting that is wrong. Any other error says by :class:`TransportError` that it is no policy's and no hook's.
+    """
+    if not isinstance(error, azure.AzureError) or untrusted(error) is not None or _setting(error, _NO_SETTINGS):
+        return TransportError(error)
+    return error
+
+
+def fault_of(exception: Exception, endpoint: Endpoint, host: str, settings: Settings = _NO_SETTINGS) -> Fault | None:
+    """Return the fault that an exception stands for, or None for one that is not the network's.
+
+    Args:
+        exception: what the pipeline raised.
+        endpoint: what was asked.
+        host: of the authority.
+        settings: of the program.
+    """
+    error = exception.error if isinstance(exception, TransportError) else exception
+    if isinstance(error, azure.ClientAuthenticationError):
+        return None
+    found = _setting(error, settings)
+    if found is None and not _is_networks(exception):
+        return None
+    kind, words, step = found or _classify(error, _text(error))
+    if kind is FaultKind.CERTIFICATE:
+        issuer = issuer_of(untrusted(error))
+        words = words if issuer is None else f"{words}, issued by {issuer},"
+    if kind is not FaultKind.SETTING:
+        words = f"{words} while asking {host} for {endpoint.value}"
+    return Fault(
+        kind, endpoint, redacted_text(words, settings.secrets), step=step, cause=redacted(error, settings.secrets)
+    )
+
+
+def _is_networks(exception: Exception) -> bool:
+    """Tell whether an error is about the network: an OSError of a hook's is about something of its own."""
+    if isinstance(exception, TransportError):
+        return isinstance(exception.error, (azure.AzureError, OSError))
+    return isinstance(exception, azure.AzureError)
+
+
+def untrusted(exception: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return the certificate error that an exception stands for, or None."""
+    return next((link for link in chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
+
+
+def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | None]:
+    """Return the kind of trouble, words for it, and a step where the kind's own is not the right one."""
+    kind, step = FaultKind.UNREACHABLE, None
+    certificate = untrusted(exception)
+    if certificate is not None or "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = certificate.verify_message if certificate is not None else "certificate verify failed"
+        kind, words, step = FaultKind.CERTIFICATE, f"The server's certificate is not trusted ({reason})", _cure(text)
+    elif "Tunnel connection failed: 407" in text:
+        kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
+    elif isinstance(exception, (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)):
+        kind, words = FaultKind.TIMEOUT, "No answer in time"
+    elif type(exception) is azure.DecodeError:
+        kind, words = FaultKind.NOT_PROTOCOL, "The reply could not be decompressed"
+    else:
+        words = _network_words(text)
+    return kind, words, step
+
+
+def _setting(error: Exception, settings: Settings) -> tuple[FaultKind, str, str] | None:
+    """Return what a setting of the program's or of the machine's makes impossible, and what to do about it."""
+    text = _text(error)
+    found: tuple[str, str] | None = None
+    if "Missing dependencies for SOCKS" in text:
+        found = "The proxy is a SOCKS proxy, and PySocks, which speaks to those, is not installed", _INSTALL_SOCKS
+    elif any(sign in text for sign in _NO_FILE):
+        named = _NAMED_FILE.search(text)
+        found = f"The certificate file {named[1] if named else ''} does not exist", _SET_FILES
+    elif any(sign in text for sign in _BAD_CLIENT_FILE):
+        found = f"The client certificate {settings.client_certificate} cannot be read", _SET_FILES
+    elif any(sign in text for sign in _BAD_FILE) or ("SSLError" in text and _is_files(error)):
+        found = f"The certificate file {settings.certificates} cannot be read", _SET_FILES
+    elif any(sign in text for sign in _BAD_PROXY):
+        found = "The proxy's address cannot be used", _SET_PROXY
+    return None if found is None else (FaultKind.SETTING, " ".join(found[0].split()), found[1])
+
+
+def _is_files(error: Exception) -> bool:
+    return any(isinstance(link, (PermissionError, FileNotFoundError, IsADirectoryError)) for link in chain(error))
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(f"{type(link).__name__}: {link}" for link in chain(error))
+
+
+def _cure(text: str) -> str | None:
+    """Return what to do about a certificate, where it is not the usual unknown CA."""
+    if any(sign in text for sign in _UNTIMELY):
+        return _CLOCK
+    return _STRICT if any(sign in text for sign in _UNUSUAL) else None
+
+
+def _network_words(text: str) -> str:
+    known = {
+        "Tunnel connection failed": "The proxy did not open a tunnel",
+        "connect to proxy": "The proxy could not be reached",
+        "Name or service not known": "The name could not be looked up",
+        "NameResolutionError": "The name could not be looked up",
+        "Failed to resolve": "The name could not be looked up",
+        "Connection refused": "The connection was refused",
+        "Connection reset": "The connection was reset",
+        "Connection aborted": "The connection was cut",
+        "Network is unreachable": "There is no network",
+        "SSLError": "TLS could not be agreed on",
+    }
+    return next((words for sign, words in known.items() if sign in text), "The connection failed")

@@ -1,0 +1,243 @@
+"""What every interactive credential is, however it is driven: its options, its account, its log lines."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from typing_extensions import Self
+
+from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.display import log_line
+from doorcode._frames import clears_frames
+from doorcode._log import logger
+from doorcode._record import AuthenticationRecord
+
+# Importing a credential's class is to cost next to nothing, and a token that is stored little more: what only some
+# calls need is loaded by them.
+if TYPE_CHECKING:
+    from doorcode._core.msal_cache.lookup import StoredToken
+    from doorcode._core.steps import Failure, Flow, TokenRequest
+    from doorcode.errors import AuthenticationFailedError
+
+E = TypeVar("E", bound=Exception)
+_LOGGER: Final = logger(__name__)
+INFO: Final = logging.INFO
+_ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
+"""The options of ``get_token_info`` that a token in memory can answer."""
+
+is_logged: Final = _LOGGER.isEnabledFor
+"""Whether a level is logged: asked on the hot path before anything is called that would log."""
+
+
+class BaseCredential:
+    """Hold what a credential was told, and the session in which its flows run."""
+
+    _timeout: float | None = None
+    _login_hint: str | None = None
+
+    def __init__(
+        self,
+        *,
+        authentication_record: AuthenticationRecord | None = None,
+        disable_automatic_authentication: bool = False,
+        client_id: str = DEVELOPER_CLIENT_ID,
+        **kwargs: Any,
+    ) -> None:
+        from doorcode._config import resolve
+        from doorcode._core.account_selection import is_of
+        from doorcode._options import without_empty
+        from doorcode._session.session import Session
+
+        options = {
+            "client_id": client_id,
+            "authentication_record": authentication_record,
+            "disable_automatic_authentication": disable_automatic_authentication,
+            **kwargs,
+        }
+        prompts_here = is_of(getattr(type(self), "_request_token", None), "doorcode") and self._prompts_here()
+        config = resolve(type(self).__name__, prompts_here, self._login_hint, **without_empty(options))
+        self._session = Session(config)
+        self._memory = self._session.memory
+
+    def _prompts_here(self) -> bool:
+        """Return whether users are asked on this machine; a class of the program's own may ask them anywhere."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_memory"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._memory = self._session.memory
+
+    def __copy__(self) -> Self:
+        return self._twin({}, lambda value, memo: memo.get(id(value), value))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(memo, copy.deepcopy)
+
+    def _twin(self, memo: dict[int, Any], copied: Callable[[Any, dict[int, Any]], Any]) -> Self:
+        """Return a credential with the same options and account, and no token, as pickle does.
+
+        What the program gave, such as a callback, is the same object in both.
+        """
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        memo[id(self._session)] = self._session.twin()
+        own = {name: value for name, value in vars(self).items() if name != "_memory"}
+        twin.__setstate__({name: value if callable(value) else copied(value, memo) for name, value in own.items()})
+        return twin
+
+    @clears_frames
+    def _request(
+        self,
+        method: str,
+        scopes: tuple[object, ...],
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Check a request, in a child that was forked meanwhile too, and log what is wrong with it."""
+        self._session.after_fork()
+        try:
+            return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
+        except (ValueError, TypeError, ClientAuthenticationError) as exception:
+            self._failed(method, exception)
+            raise shortened(exception)  # noqa: B904 - the same exception
+
+    def _request_of(self, method: str, scopes: tuple[object, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """Check a request of ``get_token_info``."""
+        rest = dict(options)
+        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
+        return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
+
+    def _fresh_info(self, scopes: tuple[str, ...], options: Mapping[str, Any] | None) -> AccessTokenInfo | None:
+        """Return what ``get_token_info`` can answer from memory; None where the flow has to look."""
+        tenant_id, enable_cae = None, False
+        if options:
+            if options.get("claims") or not options.keys() <= _ANSWERED:
+                return None
+            tenant_id, enable_cae = options.get("tenant_id"), options.get("enable_cae", False)
+        try:
+            entry = self._memory.get((scopes, tenant_id, enable_cae))
+        except TypeError:
+            return None  # as in get_token
+        if entry is None or not entry.cached_at <= time.time() < entry.fresh_until:
+            return None
+        if is_logged(INFO):
+            self._succeeded("get_token_info")
+        return entry.info
+
+    def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
+        from doorcode._core.flows.acquire import acquire
+
+        return acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)
+
+    def _authentication(
+        self,
+        scopes: Iterable[str] | None,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        force_prompt: bool,  # noqa: FBT001 - passed on by name
+        options: Mapping[str, object],
+    ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
+        """Return what ``authenticate`` asks for, and the flow that does it."""
+        from doorcode._core.account_selection import authenticates_silently
+        from doorcode._core.flows import acquire
+
+        request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
+        record, hint = self._session.record, options.get("login_hint")
+        if authenticates_silently(
+            self._session.account.in_use, record.username if record else "", force_prompt=force_prompt, login_hint=hint
+        ):
+            self._session.refusals.forgive()
+            return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
+        return request, acquire.sign_in(request, patience=self._timeout)
+
+    def _sign_in_request(
+        self,
+        method: str,
+        scopes: Iterable[str] | None,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Return what ``authenticate`` or ``begin`` asks for, by default a token for the cloud's Resource Manager."""
+        _check_list(scopes, method)
+        try:
+            wanted = tuple(scopes or self._session.default_scopes(method))
+        except ClientAuthenticationError as exception:
+            self._failed(method, exception)
+            raise shortened(exception)  # noqa: B904 - the same exception
+        return self._request(method, wanted, claims, tenant_id, enable_cae, options)
+
+    def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
+        """Return the exception for a flow's end, with the accounts that one would have to choose from."""
+        from doorcode._error_mapping import exception_for
+        from doorcode._session.account_records import record_of
+        from doorcode.errors import AuthenticationRequiredError
+
+        exception = exception_for(failure, request)
+        if isinstance(exception, AuthenticationRequiredError):
+            config = self._session.config
+            exception.accounts = tuple(
+                record_of(account, config.client_id, config.authority.netloc) for account in failure.candidates
+            )
+        return exception
+
+    def _record_of(self, token: StoredToken, request: TokenRequest) -> AuthenticationRecord:
+        """Return the record of the account that a token is for: of this sign-in, whoever else signs in meanwhile.
+
+        Raises:
+            AuthenticationFailedError: the sign-in that this one waited for named no account, or is signed out again.
+        """
+        from doorcode._core.messages.failures import no_account
+
+        record = self._session.account.record_of(token)
+        if record is None:
+            raise self._error(no_account(), request)
+        return record
+
+    def _tell(self, message: str) -> None:
+        """Tell the user something where a prompt would stand, and the log; more loudly where the log alone has it."""
+        level = logging.INFO if self._show_message(message) else logging.WARNING
+        _LOGGER.log(level, "%s: %s", type(self).__name__, log_line(message))
+
+    def _show_message(self, message: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Show the user a message that is no code, where this credential can; return whether it was shown."""
+        return False
+
+    def _succeeded(self, method: str) -> None:
+        if is_logged(INFO):
+            _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
+
+    def _failed(self, method: str, exception: BaseException) -> None:
+        _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, log_line(exception))
+
+
+def shortened(exception: E) -> E:
+    """Return an exception of ours without the frames in which it came about: its words and its cause say that.
+
+    What a program's own code raised keeps its traceback.
+    """
+    link = exception.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    ours = link is not None and str(link.tb_frame.f_globals.get("__name__")).startswith("doorcode.")
+    return exception.with_traceback(None) if ours else exception
+
+
+def _check_list(scopes: object, method: str) -> None:
+    if isinstance(scopes, (str, bytes)) or not isinstance(scopes, (Iterable, NoneType)):
+        message = f"{method} takes scopes as a list: write scopes=[scope]"
+        raise TypeError(message)

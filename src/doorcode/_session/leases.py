@@ -1,0 +1,94 @@
+"""The leases that one flow holds among processes, and the steps that have to do with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from doorcode._core.flows.refresh import REFRESH_LEASE
+from doorcode._core.steps import DropLease, FindLeaseHolder, PromptLives, RenewLease, TakeLease
+from doorcode._session.nesting import held, refuse_to_wait
+
+if TYPE_CHECKING:
+    from doorcode._core.flows.lease_steps import LeaseHolder
+    from doorcode._session.session import Session
+    from doorcode.cache._protocol import Lease
+
+ROOM: Final = 30.0
+"""Seconds that a lease lasts longer than the request that it is for: for two writes to caches that others lock."""
+LeaseStep: TypeAlias = TakeLease | RenewLease | FindLeaseHolder | PromptLives | DropLease
+
+
+class HeldLeases:
+    """Hold the leases of one flow. Both caches of a session hold one grant, so both share one lease.
+
+    Args:
+        session: of the credential.
+        asking: the leases of the flow that asks the user in this thread or task, where this flow is a part of that.
+    """
+
+    def __init__(self, session: Session, asking: HeldLeases | None) -> None:
+        self._session = session
+        self._asking = asking
+        self._held: dict[str, Lease] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def has(self, name: str) -> bool:
+        """Return whether the lease of that name is held."""
+        return name in self._held
+
+    def perform(self, step: LeaseStep) -> bool | LeaseHolder | None:
+        """Perform a step; the store may block for a moment."""
+        cache = self._session.cache(cae=False)
+        match step:
+            case TakeLease(name, seconds):
+                lease = cache.lease(name, self._lasting(name, seconds))
+                if lease is not None:
+                    self._held[name] = lease
+                elif any(isinstance(each, HeldLeases) and each.has(name) for each in held()):
+                    refuse_to_wait()
+                return lease is not None
+            case RenewLease(name, seconds):
+                return self._renew(name, self._lasting(name, seconds), None)
+            case FindLeaseHolder(name):
+                return cache.lease_holder(name)
+            case PromptLives(seconds):
+                if self._asking is not None:
+                    self._asking.note_prompt(self._session, seconds)
+            case DropLease(name):
+                self._drop(name)
+        return None
+
+    def note_prompt(self, session: Session, seconds: float) -> None:
+        """Note for other processes that the prompt of this sign-in is good for so many seconds at most.
+
+        Args:
+            session: of the flow that shows the prompt; a sign-in of another credential is none of this one's.
+            seconds: from now.
+        """
+        if session is self._session:
+            for name in self._held:
+                self._renew(name, seconds, session.clock() + seconds)
+
+    def release(self) -> None:
+        """Give back whatever is held."""
+        for name in list(self._held):
+            self._drop(name)
+
+    def _lasting(self, name: str, seconds: float) -> float:
+        """Return how long a lease lasts: at least as long as the longest request that the program allows."""
+        if name != REFRESH_LEASE:
+            return seconds
+        return max(seconds, self._session.limits.whole(redeems=True) + ROOM)
+
+    def _drop(self, name: str) -> None:
+        lease = self._held.pop(name, None)
+        if lease is not None:
+            lease.release()
+
+    def _renew(self, name: str, seconds: float, until: float | None) -> bool:
+        from doorcode.cache._protocol import RenewableLease
+
+        lease = self._held[name]
+        return not isinstance(lease, RenewableLease) or lease.renew(seconds, until)

@@ -1,0 +1,53 @@
+"""Open the token cache that a credential's options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from doorcode.cache._content import Content
+from doorcode.cache._errors import StoreKeyError
+from doorcode.cache._token_cache import MemoryCache, MsalCache, StoredCache, TokenCache
+
+if TYPE_CHECKING:
+    from doorcode._config import Config
+
+
+def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], trouble: Callable[[str], None]) -> TokenCache:
+    """Open a cache; nothing is read before it is asked for, but what the program's own key has to open.
+
+    Args:
+        config: of the credential.
+        cae: for the tokens of clients that handle claims challenges.
+        warn: told of what a user should know.
+        trouble: told that tokens cannot be stored.
+
+    Raises:
+        CacheUnavailableError: no store can be used as the program asked.
+    """
+    own = config.caches[cae]
+    if own is not None:
+        return MsalCache(own)
+    options = config.persistence
+    if options is None:
+        return MemoryCache()
+    from doorcode.cache._select import NoDirectoryError, choose
+
+    content = Content()
+    try:
+        if options.has_key:
+            options.check_key()
+        choice = choose(options, cae=cae, is_whole=content.is_whole)
+        cache = StoredCache(choice.store, choice.also, warn, content, trouble)
+        if options.has_key:
+            cache.check_key()
+    except NoDirectoryError as error:
+        trouble(f"Tokens are kept in memory only, for this process: {error}")
+        return MemoryCache()
+    except (ValueError, StoreKeyError) as error:
+        from doorcode._error_mapping import cache_unavailable
+
+        raise cache_unavailable(str(error)) from error
+    if choice.caution is not None and not cae:
+        warn(choice.caution)
+    return cache

@@ -1,0 +1,201 @@
+"""A sign-in in two steps: a code that was handed out, and what is known of it between two looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from doorcode import _clock
+from doorcode._core.display import log_line, safe_repr
+from doorcode._core.flows import device_code
+from doorcode._core.flows.device_code import AwaitPoll, Deadline, Pace, Progress
+from doorcode._core.messages.failures import cancelled
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
+from doorcode._error_mapping import exception_for
+from doorcode._frames import clears_frames
+from doorcode._log import logger
+from doorcode._record import AuthenticationRecord
+from doorcode._session.nesting import held, holding, refuse_to_wait
+from doorcode._session.pending_text import write_pending
+from doorcode._session.poll_pace import forget, remember
+from doorcode._session.session import Session
+from doorcode._session.step_handler import Turn
+
+_LOGGER: Final = logger(__name__)
+SOON: Final = 0.05
+"""Seconds between looks while a request that nobody waits for any more may still bring the answer."""
+
+
+class BasePending:
+    """Hold a device code that a person may be entering just now.
+
+    Attributes:
+        verification_uri: where the person goes.
+        user_code: what they enter there.
+        expires_on: until when, an aware UTC ``datetime``.
+        message: both in a sentence, without control characters.
+        interval: seconds between two polls that the authority wants.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        request: TokenRequest,
+        code: DeviceCode,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> None:
+        self._session = session
+        self._request = request
+        self._code = code
+        self._turn = Turn(session, anybody=True)
+        self._flow = device_code.wait(request, code, deadline, _clock.monotonic(), progress)
+        self._outcome: AuthenticationRecord | Failure | None = None
+        self._due = 0.0
+        self._pace = Pace(code.interval)
+        self._polled_on = code.expires_on - code.expires_in
+        self._asked: Poll | None = None
+        self._sent: Poll | None = None
+        self._hearing = threading.Lock()
+        self._follow(next(self._flow))
+        self.verification_uri: str = code.verification_uri
+        self.user_code: str = code.user_code
+        self.expires_on: datetime = datetime.fromtimestamp(code.expires_on, timezone.utc)
+        self.message: str = code.message
+        self.interval: float = code.interval
+        session.started(self)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the sign-in has ended, well or not."""
+        return self._outcome is not None
+
+    def cancel(self) -> None:
+        """Give the sign-in up: no further poll is sent, and whoever waits gets a SignInCancelledError."""
+        self._end(cancelled())
+
+    @clears_frames
+    def serialize(self) -> str:
+        """Return the sign-in as JSON text, with which another process can finish it: ``credential.resume(text)``.
+
+        The text holds the device code. It is a secret: keep it as you would keep a password. It says when the last
+        poll was sent and when the next is due, so keep the text of after the last ``poll``.
+        """
+        return write_pending(self._session.config, self._request, self._code, self._progress, self._polled_on)
+
+    @safe_repr
+    def __repr__(self) -> str:
+        state = "done" if self.done else "waiting for the person"
+        return f"<{type(self).__name__}: {state}, expires_on={self.expires_on.isoformat()}>"
+
+    def _next_poll(self) -> Poll | None:
+        """Return the poll to send now; None when none is due, when one is on its way, or when the sign-in has ended."""
+        while self._outcome is None and self._asked is None and _clock.monotonic() >= self._due:
+            self._follow(self._send(None))
+        if self._outcome is not None or self._asked is self._sent:
+            return None
+        self._sent = self._asked
+        self._polled_on = time.time()
+        remember(self._code, self._progress)
+        return self._asked
+
+    @property
+    def _pause_seconds(self) -> float:
+        """Return how long another look would be in vain."""
+        return max(0.0, self._due - _clock.monotonic()) if self._asked is None else SOON
+
+    @property
+    def _progress(self) -> Progress:
+        """Return how far the sign-in has come; while a poll is on its way, the next is due a pause from now."""
+        due = self._due if self._asked is None else _clock.monotonic() + self._pace.pause
+        return Progress(self._pace, due)
+
+    def _look(self, poll: Poll) -> bool:
+        """Send a poll and take its reply, though nobody may wait for it any more; blocks."""
+        try:
+            # A cache that cannot be used is an error before the code is spent.
+            self._session.cache(cae=self._request.enable_cae)
+            with holding(self):
+                reply = self._turn.exchange(poll)
+        except BaseException:
+            self._sent = None
+            raise
+        self._hear(poll, reply)  # type: ignore[arg-type] # a poll's answer
+        return True
+
+    def _check_outside(self) -> None:
+        """Refuse to wait inside a request of this very sign-in.
+
+        Raises:
+            AuthenticationFailedError: a hook or a log handler would wait for itself.
+        """
+        if self in held():
+            refuse_to_wait()
+
+    def _hear_nothing(self, poll: Poll) -> None:
+        """Take it that a poll was not answered in time; may block for a moment."""
+        self._hear(poll, self._turn.silence(poll))  # type: ignore[arg-type] # a poll's answer
+
+    def _hear(self, poll: Poll, reply: Reply) -> None:
+        """Take the reply to a poll; one that comes after all counts if it brings the tokens."""
+        with self._hearing:
+            if self._outcome is not None:
+                self._turn.late(poll)(reply)
+            elif poll is self._asked:
+                self._follow(self._send(reply))
+            elif isinstance(reply, Tokens):
+                self._end(self._accepted(reply))
+
+    def _send(self, answer: object) -> Step[Any] | None:
+        try:
+            return self._flow.send((_clock.monotonic(), answer))
+        except StopIteration as stop:
+            self._end(self._accepted(stop.value))
+            return None
+
+    def _follow(self, step: Step[Any] | None) -> None:
+        while step is not None and not isinstance(step, (AwaitPoll, Poll)):
+            step = self._send(self._turn.perform(step))
+        if isinstance(step, AwaitPoll):
+            self._due = _clock.monotonic() + step.seconds
+            self._pace = step.pace
+            remember(self._code, Progress(self._pace, self._due))
+        self._asked = step if isinstance(step, Poll) else None
+
+    def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
+        if isinstance(outcome, Tokens):
+            outcome = self._session.accept(outcome, self._request, self._turn.since, anybody=True)
+        if isinstance(outcome, Failure):
+            return outcome
+        record = self._session.account.record_of(outcome.token)
+        assert record is not None, "a sign-in that ended well names an account"
+        return record
+
+    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        forget(self._code)
+        name = type(self).__name__
+        if isinstance(outcome, Failure):
+            _LOGGER.warning("%s failed: %s", name, log_line(outcome.message))
+        else:
+            _LOGGER.info("%s succeeded", name)
+
+    @staticmethod
+    def _not_yet(timeout: float | None) -> TimeoutError:
+        return TimeoutError(f"Nobody has signed in within {timeout:g} s; the sign-in goes on.")
+
+    def _result(self) -> AuthenticationRecord | None:
+        """Return what the sign-in brought so far.
+
+        Raises:
+            AuthenticationFailedError: it ended without a token.
+        """
+        if isinstance(self._outcome, Failure):
+            error = exception_for(self._outcome, self._request)
+            raise error from error.__cause__
+        return self._outcome

@@ -1,0 +1,143 @@
+"""The text of a sign-in in two steps, with which another process goes on with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode import _clock
+from doorcode._core.checks import check_tenant
+from doorcode._core.flows import device_code
+from doorcode._core.flows.device_code import Deadline, Pace, Progress
+from doorcode._core.json_values import as_object, duration, instant, number, vschars
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.parse import read_device_code
+from doorcode._core.steps import TokenRequest
+from doorcode._session.poll_pace import recall
+
+if TYPE_CHECKING:
+    from doorcode._config import Config
+    from doorcode._session.session import Session
+
+VERSION: Final = "1.0"
+CLOCKS_DIFFER: Final = 5.0
+"""Seconds by which the clocks of two machines may differ. A poll further ahead was sent before a clock was set back."""
+_NOTE: Final = "secret: whoever holds this can finish the sign-in"
+
+
+def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progress: Progress, polled_on: float) -> str:
+    """Return a sign-in as JSON text.
+
+    Args:
+        config: of the credential that began it.
+        request: what the token is for.
+        code: the code that was shown.
+        progress: how fast to poll, and when the next poll is due.
+        polled_on: when the last poll was sent or, before the first, the code was issued, in Unix seconds.
+    """
+    pace = progress.pace
+    return json.dumps(
+        {
+            "note": _NOTE,
+            "version": VERSION,
+            "client_id": config.client_id,
+            "authority": config.authority.netloc,
+            "tenant_id": request.tenant_id,
+            "scopes": request.scopes,
+            "claims": request.claims,
+            "enable_cae": request.enable_cae,
+            "device_code": code.device_code.reveal(),
+            "user_code": code.user_code,
+            "verification_uri": code.verification_uri,
+            "message": code.message,
+            "interval": code.interval,
+            "expires_in": code.expires_in,
+            "expires_on": code.expires_on,
+            "correlation_id": code.correlation_id,
+            "polling": {
+                "interval": pace.interval,
+                "margin": pace.margin,
+                "failures": pace.failures,
+                "retry_after": pace.retry_after,
+                "last_poll_on": polled_on,
+                # Another process has another monotonic clock.
+                "next_poll_on": time.time() + progress.due - _clock.monotonic(),
+            },
+        }
+    )
+
+
+def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode, Deadline, Progress]:
+    """Read what ``serialize`` wrote.
+
+    Args:
+        text: the JSON text.
+        session: of the credential that finishes the sign-in.
+
+    Raises:
+        ValueError: it is no sign-in, of another version, or of another application, authority or tenant.
+        ClientAuthenticationError: a tenant that the credential may not ask.
+    """
+    try:
+        fields = json.loads(text)
+        if fields["version"] != VERSION:
+            message = f"This sign-in has version {fields['version']!r}; this package reads version {VERSION}."
+            raise ValueError(message)
+        return _read(fields, session)
+    except (KeyError, TypeError, RecursionError, json.JSONDecodeError, UnicodeDecodeError):
+        message = "This is no pending sign-in. Pass what serialize() returned."
+        raise ValueError(message) from None
+
+
+def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, DeviceCode, Deadline, Progress]:
+    for name, own in (("client_id", session.config.client_id), ("authority", session.config.authority.netloc)):
+        if fields[name] != own:
+            message = f"This sign-in has {name} {fields[name]!r}, but the credential has {own!r}."
+            raise ValueError(message)
+    tenant_id = check_tenant(fields["tenant_id"])
+    asked = TokenRequest(tuple(fields["scopes"]), tenant_id, fields["claims"], fields["enable_cae"] is True)
+    request = session.resumed_request(asked)
+    now, monotonic = time.time(), _clock.monotonic()
+    # As careful as with the authority's own reply: the text was somewhere else meanwhile.
+    code = read_device_code(fields, now)
+    if not isinstance(code, DeviceCode) or instant(fields["expires_on"]) is None:
+        raise TypeError
+    code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=vschars(fields["correlation_id"]) or "")
+    age = code.expires_in - (code.expires_on - now)
+    # Whether a code has run out is for the authority to say: this machine's clock may be wrong. So there is one poll.
+    deadline = device_code.until_lapse(code, monotonic - min(age, code.expires_in))
+    told, known = _progress(fields.get("polling"), code, now, monotonic), recall(code)
+    return request, code, deadline, told if known is None or known.due < told.due else known
+
+
+def _progress(polling: object, code: DeviceCode, now: float, monotonic: float) -> Progress:
+    """Return how far the sign-in had come. Text of 0.1.0 does not say: the first poll is then due after the interval.
+
+    A clock that was set back since the last poll must not put the next one off: an early poll is answered with
+    slow_down, and a late one leaves the user waiting.
+    """
+    if polling is None:
+        pace, last = Pace(code.interval), code.expires_on - code.expires_in
+        due = last + pace.pause
+    else:
+        pace, last, due = _polling(as_object(polling) or {}, code)
+    wait = 0.0 if now < last - CLOCKS_DIFFER else min(max(due - now, 0.0), pace.pause)
+    return Progress(pace, monotonic + wait)
+
+
+def _polling(fields: Mapping[str, object], code: DeviceCode) -> tuple[Pace, float, float]:
+    interval, margin = duration(fields["interval"]), duration(fields["margin"])
+    failures, retry_after = duration(fields["failures"]), fields["retry_after"]
+    last, due = number(fields["last_poll_on"]), number(fields["next_poll_on"])
+    if interval is None or margin is None or failures is None or last is None or due is None:
+        raise TypeError
+    pace = Pace(
+        min(max(interval, code.interval), code.expires_in),
+        min(max(margin, 1.0), device_code.MARGIN),
+        int(min(failures, device_code.MOST_FAILURES)),
+        retry_after=duration(retry_after),
+    )
+    return pace, last, due

@@ -1,0 +1,106 @@
+"""How a person is told: the program's own callback, or the service's message on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Final, TextIO, TypeAlias
+
+from doorcode._core.messages.failures import prompt_failed
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._error_mapping import exception_for
+
+PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
+
+_READY_MADE: Final = "doorcode.prompts."
+"""Where the prompts are that this library brings; what is no code goes to standard error beside them."""
+_UNSEEN: Final = prompt_failed(
+    "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
+)
+
+
+def present(code: DeviceCode, callback: PromptCallback | None) -> object:
+    """Show a code to the person.
+
+    Args:
+        code: what to show.
+        callback: the program's own, called with ``verification_uri``, ``user_code`` and ``expires_on``;
+            None prints the service's message.
+
+    Returns:
+        what the callback returned; an awaitable when it is a coroutine function.
+    """
+    if callback is None:
+        complete = code.verification_uri_complete
+        say(code.message if complete is None else f"{code.message}\nThe code is filled in already at {complete}")
+        return None
+    return callback(code.verification_uri, code.user_code, datetime.fromtimestamp(code.expires_on, timezone.utc))
+
+
+@contextmanager
+def prompting(option: str = "prompt_callback") -> Generator[None]:
+    """Turn what a prompt raises into the end of the sign-in, with the program's own error as its cause.
+
+    Args:
+        option: the program's name for the prompt, for the message.
+
+    Raises:
+        AuthenticationFailedError: the prompt failed.
+    """
+    try:
+        yield
+    except Exception as exception:
+        if getattr(exception, "_failure", None) is _UNSEEN:
+            raise
+        words = f"{option} raised {type(exception).__name__}: {exception}"
+        raise exception_for(prompt_failed(words, exception)) from exception
+
+
+def tell(message: str, callback: Callable[..., object] | None) -> bool:
+    """Tell the user something where a prompt would stand.
+
+    Args:
+        message: what to tell.
+        callback: shows the codes; one of the program's own takes nothing else.
+
+    Returns:
+        whether it was shown.
+
+    Raises:
+        AuthenticationFailedError: there is no callback, and neither output can be written.
+    """
+    if callback is None:
+        say(message)
+        return True
+    ready_made = str(getattr(callback, "__module__", "")).startswith(_READY_MADE)
+    return ready_made and _print(message, sys.stderr)
+
+
+def say(message: str) -> None:
+    """Print a message at once; on standard error where standard output cannot be written.
+
+    Raises:
+        AuthenticationFailedError: neither can be.
+    """
+    if not any(_print(message, stream) for stream in (sys.stdout, sys.stderr)):
+        raise exception_for(_UNSEEN)
+
+
+def _print(message: str, stream: TextIO | None) -> bool:
+    if stream is None:
+        return False
+    try:
+        print(_encodable(message, stream), file=stream, flush=True)
+    except (OSError, ValueError, AttributeError):  # a program's own stream may have no more than write
+        return False
+    return True
+
+
+def _encodable(message: str, stream: TextIO) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return message.encode(encoding, "replace").decode(encoding)
+    except LookupError:
+        return message

@@ -1,0 +1,407 @@
+"""What one credential knows, and how its flows' steps are performed; the sync and the asyncio shell share it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from doorcode._core.account_selection import is_expected, may_use_cache, usable
+from doorcode._core.checks import check_scopes, check_tenant
+from doorcode._core.claims import merge_claims
+from doorcode._core.clouds import default_scope
+from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_line
+from doorcode._core.flows.limits import RequestLimits, request_limits
+from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache.lookup import State, StoredToken
+from doorcode._core.scopes import check_one_resource
+from doorcode._core.steps import TokenRequest, Who
+from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
+from doorcode._entra.given_transport import GivenTransport
+from doorcode._log import logger
+from doorcode._record import AuthenticationRecord
+from doorcode._session.current_account import CurrentAccount
+from doorcode._session.memory import Entry, Key
+from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
+from doorcode._session.open_cache import open_cache
+from doorcode._session.sign_outs import SignOuts
+from doorcode._session.singleflight import Flights
+from doorcode.cache._token_cache import Change, MemoryCache, Once, TokenCache
+
+# Errors, and what only a reply of the authority needs, are loaded when there are some.
+if TYPE_CHECKING:
+    from doorcode._config import Config
+    from doorcode._core.flows.refusals import Refusals
+    from doorcode._core.msal_cache.lookup import Account
+    from doorcode._core.replies.service_errors import ServiceError
+    from doorcode._core.secret import Secret
+    from doorcode._core.steps import Failure, Tokens
+    from doorcode._entra.msal_client import Application
+
+_LOGGER: Final = logger("doorcode")
+
+
+def _now() -> float:
+    """Return the time, of whichever clock ``time`` has now: tests of programs replace it there."""
+    return time.time()
+
+
+class CanCancel(Protocol):
+    """A call that is under way, or a sign-in."""
+
+    def cancel(self) -> None:
+        """End it; safe from any thread."""
+        ...
+
+
+class Session:
+    """Hold a credential's account, tokens and connections. Thread-safe.
+
+    Args:
+        config: what the credential was told.
+        clock: the wall clock, in Unix seconds.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = _now) -> None:
+        self.config = config
+        self.clock = clock
+        self.memory: dict[Key, Entry] = {}
+        self.account = CurrentAccount(config.record, self.memory)
+        self.transport = GivenTransport(config.pipeline.get("transport"))
+        self.limits: RequestLimits = request_limits(config.pipeline)
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self.account.after_fork()
+        self._warned: set[str] = set()
+        self.flights: Flights = Flights()
+        self.sign_outs: SignOuts = SignOuts()
+        self.waits: set[CanCancel] = set()
+        self._refusals: Refusals | None = None
+        self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
+        self._application: Application | None = None
+        self._caches: dict[bool, TokenCache] = {}
+        self._trouble = Once(self._warn_locked)
+
+    def after_fork(self) -> None:
+        """Let go of what belongs to the parent's threads and connections, in a forked child."""
+        if self._pid != os.getpid():
+            caches = self._caches
+            self._start()
+            # A lock may have been held at the fork; what the caches in memory hold is the child's too.
+            for cae, cache in caches.items():
+                if isinstance(cache, MemoryCache):
+                    state, self._caches[cae] = cache.state(), MemoryCache()
+                    self._caches[cae].commit(lambda _, state=state: state)  # type: ignore[misc]
+
+    def started(self, pending: CanCancel) -> None:
+        """Remember a sign-in in two steps for as long as the program does, so that ``cancel`` ends it too."""
+        with self._lock:
+            self._pending.add(pending)
+
+    def cancel(self) -> None:
+        """End every call and every sign-in that is under way; safe from any thread."""
+        if self._application is not None:
+            self._application.cut_abandoned()
+        with self._lock:
+            under_way: list[CanCancel] = [*self._pending, *self.waits]
+        for each in under_way:
+            each.cancel()
+
+    def close(self, *details: object) -> None:
+        """Release the HTTP transport, and nothing else; a later request opens a new one.
+
+        Args:
+            *details: for a transport that the program gave: what its ``__exit__`` is to be given.
+        """
+        if self._application is not None:
+            self._application.close()
+        self.transport.close(*details)
+
+    def twin(self) -> Session:
+        """Return a session with the same options and account, and no token: for a copy of the credential."""
+        twin = Session(self.config, self.clock)
+        twin.account.restore(self.account.kept())
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config, "account": self.account.kept()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["config"])  # type: ignore[misc] # pickle made the object without it
+        self.account.restore(state["account"])
+
+    # -- requests
+
+    def token_request(
+        self,
+        scopes: tuple[object, ...],
+        method: str,
+        claims: str | None,
+        tenant_id: str | None,
+        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
+        options: Mapping[str, object],
+    ) -> TokenRequest:
+        """Check what a caller asks for.
+
+        Raises:
+            TypeError: a value of a wrong type.
+            ValueError: no scope, or a value that cannot be right.
+            ClientAuthenticationError: a tenant that the credential may not ask.
+        """
+        checked = check_scopes(scopes, method)
+        check_one_resource(checked, method)
+        merge_claims(claims, enable_cae)
+        return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
+
+    def resumed_request(self, asked: TokenRequest) -> TokenRequest:
+        """Check the request of a sign-in that another process began, as if it began here.
+
+        Raises:
+            ValueError: a value that cannot be right, or this credential would ask another tenant.
+            ClientAuthenticationError: a tenant that the credential may not ask.
+        """
+        request = self.token_request(asked.scopes, "resume", asked.claims, asked.tenant_id, asked.enable_cae, {})
+        if not same_tenant(request.tenant_id, asked.tenant_id):
+            message = f"This sign-in has tenant_id {asked.tenant_id!r}, but the credential has {request.tenant_id!r}."
+            raise ValueError(message)
+        return request
+
+    def person_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """Return what ``_request_token`` is called for, as a request again."""
+        rest = dict(options)
+        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
+        return self.token_request(scopes, "get_token", claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
+
+    def default_scopes(self, method: str) -> tuple[str, ...]:
+        """Return the scope of the cloud's Resource Manager.
+
+        Raises:
+            CredentialUnavailableError: the authority is no cloud that is known here.
+        """
+        authority = self.config.authority
+        scope = default_scope(authority.host, authority.port)
+        if scope is None:
+            from doorcode._error_mapping import unavailable
+
+            message = f"{method}() at {authority.netloc} requires a value for 'scopes'."
+            raise unavailable(message)
+        return (scope,)
+
+    def _tenant(self, asked: str | None) -> str:
+        config = self.config
+        single = bool(os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"))
+        checked = check_tenant(asked) if asked else None
+        tenant = resolve_tenant(config.tenant_id, checked, config.allowed_tenants, single)
+        if tenant is None:
+            from doorcode.errors import AuthenticationFailedError
+
+            raise AuthenticationFailedError(tenant_refused(str(checked)))
+        return tenant
+
+    # -- what flows see
+
+    @property
+    def who(self) -> Who:
+        """Return whose tokens this credential may use now."""
+        config = self.config
+        return usable(config.account, self.account.in_use, config.client_id, config.environments)
+
+    @property
+    def record(self) -> AuthenticationRecord | None:
+        """Return the record of the latest sign-in, or the one that was given."""
+        return self.account.record
+
+    @property
+    def application(self) -> Application:
+        """Return what makes the requests, built when first needed."""
+        with self._lock:
+            if self._application is None:
+                from doorcode._entra.http_client import HttpClient
+                from doorcode._entra.metadata import AuthorityMetadata
+                from doorcode._entra.msal_client import Application
+
+                metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
+                client = HttpClient(self.config.pipeline, self.limits, metadata, self.transport)
+                self._application = Application(self.config, client, metadata)
+            return self._application
+
+    def cache(self, *, cae: bool) -> TokenCache:
+        """Return the cache for requests with or without CAE, opened when first needed."""
+        if LOCKED in held():
+            refuse_to_wait()
+        with self._lock:
+            if cae not in self._caches:
+                self._caches[cae] = open_cache(self.config, cae=cae, warn=self._warn_locked, trouble=self._trouble)
+            return self._caches[cae]
+
+    @property
+    def refusals(self) -> Refusals:
+        """Return the refreshes that the authority has refused in this process."""
+        if self._refusals is None:
+            from doorcode._core.flows.refusals import Refusals
+
+            self._refusals = Refusals()
+        return self._refusals
+
+    def opened(self, *, cae: bool) -> TokenCache | None:
+        """Return a cache that is in use; None where a persistent one has not been opened."""
+        with self._lock:
+            if cae in self._caches:
+                return self._caches[cae]
+        in_memory = self.config.persistence is None or self.config.caches[cae] is not None
+        return self.cache(cae=cae) if in_memory else None
+
+    def recall(self, request: TokenRequest) -> StoredToken | None:
+        """Return a token of this process that is still fresh."""
+        entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))
+        if entry is None or not entry.cached_at <= self.clock() < entry.fresh_until:
+            return None
+        return entry.stored
+
+    def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
+        """Remember a token, under the tenant's name and, for the credential's own, without.
+
+        Args:
+            request: what it answers.
+            token: what is remembered.
+            fresh_until: Unix seconds.
+            sign_outs: how many there had been when it was looked for; with more of them, nothing is remembered.
+        """
+        entry = Entry(token, fresh_until)
+        keys: list[Key] = [(request.scopes, request.tenant_id, request.enable_cae)]
+        if request.tenant_id == self.config.tenant_id:
+            keys.append((request.scopes, None, request.enable_cae))
+        with self.sign_outs.lock:
+            if self.sign_outs.count == sign_outs:
+                self.account.remember(token, dict.fromkeys(keys, entry))
+
+    def warn_once(self, message: str) -> None:
+        """Tell the program's log of something that is true for as long as nothing changes."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """Tell the program's log of something that stopped nothing."""
+        _LOGGER.warning("%s: %s", self.config.class_name, log_line(message))
+
+    def _warn_locked(self, message: str) -> None:
+        """Tell the program's log of something about a cache, whose locks are held now."""
+        with holding(LOCKED):
+            self.warn(message)
+
+    def log_debug(self, message: str) -> None:
+        """Write a line into the program's log that only helps to find an error."""
+        _LOGGER.debug("%s: %s", self.config.class_name, log_line(message))
+
+    # -- what replies change
+
+    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
+        """Store a sign-in that a person finished, and let the record name its account.
+
+        Args:
+            tokens: what came back.
+            request: what was asked.
+            since: how many sign-outs there had been when the sign-in began.
+            anybody: whether another account than the record's may sign in.
+
+        Returns:
+            the tokens, or why they are not used: another account, one that was signed out meanwhile, or (with
+            ``anybody``) none at all.
+        """
+        from doorcode._core.messages.failures import no_account, other_account, signed_out
+        from doorcode._core.msal_cache.sign_ins import StoreSignIn
+        from doorcode._session.account_records import record_for
+
+        identity = tokens.identity
+        if identity is None:
+            self.keep(request, tokens.token, tokens.token.fresh_until, since)
+            return no_account() if anybody else tokens
+        if not anybody and not is_expected(self.config.account, self.account.in_use, identity):
+            return other_account(self._expected, identity.username)
+        account = identity.home_account_id
+        change = StoreSignIn(self.who, tokens, account, self.clock(), lambda: self.sign_outs.include(account, since))
+        self.cache(cae=request.enable_cae).commit(change)
+        change.again = True
+        self._renew_other(tokens, request, account, since)
+        with self.sign_outs.lock:
+            if self.sign_outs.include(account, since):
+                return signed_out()
+            self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
+        self.refusals.clear()
+        return tokens
+
+    def refreshed(
+        self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...], since: int
+    ) -> Tokens | ServiceError:
+        """Store what a refresh brought, unless the account was signed out meanwhile.
+
+        Args:
+            tokens: what came back.
+            request: what was asked.
+            home_account_id: the account that it is for.
+            spent: the refresh token that was redeemed, and those that were refused before it.
+            since: how many sign-outs there had been when the refresh token was read.
+        """
+        from doorcode._core.msal_cache.sign_ins import StoreRefresh, with_rotated
+
+        who = self.who
+        own, other = self.cache(cae=request.enable_cae), self.cache(cae=not request.enable_cae)
+        change = StoreRefresh(
+            who,
+            tokens,
+            home_account_id,
+            spent,
+            self.clock(),
+            lambda: self.sign_outs.include(home_account_id, since),
+            lambda: (own.borrowed(), other.state()),
+        )
+        own.commit(change)
+        if change.is_undone():
+            own.commit(self.removal(home_account_id))
+            change.stored = False
+        if not change.stored:
+            from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
+
+            return ServiceError(SIGNED_OUT, "The account was signed out while its token was being refreshed.")
+        # Both caches hold one grant.
+        other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
+        return tokens
+
+    def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str, since: int) -> None:
+        """Write a new refresh token to the other cache too, where it holds the one before: both are one grant."""
+        from doorcode._core.msal_cache.sign_ins import renewed
+
+        def change(state: State) -> State:
+            if self.sign_outs.include(home_account_id, since):
+                return state
+            return renewed(state, self.who, tokens, home_account_id, self.clock())
+
+        self.cache(cae=not request.enable_cae).commit(change)
+
+    def removal(self, home_account_id: str) -> Change:
+        """Return the change that removes an account's tokens for this application from a cache."""
+        who = self.who
+        return lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
+
+    @property
+    def _expected(self) -> str:
+        """Return the account that must sign in, for people."""
+        record = self.record
+        if record is None:
+            return one_line(self.config.account.name, LONGEST_NAME)
+        return account_name(record.username, record.home_account_id)
+
+    def use_account(self, account: Account) -> bool:
+        """Go on as an account that was found in the cache, unless this credential uses another one by now."""
+        used, changed = self.account.use(account, lambda: may_use_cache(self.who))
+        if changed:
+            name = account_name(account.username, account.home_account_id)
+            _LOGGER.info("%s: using the account %s, which the token cache holds", self.config.class_name, name)
+        return used

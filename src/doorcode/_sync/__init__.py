@@ -1,0 +1,1 @@
+"""The credentials and their driver, with threads."""

@@ -1,0 +1,70 @@
+"""InteractiveBrowserCredential: a person signs in in a browser, on this machine or another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doorcode import _clock
+from doorcode._browser.agent import Courier
+from doorcode._browser.agent_choice import check_redirect, courier
+from doorcode._browser.paste import PastePrompt
+from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.user_flow import BROWSER_SECONDS
+from doorcode._core.checks import check_login_hint, check_timeout
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.flows import auth_code
+from doorcode._session.step_handler import TokenResult
+from doorcode._sync.credential import InteractiveCredential
+
+
+class InteractiveBrowserCredential(InteractiveCredential):
+    """Sign a person in in their browser (authorization code with PKCE, RFC 6749 4.1, RFC 7636, RFC 8252).
+
+    A drop-in for ``azure.identity.InteractiveBrowserCredential``. It opens the browser of this machine, and listens
+    on loopback for what it brings back. Thread-safe; constructing it asks nobody and sends nothing.
+
+    Args:
+        client_id: the application that people sign in to. The default is Microsoft's own for developers;
+            register one of your own for anything that others use.
+        redirect_uri: a redirect URI of the application's registration that this machine can answer, such as
+            ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
+        login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
+            name is used; the user may choose another one on the page.
+        timeout: seconds to wait for the person; None waits for a day, 0 asks nobody and times out at once.
+        paste: True has the person open the page on another machine and paste the address that it ends on into the
+            terminal; a function does so elsewhere: it is called with a ``doorcode.prompts.PasteRequest`` in a thread of
+            its own, and returns what they pasted. Read ``docs/browser.md`` first: people are tricked this way.
+        **kwargs: as for :class:`InteractiveCredential`.
+
+    Raises:
+        TypeError: an option of a wrong type, or a name that is nearly an option's.
+        ValueError: an option that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str = DEVELOPER_CLIENT_ID,
+        redirect_uri: str | None = None,
+        login_hint: str | None = None,
+        timeout: float | None = 300,
+        paste: bool | PastePrompt = False,
+        **kwargs: Any,
+    ) -> None:
+        self._paste = paste
+        self._redirect_uri = check_redirect(redirect_uri, paste)
+        self._login_hint = check_login_hint(login_hint)
+        self._timeout = check_timeout(timeout, BROWSER_SECONDS)
+        super().__init__(client_id=client_id, **kwargs)
+
+    def _prompts_here(self) -> bool:
+        return isinstance(self._paste, bool)
+
+    def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        request = self._session.person_request(scopes, kwargs)
+        hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
+        flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
+        return TokenResult(self._drive(flow, BrowserTurn(self._session, self._courier()), request))
+
+    def _courier(self) -> Courier:
+        return courier(self._paste, self._redirect_uri, self._session.config)

@@ -1,0 +1,200 @@
+"""Perform a flow's steps with asyncio: waits on the loop, blocking work in daemon threads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from doorcode import _clock
+from doorcode._core.steps import Flow, Step
+from doorcode._worker import Job, hand_over, in_background
+
+T = TypeVar("T")
+R = TypeVar("R")
+Alarm: TypeAlias = "tuple[asyncio.Future[None], Callable[[object], None]]"
+"""A future of a loop, and what sets it: from any thread, at any time, again and again."""
+
+
+class Performer(Protocol):
+    """What a driver needs of a credential: the steps, performed."""
+
+    def perform(self, step: Step[Any]) -> Awaitable[object]:
+        """Perform one step and return its answer."""
+        ...
+
+    def release(self, ended_by: BaseException | None) -> Awaitable[None]:
+        """Give back what the flow still holds, at its end."""
+        ...
+
+
+async def call(
+    work: Callable[[], T],
+    late: Callable[[T], object],
+    within: float | None = None,
+    woken_by: Alarm | None = None,
+    *,
+    kept: float = 0.0,
+) -> T | None:
+    """Do blocking work in a thread of its own, and wait for it on the loop.
+
+    A default executor would not do: the interpreter joins its threads at exit, and they wait for sockets.
+
+    Args:
+        work: what to do.
+        late: what to do with its result when nobody waits any more: it came too late, or the task was cancelled.
+        within: seconds to wait; None waits to its end.
+        woken_by: what else ends the wait.
+        kept: seconds for which a request of the work's goes on when nobody waits any more.
+
+    Returns:
+        its result; None when it is not done when the wait ends.
+    """
+    woken, wake = woken_by or alarm()
+    job: Job[T] = Job(work, late, wake, kept)
+    job.start()
+    try:
+        await wait_for(woken, within)
+    except asyncio.CancelledError:
+        if job.abandon():
+            in_background(lambda: hand_over(job, late), "doorcode-late")
+        raise
+    return job.result() if job.abandon() else None
+
+
+async def off_loop(work: Callable[[], T]) -> T:
+    """Do local blocking work (a file, a keyring, a lock) in a thread of its own; it is done even when cancelled."""
+    result = await call(lambda: (work(),), lambda _: None)
+    assert result is not None, "without a limit, the work is waited for"
+    return result[0]
+
+
+async def sleep(seconds: float) -> None:
+    """Wait on the loop; also for no time at all, so that other tasks have their turn."""
+    if _clock.is_replaced() and seconds > 0:
+        await wait_for(asyncio.get_running_loop().create_future(), seconds)
+    else:
+        await asyncio.sleep(seconds)
+
+
+async def wait_for(woken: asyncio.Future[None], seconds: float | None) -> None:
+    """Wait for a future, but no longer than so many seconds; None waits to its end."""
+    if seconds is None or not _clock.is_replaced():
+        await asyncio.wait([woken], timeout=seconds)
+        return
+    # The loop's own clock may be frozen, and with it every time-out of the loop's: a thread keeps the time.
+    over, ring = alarm()
+    timer = threading.Timer(seconds, ring, (None,))
+    timer.daemon = True
+    timer.start()
+    try:
+        await asyncio.wait([woken, over], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+
+
+async def landing(future: Future[T]) -> T:
+    """Wait for another task's, or another thread's, flight; cancelling this task leaves the flight alone."""
+    # Not asyncio.wrap_future: cancelling what it returns would cancel the flight for everybody.
+    woken, wake = alarm()
+    future.add_done_callback(wake)
+    await woken
+    return future.result()
+
+
+def alarm() -> Alarm:
+    """Return an alarm of the running loop.
+
+    Raises:
+        RuntimeError: no asyncio loop runs here.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        message = "doorcode.aio runs on asyncio. Elsewhere, under trio for one, call doorcode's classes in a thread."
+        raise RuntimeError(message) from None
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def wake(_by: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(_resolve, woken)
+
+    return woken, wake
+
+
+class CancelScope:
+    """One call of a credential, which :meth:`cancel` ends from any thread: its task is interrupted inside the call."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        with suppress(RuntimeError):  # without a loop, the first step that waits says so
+            self._loop = asyncio.get_running_loop()
+            self._task = asyncio.current_task()
+        self._over = False
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End the call."""
+        if self._loop is None:
+            return
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._interrupt)
+
+    def close(self) -> None:
+        """Leave the task alone from here on."""
+        self._over = True
+
+    def is_cause(self) -> bool:
+        """Return whether the task's CancelledError is this scope's doing alone, and take it back if so."""
+        if not self._cancelled or self._task is None:
+            return False
+        if sys.version_info >= (3, 11):
+            return not self._task.uncancel()
+        return True  # Python 3.10 does not count what else cancelled the task
+
+    def _interrupt(self) -> None:
+        if self._task is not None and not self._over and not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
+
+
+async def run(flow: Flow[R], performer: Performer) -> R:
+    """Perform a flow's steps one after the other, in this task.
+
+    Args:
+        flow: what to perform; it is closed in the end, whatever happens.
+        performer: performs each step.
+
+    Returns:
+        what the flow returns.
+    """
+    try:
+        result = await _run(flow, performer)
+    except BaseException as exception:
+        await performer.release(exception)
+        raise
+    await performer.release(None)
+    return result
+
+
+async def _run(flow: Flow[R], performer: Performer) -> R:
+    try:
+        step = next(flow)
+        while True:
+            answer = await performer.perform(step)
+            step = flow.send((_clock.monotonic(), answer))
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    finally:
+        flow.close()
+
+
+def _resolve(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

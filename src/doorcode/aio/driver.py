@@ -1,0 +1,139 @@
+"""A credential's flow, driven with asyncio: what each of its steps means here."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.steps import (
+    AskPerson,
+    DropLease,
+    Ended,
+    Exchange,
+    Failure,
+    FindLeaseHolder,
+    Join,
+    Look,
+    Prepare,
+    PromptLives,
+    RenewLease,
+    Role,
+    Show,
+    Sleep,
+    Step,
+    TakeLease,
+    Tell,
+    TokenRequest,
+    Tokens,
+)
+from doorcode._session.step_handler import Turn
+from doorcode._worker import in_background
+from doorcode.aio.cancel_scope import call, landing, off_loop, sleep
+
+R = TypeVar("R")
+
+
+class Asking(Protocol):
+    """What a flow needs of its credential: the seam that asks the person, and what tells them something."""
+
+    async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]: ...
+
+    def _tell(self, message: str) -> None: ...
+
+
+class Performer:
+    """Perform the steps of one flow of a credential, with asyncio."""
+
+    def __init__(self, credential: Asking, turn: Turn, show: Callable[[DeviceCode], object] | None) -> None:
+        self._credential = credential
+        self._turn = turn
+        self._show = show
+        self._local: threading.Event | None = None
+
+    async def perform(self, step: Step[Any]) -> object:
+        """Perform one step and return its answer."""
+        with self._turn.inside():
+            return await self._perform(step)
+
+    async def _perform(self, step: Step[Any]) -> object:
+        answer: object = None
+        match step:
+            case Sleep(seconds):
+                await sleep(seconds)
+            case Join():
+                answer = await self._join(step)
+            case Exchange():
+                answer = await self._exchange(step)
+            case Tell(message):
+                await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
+            case AskPerson(request):
+                answer = await self._ask(request)
+            case Show(code) if self._show is not None:
+                shown = self._show(code)
+                if inspect.isawaitable(shown):
+                    await shown
+            case Look() | Prepare() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
+                answer = await self._off_loop(lambda: self._turn.perform(step))
+            case _:
+                answer = self._turn.perform(step)
+        return answer
+
+    async def release(self, ended_by: BaseException | None) -> None:
+        """Give back what the flow still holds, off the loop where that may block; who was cancelled does not wait."""
+        if ended_by is not None and not isinstance(ended_by, Exception):
+            self._give_up(ended_by)
+        elif self._turn.holds_lease:
+            await off_loop(lambda: self._turn.release(ended_by))
+        else:
+            self._turn.release(ended_by)
+
+    def _give_up(self, ended_by: BaseException) -> None:
+        """Hand over: at once, or when the last local work is done, which may bring a lease or a token."""
+        local = self._local
+        busy = local is not None and not local.is_set()
+        if not busy and not self._turn.holds_lease:
+            self._turn.release(ended_by)
+            return
+
+        def hand_over() -> None:
+            if local is not None:
+                local.wait()
+            self._turn.release(ended_by)
+
+        in_background(hand_over, "doorcode-release")
+
+    async def _join(self, step: Join) -> Role | Ended:
+        future = self._turn.join(step)
+        if future is None:
+            return Role.LEAD
+        return await landing(future) if step.wait else Role.BUSY
+
+    async def _exchange(self, step: Exchange[Any]) -> object:
+        turn = self._turn
+        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step), kept=turn.kept(step))
+        return turn.silence(step) if answer is None else answer
+
+    async def _ask(self, request: TokenRequest) -> Tokens | Failure:
+        with self._turn.asking():
+            result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
+                *request.scopes,
+                claims=request.claims,
+                tenant_id=request.tenant_id,
+                enable_cae=request.enable_cae,
+                **request.options,
+            )
+        return await self._off_loop(lambda: self._turn.signed_in(result, request))
+
+    async def _off_loop(self, work: Callable[[], R]) -> R:
+        done = self._local = threading.Event()
+
+        def tracked() -> R:
+            try:
+                return work()
+            finally:
+                done.set()
+
+        return await off_loop(tracked)

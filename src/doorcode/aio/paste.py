@@ -1,0 +1,40 @@
+"""A coroutine function as a prompt for the address that a sign-in ends on."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TypeAlias, cast
+
+from doorcode._browser.paste import PastePrompt, PasteRequest
+
+AsyncPastePrompt: TypeAlias = Callable[[PasteRequest], Awaitable[str] | str]
+
+
+@contextmanager
+def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  # noqa: FBT001 - an option's value
+    """Return the prompt as one that a thread can call; a coroutine of it that still runs at the end is cancelled."""
+    call = getattr(paste, "__call__", None)  # noqa: B004 - what is looked for is its kind
+    if not (inspect.iscoroutinefunction(paste) or inspect.iscoroutinefunction(call)):
+        yield cast("bool | PastePrompt", paste)
+        return
+    loop = asyncio.get_running_loop()
+    ask = cast("Callable[[PasteRequest], asyncio.Future[str]]", paste)
+    running: list[Future[str]] = []
+
+    async def asked(request: PasteRequest) -> str:
+        return await ask(request)
+
+    def call_on_loop(request: PasteRequest) -> str:
+        future = asyncio.run_coroutine_threadsafe(asked(request), loop)
+        running.append(future)
+        return future.result()
+
+    try:
+        yield call_on_loop
+    finally:
+        for future in running:
+            future.cancel()

@@ -1,0 +1,112 @@
+"""PendingSignIn for asyncio: poll, wait for and cancel a sign-in that ``begin`` started."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from doorcode import _clock
+from doorcode._core.steps import Failure
+from doorcode._frames import clears_frames
+from doorcode._record import AuthenticationRecord
+from doorcode._session.pending import BasePending
+from doorcode.aio.cancel_scope import Alarm, alarm, call, off_loop, wait_for
+
+if TYPE_CHECKING:
+    from doorcode._core.flows.device_code import Deadline, Progress
+    from doorcode._core.replies.device_code import DeviceCode
+    from doorcode._core.steps import TokenRequest
+    from doorcode._session.session import Session
+
+
+class PendingSignIn(BasePending):
+    """A sign-in that a program drives itself: an agent, a server, anything that streams its own progress.
+
+    For the tasks of one event loop; only :meth:`cancel` may be called from other threads. What it brings lands in
+    the cache and the record of the credential that began it.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        request: TokenRequest,
+        code: DeviceCode,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> None:
+        self._asleep: set[Callable[[object], None]] = set()
+        super().__init__(session, request, code, deadline, progress)
+
+    @clears_frames
+    async def poll(self) -> AuthenticationRecord | None:
+        """Look once whether the person is done; takes no longer than one request.
+
+        Looking more often than ``interval``, or while another task looks, sends nothing. Cancelling the task gives up
+        the look, not the sign-in.
+
+        Returns:
+            the record, or None while the person is not done.
+
+        Raises:
+            ClientAuthenticationError: the sign-in ended without a token.
+        """
+        await self._look_once(None)
+        return self._result()
+
+    @clears_frames
+    async def wait(self, timeout: float | None = None) -> AuthenticationRecord:
+        """Wait for the person. Cancelling the task gives up the wait, not the sign-in.
+
+        Args:
+            timeout: seconds; None waits as long as the code is valid. The sign-in outlives it.
+
+        Returns:
+            the record.
+
+        Raises:
+            TimeoutError: the person was not done in time.
+            ClientAuthenticationError: the sign-in ended without a token.
+        """
+        self._check_outside()
+        until = None if timeout is None else _clock.monotonic() + timeout
+        while not self.done and (until is None or _clock.monotonic() < until):
+            await self._look_once(until)
+            left = math.inf if until is None else until - _clock.monotonic()
+            await self._pause(max(0.0, min(self._pause_seconds, left)))
+        record = self._result()
+        if record is None:
+            raise self._not_yet(timeout)
+        return record
+
+    async def _look_once(self, until: float | None) -> None:
+        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
+        poll = self._next_poll()
+        if poll is None:
+            return
+        left = math.inf if until is None else until - _clock.monotonic()
+        within, kept = self._turn.within(poll), self._turn.kept(poll)
+        with self._until_the_end() as end:
+            answered = await call(lambda: self._look(poll), lambda _: None, min(within, left), end, kept=kept)
+        if not answered and within <= left and not self.done:
+            await off_loop(lambda: self._hear_nothing(poll))
+
+    async def _pause(self, seconds: float) -> None:
+        with self._until_the_end() as (woken, _):
+            await wait_for(woken, 0 if self.done else seconds)
+
+    @contextmanager
+    def _until_the_end(self) -> Generator[Alarm, None, None]:
+        """Give an alarm that the sign-in's end sets, whoever ends it."""
+        signal = alarm()
+        self._asleep.add(signal[1])
+        try:
+            yield signal
+        finally:
+            self._asleep.discard(signal[1])
+
+    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
+        super()._end(outcome)
+        for wake in list(self._asleep):
+            wake(self)

@@ -1,0 +1,74 @@
+"""The asyncio UserCredential: a person signs in in the way that fits where the program runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from doorcode._browser.agent_choice import courier
+from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.user_flow import Asking, sign_in
+from doorcode._core.account_selection import prompts_here
+from doorcode._core.checks import check_callback
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._session.prompt import tell
+from doorcode._session.step_handler import TokenResult
+from doorcode.aio.credential import InteractiveCredential
+from doorcode.aio.paste import AsyncPastePrompt, blocking
+from doorcode.aio.prompt import AsyncPromptCallback, show
+
+
+class UserCredential(InteractiveCredential):
+    """Sign a person in, with asyncio: silently, else in a browser where one opens here, else with a code.
+
+    Args:
+        client_id: the application that people sign in to. The default is Microsoft's own for developers;
+            register one of your own for anything that others use.
+        prefer: ``"browser"`` or ``"device_code"`` to choose the first way yourself.
+        timeout: seconds to wait for the person, in each way; by default 300 for a browser, and for a code as long as
+            it is valid. 0 asks nobody and times out at once.
+        prompt_callback: shows a code, as for :class:`doorcode.aio.DeviceCodeCredential`.
+        redirect_uri: as for :class:`doorcode.aio.InteractiveBrowserCredential`.
+        login_hint: likewise.
+        paste: likewise; a browser is then one on another machine.
+        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+
+    Raises:
+        TypeError: an option of a wrong type, or a name that is nearly an option's.
+        ValueError: an option that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str = DEVELOPER_CLIENT_ID,
+        prefer: Literal["browser", "device_code"] | None = None,
+        timeout: float | None = None,
+        prompt_callback: AsyncPromptCallback | None = None,
+        redirect_uri: str | None = None,
+        login_hint: str | None = None,
+        paste: bool | AsyncPastePrompt = False,
+        **kwargs: Any,
+    ) -> None:
+        self._asking = Asking.checked(prefer, timeout, redirect_uri, login_hint, paste)
+        self._timeout = self._asking.timeout
+        self._login_hint = self._asking.login_hint
+        self._paste = paste
+        self._prompt_callback = check_callback(prompt_callback)
+        super().__init__(client_id=client_id, **kwargs)
+
+    def _prompts_here(self) -> bool:
+        return isinstance(self._paste, bool) and prompts_here(self._prompt_callback)
+
+    async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        request = self._session.person_request(scopes, kwargs)
+        flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
+        with blocking(self._paste) as paste:
+            turn = BrowserTurn(self._session, courier(paste, self._asking.redirect_uri, self._session.config))
+            return TokenResult(await self._drive(flow, turn, request, self._show))
+
+    async def _show(self, code: DeviceCode) -> None:
+        await show(code, self._prompt_callback)
+
+    def _show_message(self, message: str) -> bool:
+        return tell(message, self._prompt_callback)

@@ -1,0 +1,129 @@
+"""Look at and clear a whole token cache, without a credential."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from doorcode._core.clouds import aliases
+from doorcode._core.display import LONGEST_NAME, log_line, one_line
+from doorcode._core.msal_cache.changes import remove_account
+from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import ACCESS_TOKEN, ACCOUNT, REFRESH_TOKEN, rows_of, text_of
+from doorcode._core.values import dataclass
+from doorcode._frames import clears_frames
+from doorcode._log import logger
+from doorcode.cache._every_store import EveryStore, Troubles
+from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
+
+__all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
+
+_LOGGER: Final = logger("doorcode.cache")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAccount:
+    """An account that a cache holds tokens of, of any application.
+
+    Attributes:
+        home_account_id: the account's own identifier.
+        username: its name, for display; may be empty.
+        environment: the host of its authority.
+        client_ids: the applications that hold its tokens.
+    """
+
+    home_account_id: str
+    username: str
+    environment: str
+    client_ids: tuple[str, ...]
+
+
+@clears_frames
+def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
+    """Return every account in a cache, of whichever application; makes no request.
+
+    Every store that may hold the cache is looked into, whichever of them is used here and now.
+
+    Args:
+        options: as for ``cache_persistence_options``; by default the cache that Microsoft's tools share.
+
+    Raises:
+        StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
+        TypeError: the options are of another kind.
+        ValueError: no directory is known for the cache.
+    """
+    troubles = Troubles()
+    states = [state for stores in _both(options) for state in stores.read(troubles)]
+    troubles.throw()
+    found: dict[tuple[str, str], tuple[str, set[str]]] = {}
+    for state in states:
+        names = _usernames(state)
+        for section in (REFRESH_TOKEN, ACCESS_TOKEN):
+            for _, row in rows_of(state, section):
+                key = text_of(row, "home_account_id"), text_of(row, "environment").lower()
+                _, clients = found.setdefault(key, (names.get(key[0], ""), set()))
+                clients.add(text_of(row, "client_id"))
+    return tuple(
+        CachedAccount(account, username, environment, tuple(sorted(clients)))
+        for (account, environment), (username, clients) in found.items()
+        if account
+    )
+
+
+@clears_frames
+def sign_out(account: CachedAccount, options: object | None = None, *, client_id: str | None = None) -> None:
+    """Remove an account's tokens from a cache, in every store that may hold it.
+
+    What was damaged and set aside goes too, since it may hold the same. Access tokens that were handed out live on
+    until they expire.
+
+    Args:
+        account: one of :func:`accounts`.
+        options: as there.
+        client_id: only this application's tokens; by default every application's.
+
+    Raises:
+        StoreError: they may still be stored, in what it names; they were removed from everything else.
+        TypeError: the options are of another kind.
+        ValueError: no directory is known for the cache.
+    """
+    environments = aliases(account.environment)
+    troubles = Troubles()
+    for stores in _both(options):
+        stores.remove(lambda state: remove_account(state, client_id, environments, account.home_account_id), troubles)
+    troubles.throw()
+
+
+@clears_frames
+def clear(options: object | None = None) -> None:
+    """Delete a cache with everything in it, of every application that shares it, in every store that may hold it.
+
+    Args:
+        options: as for :func:`accounts`.
+
+    Raises:
+        StoreError: some of it may still be there, in what it names; everything else was deleted.
+        TypeError: the options are of another kind.
+        ValueError: no directory is known for the cache.
+    """
+    troubles = Troubles()
+    for stores in _both(options):
+        stores.clear(troubles)
+    troubles.throw()
+
+
+def _both(options: object | None) -> tuple[EveryStore, EveryStore]:
+    resolved = _resolved(options)
+    return EveryStore(resolved, cae=False, warn=_warn), EveryStore(resolved, cae=True, warn=_warn)
+
+
+def _warn(message: str) -> None:
+    _LOGGER.warning("%s", log_line(message))
+
+
+def _resolved(options: object | None) -> TokenCachePersistenceOptions:
+    return TokenCachePersistenceOptions() if options is None else resolve_options(options)
+
+
+def _usernames(state: State) -> dict[str, str]:
+    rows = (row for _, row in rows_of(state, ACCOUNT))
+    return {text_of(row, "home_account_id"): one_line(text_of(row, "username"), LONGEST_NAME) for row in rows}

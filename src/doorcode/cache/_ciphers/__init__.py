@@ -1,0 +1,1 @@
+"""How a store's content is encrypted and decrypted."""

@@ -1,0 +1,1 @@
+"""Files that hold secrets: modes, ownership, atomic replacement."""

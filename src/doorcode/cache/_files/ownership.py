@@ -1,0 +1,155 @@
+"""Whose a file or directory is, and what to do where it is not this user's alone."""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH101, PTH102, PTH112, PTH116, PTH120
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import Final
+
+from doorcode.cache._errors import StoreError
+from doorcode.cache._locks.flock import flag
+
+__all__ = ["ensure_directory", "failure", "make_private", "open_own", "refuse_foreign", "refuse_others", "user_id"]
+
+_OTHERS: Final = 0o077
+_SAFELY: Final = (
+    flag("O_CLOEXEC")
+    | flag("O_NOINHERIT")
+    | flag("O_NOFOLLOW")
+    | flag("O_NONBLOCK")  # opening a planted FIFO must not wait
+    | flag("O_NOCTTY")
+    | flag("O_BINARY")
+)
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a symbolic link"),
+)
+
+
+def open_own(path: str, flags: int) -> int:
+    """Open a regular file of this user's; refuse at once whatever else is at the path.
+
+    Args:
+        path: of the file.
+        flags: of ``os.open``; with ``O_CREAT`` a new file gets the mode 0600.
+
+    Raises:
+        OSError: the system refuses.
+        StoreError: the path leads to something that is not a regular file, or belongs to another user.
+    """
+    # Looked at before it is opened too: opening a device can have an effect.
+    with contextlib.suppress(FileNotFoundError):
+        refuse_foreign(path, os.stat(path, follow_symlinks=False))
+    descriptor = os.open(path, flags | _SAFELY, 0o600)
+    try:
+        refuse_foreign(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def refuse_foreign(path: str, status: os.stat_result) -> None:
+    """Refuse what is not a regular file of this user's.
+
+    Raises:
+        StoreError: it is not.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((words for test, words in _KINDS if test(status.st_mode)), "a device")
+        number = errno.ELOOP if stat.S_ISLNK(status.st_mode) else errno.EINVAL
+        words = "which is not followed" if number == errno.ELOOP else "and not a regular file"
+        raise StoreError(f"{path} is {kind}, {words}; remove it, or use another path", where=path, errno=number)
+    refuse_others(path, status)
+
+
+def ensure_directory(path: str, *, private: bool) -> None:
+    """Make a directory, 0700, if there is none; refuse one whose content others could replace.
+
+    Args:
+        path: of the directory.
+        private: whether it is ours alone, so that one that others may enter is made 0700.
+
+    Raises:
+        StoreError: it cannot be made, is another user's, or others may write to it.
+    """
+    try:
+        _make_directories(path)
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        user = user_id()
+        if user is None:
+            return
+        if status.st_uid not in {user, 0}:
+            refuse_others(path, status)
+        if private and status.st_uid == user and status.st_mode & _OTHERS:
+            os.chmod(path, 0o700)
+        elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+            raise StoreError(
+                f"others may write to the directory {path}, so they could replace the token cache; "
+                "use one of your own, with mode 0700",
+                where=path,
+                errno=errno.EACCES,
+            )
+    except OSError as error:
+        raise failure("use", path, error) from error
+
+
+def _make_directories(path: str) -> None:
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    if parent != path:
+        _make_directories(parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+
+
+def failure(what: str, path: str, error: OSError) -> StoreError:
+    """Return what to tell people about an operating system's refusal."""
+    words = error.strerror or type(error).__name__
+    if error.errno == errno.ELOOP:
+        words = "it is a symbolic link, which is not followed; remove it or give the path it leads to"
+    return StoreError(f"cannot {what} {path}: {words}", where=path, errno=error.errno)
+
+
+def user_id() -> int | None:
+    """Return whose files are ours; None where files have no such owner."""
+    geteuid = getattr(os, "geteuid", None)
+    return None if geteuid is None else int(geteuid())
+
+
+def make_private(descriptor: int) -> None:
+    """Let nobody else read or write an open file; does nothing where files have no such modes.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    change = getattr(os, "fchmod", None)
+    if change is not None:
+        change(descriptor, 0o600)
+
+
+def refuse_others(path: str, status: os.stat_result) -> None:
+    """Refuse what belongs to another user.
+
+    Raises:
+        StoreError: it does.
+    """
+    user = user_id()
+    if user is not None and status.st_uid != user:
+        raise StoreError(
+            f"{path} belongs to user {status.st_uid} and this program runs as user {user}; "
+            "give it back with chown, or check HOME if sudo is in play",
+            where=path,
+            errno=errno.EACCES,
+        )

@@ -1,0 +1,1 @@
+"""Locks and leases on files, among threads and processes."""

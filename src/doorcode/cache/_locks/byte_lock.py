@@ -1,0 +1,68 @@
+"""Locks on single bytes of a file, which belong to an open file and end with the process (Linux's OFD locks)."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import struct
+from typing import Any, Final
+
+from doorcode.cache._locks.flock import BUSY, Grip, on_linux
+
+__all__ = ["is_locked", "lock_byte", "unlock_bytes"]
+
+_FLOCK: Final = "hhqqi0q"
+"""struct flock: type, whence, start, length, process (always 0 here)."""
+
+_TO_THE_END: Final = 0
+
+
+def lock_byte(descriptor: int, offset: int) -> Grip:
+    """Try once to lock one byte of an open file; never waits.
+
+    Returns:
+        UNSUPPORTED where the system or the file system has no such locks.
+    """
+    if not on_linux():
+        return Grip.UNSUPPORTED
+    try:
+        _control("F_OFD_SETLK", descriptor, "F_WRLCK", offset, 1)
+    except (OSError, AttributeError) as error:
+        return Grip.TAKEN if isinstance(error, OSError) and error.errno in BUSY else Grip.UNSUPPORTED
+    return Grip.HELD
+
+
+def is_locked(descriptor: int, start: int, end: int) -> int | None:
+    """Return the offset of a byte that another open file has locked; None when there is none.
+
+    Args:
+        descriptor: of an open file.
+        start: the first byte to look at.
+        end: the byte after the last one, more than ``start``.
+
+    Raises:
+        OSError: the file system has no such locks.
+    """
+    kind, _, found, _, _ = _control("F_OFD_GETLK", descriptor, "F_WRLCK", start, end - start)
+    return None if kind == _fcntl().F_UNLCK else max(found, start)
+
+
+def unlock_bytes(descriptor: int) -> None:
+    """Unlock every byte that an open file has locked."""
+    with contextlib.suppress(OSError):
+        _control("F_OFD_SETLK", descriptor, "F_UNLCK", 0, _TO_THE_END)
+
+
+def _control(command: str, descriptor: int, kind: str, start: int, length: int) -> tuple[int, int, int, int, int]:
+    fcntl = _fcntl()
+    request = struct.pack(_FLOCK, getattr(fcntl, kind), os.SEEK_SET, start, length, 0)
+    answer: tuple[int, int, int, int, int] = struct.unpack(
+        _FLOCK, fcntl.fcntl(descriptor, getattr(fcntl, command), request)
+    )
+    return answer
+
+
+def _fcntl() -> Any:
+    # By name, so that type checkers for Windows, which lacks the module, read this file too.
+    return importlib.import_module("fcntl")

@@ -1,0 +1,1 @@
+"""The token stores, one module each."""

@@ -1,0 +1,257 @@
+"""A store in one file under a lock: plain or sealed."""
+
+# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# ruff: noqa: PTH112, PTH120
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.values import dataclass
+from doorcode.cache._ciphers.cipher import KeyGone, NoSeal, Seal, SealBroken
+from doorcode.cache._errors import StoreError, StoreUnreadable
+from doorcode.cache._files import disk
+from doorcode.cache._files.ownership import ensure_directory
+from doorcode.cache._locks.lease import FileLease, FileLeases, check_lease_name
+from doorcode.cache._locks.lease_note import holder_in
+from doorcode.cache._locks.lock import CacheLock, Turn, cache_lock
+from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FileStore", "Place", "is_json_object"]
+
+_LOOKS: Final = 5
+_PAUSE: Final = 0.02
+_NO_LOCK: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where content stands and how it is sealed."""
+
+    path: str
+    seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Content that cannot be used, perhaps because somebody is writing it in place just now."""
+
+    stamp: Stamp
+    reason: str
+
+
+class _Outdated(Loaded):
+    """Content in an earlier sealed form, which is read and written anew."""
+
+
+def is_json_object(data: bytes) -> bool:
+    """Tell whether bytes are one whole JSON object in UTF-8."""
+    try:
+        return isinstance(json.loads(data), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class FileStore:
+    """Keep one token cache in one file.
+
+    Args:
+        path: of the file; locks and what is set aside stand beside it. Absolute.
+        seal: what protects the content; None leaves it plain.
+        where: chooses another place than ``path`` and ``seal`` each time, under the same lock.
+        private: whether the directory is ours alone and may be made 0700.
+        is_whole: tells whether bytes are a cache and not a torn or foreign file.
+        lock: excludes other processes; by default ``<path>.lockfile``.
+        now: nanoseconds since 1970.
+        sleep: waits for seconds.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        seal: Seal | None = None,
+        *,
+        where: Callable[[], Place] | None = None,
+        private: bool = False,
+        is_whole: Callable[[bytes], bool] = is_json_object,
+        lock: CacheLock | None = None,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        fixed = Place(path, seal or NoSeal(path))
+        self._path = path
+        self._where = where or (lambda: fixed)
+        self._private = private
+        self._is_whole = is_whole
+        self._lock = lock or cache_lock(path)
+        self._now = now
+        self._leases = FileLeases()
+        self._sleep = sleep
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether the content is encrypted at rest."""
+        return self._where().seal.encrypted
+
+    def describe(self) -> str:
+        """Return, for people, where the content stands and how it is protected."""
+        place = self._where()
+        return f"the file {place.path}, {place.seal.describe()}"
+
+    def stamp(self) -> Stamp:
+        """Return the stamp of the file, without opening it."""
+        return disk.file_stamp(self._where().path)
+
+    def load(self) -> Loaded:
+        """Return the content; takes the lock only where it looks damaged, which may be somebody writing in place."""
+        found = self._look(self._where())
+        if isinstance(found, _Outdated):
+            return self._renewed(found)
+        if isinstance(found, Loaded):
+            return found
+        try:
+            with self._lock.hold():
+                return self._look_again(found)
+        except StoreUnreadable:
+            raise
+        except StoreError as error:
+            if error.errno not in _NO_LOCK:
+                raise
+        return self._look_without_lock()
+
+    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
+        """Replace the content if it is still what the caller loaded; blocks for the lock and the disk."""
+        if not data:
+            raise ValueError("nothing to save: use delete()")
+        self._prepare()
+        with self._lock.hold() as turn:
+            place = self._where()
+            if disk.file_stamp(place.path) != expected:
+                found = self._look_locked(place)
+                return Conflict(found.data, found.stamp)
+            return self._write(place, data, turn)
+
+    def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
+        """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the disk."""
+        self._prepare()
+        with self._lock.hold() as turn:
+            place = self._where()
+            found = self._look_locked(place)
+            data = change(found.data)
+            return found if data is None else Loaded(data, self._write(place, data, turn))
+
+    def delete(self) -> None:
+        """Remove the file."""
+        if not os.path.isdir(os.path.dirname(self._path)):
+            return
+        with self._lock.hold():
+            disk.remove(self._where().path)
+
+    def delete_if(self, is_over: Callable[[bytes | None], bool]) -> None:
+        """Remove the file when its content, or None where nobody can open it any more, is no longer wanted.
+
+        Args:
+            is_over: tells that; called under the lock.
+        """
+        with self._lock.hold():
+            place = self._where()
+            found = self._look_locked(place)
+            if found.stamp is not None and is_over(found.data):
+                disk.remove(place.path)
+
+    def lease(self, name: str, seconds: float) -> FileLease | None:
+        """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
+        check_lease_name(name)
+        self._prepare()
+        return self._leases.take(f"{self._path}.{name}.lock", seconds)
+
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return what the holder of a lease has noted in the lease's file."""
+        return holder_in(f"{self._path}.{name}.lock")
+
+    def _prepare(self) -> None:
+        ensure_directory(os.path.dirname(self._path), private=self._private)
+
+    def _write(self, place: Place, data: bytes, turn: Turn) -> Stamp:
+        self._keep_what_is_lost(place)
+        return disk.replace(place.path, place.seal.close(data), self._now(), turn.confirm)
+
+    def _look_locked(self, place: Place) -> Loaded:
+        found = self._look(place)
+        return found if isinstance(found, Loaded) else self._look_again(found)
+
+    def _look(self, place: Place) -> Loaded | _Bad:
+        raw = disk.read(place.path)
+        if raw is None:
+            return Loaded(None, None)
+        if not raw.data:
+            return _Bad(raw.stamp, raw.reason or "it is empty")
+        try:
+            data = place.seal.open(raw.data)
+        except KeyGone:
+            return Loaded(None, raw.stamp)
+        except SealBroken as broken:
+            return _Bad(raw.stamp, str(broken))
+        if not self._is_whole(data):
+            return _Bad(raw.stamp, "it is damaged, or no token cache")
+        return (Loaded if place.seal.is_current(raw.data) else _Outdated)(data, raw.stamp)
+
+    def _renewed(self, found: Loaded) -> Loaded:
+        """Write content in the present sealed form; where that fails, the next write does it."""
+        try:
+            return self.update(lambda data: data)
+        except StoreError:
+            return Loaded(found.data, found.stamp)
+
+    def _look_again(self, first: _Bad) -> Loaded:
+        """Decide under the lock what to do with content that could not be used without it."""
+        place = self._where()
+        for _ in range(_LOOKS):
+            found = self._look(place)
+            if isinstance(found, Loaded):
+                return found
+            if found.stamp == first.stamp:
+                return self._set_aside(place, found)
+            first = found
+            self._sleep(_PAUSE)
+        raise StoreError(f"{place.path} is being rewritten all the time; try again", where=place.path)
+
+    def _look_without_lock(self) -> Loaded:
+        """Look once more at a file beside which nothing can be written."""
+        place = self._where()
+        found = self._look(place)
+        if isinstance(found, Loaded):
+            return found
+        if found.stamp is None:
+            return Loaded(None, None)
+        raise StoreUnreadable(f"cannot use the token cache {place.path}: {found.reason}", where=place.path)
+
+    def _set_aside(self, place: Place, bad: _Bad) -> Loaded:
+        if bad.stamp is None:  # an empty file is nobody's loss, and may be another store's signal
+            return Loaded(None, None)
+        aside = disk.move_aside(place.path, "damaged", self._now() / 1e9)
+        raise StoreUnreadable(
+            f"cannot use the token cache {place.path}: {bad.reason}; it was set aside as {aside}",
+            where=place.path,
+            aside=aside,
+        )
+
+    def _keep_what_is_lost(self, place: Place) -> None:
+        """Set a file aside that nobody can open any more, once something takes its place."""
+        if not place.seal.encrypted:
+            return
+        raw = disk.read(place.path)
+        if raw is None or not raw.data:
+            return
+        try:
+            place.seal.open(raw.data)
+        except (KeyGone, SealBroken):
+            # One name only: every reboot loses the key, and files would gather.
+            disk.move_aside(place.path, "lost-key", None)

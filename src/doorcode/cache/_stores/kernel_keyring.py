@@ -1,0 +1,234 @@
+"""A file sealed with a key that only the kernel keeps, for Linux without a desktop."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import field
+from typing import TYPE_CHECKING, Final
+
+from doorcode._core.values import dataclass
+from doorcode.cache._ciphers import jwe
+from doorcode.cache._ciphers.cipher import JWE_START, KeyGone
+from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls
+from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnavailable
+from doorcode.cache._files import disk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["KernelKeys", "KernelSeal", "is_sealed_file"]
+
+# Linux's ENOKEY, EKEYEXPIRED and EKEYREVOKED, by number: other systems have no such names, and import this too.
+_GONE: Final = {126, 127, 128, errno.ENOENT}
+_NO_SESSION: Final = {126, 127, 128, errno.EACCES}
+_STORED_BYTES: Final = jwe.KEY_BYTES + 1  # Go stores a NUL after the key
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key as the kernel has it."""
+
+    serial: int
+    secret: bytes = field(repr=False)
+
+
+class KernelKeys:
+    """Find and make keys of type ``user`` in this user's persistent keyring, or in the user keyring without one.
+
+    Args:
+        calls: the system calls.
+    """
+
+    def __init__(self, calls: KeyCalls) -> None:
+        self._calls = calls
+
+    def find(self, description: str) -> _Key | None:
+        """Return the key with a description; None when there is none, or none any more.
+
+        Raises:
+            StoreKeyError: it cannot be read, or has another length.
+            StoreUnavailable: the kernel refuses.
+        """
+        try:
+            serial = self._calls.search(self._ring(), description)
+            payload = self._calls.read(serial, _STORED_BYTES)
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            raise _unreadable(description, error) from error
+        if len(payload) == _STORED_BYTES and payload[-1:] == b"\0":
+            payload = payload[:-1]
+        if len(payload) != jwe.KEY_BYTES:
+            raise StoreKeyError(
+                f"the kernel key {description!r} is not {jwe.KEY_BYTES} bytes long, so it is not a token cache's; "
+                f"it was left as it is. See `keyctl show` and, if it is nobody's, `keyctl unlink {serial}`",
+                where=description,
+            )
+        return _Key(serial, payload)
+
+    def find_or_make(self, description: str) -> _Key:
+        """Return the key with a description, new when there was none; the caller holds the cache's lock.
+
+        Raises:
+            StoreKeyError: there is one that cannot be used, or none can be made.
+        """
+        found = self.find(description)
+        if found is not None:
+            return found
+        try:
+            self._calls.add(self._ring(), description, os.urandom(jwe.KEY_BYTES) + b"\0")
+        except OSError as error:
+            raise StoreKeyError(
+                f"cannot keep the key {description!r} in the kernel: {error.strerror}",
+                where=description,
+                errno=error.errno,
+            ) from error
+        made = self.find(description)  # as the kernel has it: what others will find
+        if made is None:
+            raise StoreKeyError(f"the kernel lost the key {description!r} at once", where=description)
+        return made
+
+    def probe(self, *descriptions: str) -> None:
+        """See whether the store can be relied on: a cache's key is readable, or another makes the round trip.
+
+        Args:
+            *descriptions: the keys that the cache may have already. One that is there needs no room for another, of
+                which there may be none where the user's quota of keys is used up.
+
+        Raises:
+            StoreUnavailable: it cannot.
+        """
+        if any(self._is_there(description) for description in descriptions):
+            return
+        description = f"doorcode.probe.{os.getpid()}.{os.urandom(4).hex()}"
+        try:
+            ring = self._ring()
+            serial = self._calls.add(ring, description, bytes(_STORED_BYTES))
+            try:
+                found = self.find(description)
+            finally:
+                self._calls.unlink(serial, ring)
+        except OSError as error:
+            raise _refused(error) from error
+        except StoreKeyError as error:
+            raise StoreUnavailable(str(error)) from error
+        if found is None or found.secret != bytes(jwe.KEY_BYTES):
+            raise StoreUnavailable("the kernel did not give back a key that it had taken")
+
+    def _is_there(self, description: str) -> bool:
+        try:
+            return self.find(description) is not None
+        except StoreKeyError:  # the cache's own business: using it says what is wrong with its key
+            return False
+
+    def _ring(self) -> int:
+        try:
+            # A process may read a key only if one of its own keyrings leads to it.
+            self._link_user_keyring()
+            ring = self._calls.ring(USER_KEYRING)
+        except OSError as error:
+            raise _refused(error) from error
+        try:
+            return self._calls.persistent(ring)
+        except OSError as error:
+            if error.errno == errno.EDQUOT:  # there is one: in another keyring, its keys would seem to be gone
+                raise _refused(error) from error
+            return ring  # a kernel without them
+
+    def _link_user_keyring(self) -> None:
+        try:
+            self._calls.link(USER_KEYRING, SESSION_KEYRING)
+        except OSError as error:
+            if error.errno == errno.EDQUOT:  # with a full quota, an earlier link may do
+                return
+            # The session keyring has ended with its login (tmux, screen), or is another user's (su): this process's
+            # own keyring leads there as well, and is no other process's business.
+            try:
+                self._calls.link(USER_KEYRING, PROCESS_KEYRING)
+            except OSError:
+                raise error from None
+
+
+class KernelSeal:
+    """Seal content under the kernel key of a description, in Go's format.
+
+    Args:
+        description: of the key; the cache's name. The serial number in the file is never used to find it.
+        keys: finds and makes keys.
+    """
+
+    def __init__(self, description: str, keys: KernelKeys) -> None:
+        self._description = description
+        self._keys = keys
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell that content is encrypted."""
+        return True
+
+    def describe(self) -> str:
+        """Say what protects the content and what it does not survive."""
+        return "encrypted with a key in the kernel's keyring, which a reboot ends"
+
+    def close(self, data: bytes) -> bytes:
+        """Return the content, sealed; makes the key when there is none."""
+        return self.seal(data, {})
+
+    def seal(self, data: bytes, said: Mapping[str, str]) -> bytes:
+        """Return the content, sealed, with fields of its header that say more; makes the key when there is none."""
+        key = self._keys.find_or_make(self._description)
+        return jwe.encrypt(data, key.secret, key.serial, said)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return the content.
+
+        Raises:
+            SealBroken: it is damaged, or its key was replaced.
+            KeyGone: there is no key any more.
+            StoreKeyError: the key cannot be read or used.
+        """
+        jwe.parse(sealed)
+        key = self._keys.find(self._description)
+        if key is None:
+            raise KeyGone
+        return jwe.decrypt(sealed, key.secret)
+
+    def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Tell that there is no other form."""
+        return True
+
+
+def is_sealed_file(path: str) -> bool:
+    """Tell whether a file starts as a sealed one of Go's does."""
+    try:
+        raw = disk.read(path, len(JWE_START))
+    except StoreError:
+        return False
+    return raw is not None and raw.data == JWE_START
+
+
+def _refused(error: OSError) -> StoreUnavailable:
+    if error.errno in {errno.EPERM, errno.ENOSYS}:
+        return StoreUnavailable(
+            f"the kernel's keyring is blocked here ({error.strerror}), as it is in most containers", errno=error.errno
+        )
+    words = f"the kernel's keyring cannot be used: {error.strerror}"
+    if error.errno == errno.EDQUOT:
+        words += "; this user's kernel keys have no room left (see /proc/key-users, and `keyctl show`)"
+    if error.errno in _NO_SESSION:
+        words += (
+            "; the keyring of this login session has ended, as in tmux after a logout, or is another user's, as after "
+            "su: log in anew, or start the program with `keyctl session - PROGRAM`"
+        )
+    return StoreUnavailable(words, errno=error.errno)
+
+
+def _unreadable(description: str, error: OSError) -> StoreError:
+    if error.errno in {errno.EPERM, errno.ENOSYS}:
+        return _refused(error)
+    return StoreKeyError(
+        f"the kernel key {description!r} is there and cannot be read ({error.strerror}); it was left as it is",
+        where=description,
+        errno=error.errno,
+    )

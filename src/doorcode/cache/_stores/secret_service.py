@@ -1,0 +1,194 @@
+"""The Secret Service of a Linux desktop, over D-Bus: the very item that azure-identity's libsecret store uses."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from typing import TYPE_CHECKING, Final, Protocol
+
+from doorcode.cache._errors import StoreError, StoreUnavailable
+from doorcode.cache._stores.session_bus import Connection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+__all__ = ["SecretServiceVault"]
+
+CLIENT: Final = "Microsoft.Developer.IdentityService"
+LABEL: Final = "MSALCache"
+LIMIT: Final = 2.0
+"""Seconds that one call may take; an operation makes a few."""
+
+
+class Item(Protocol):
+    """What is used of secretstorage's Item; the library has no types that both checkers understand."""
+
+    def is_locked(self) -> bool:
+        """Tell whether a person must unlock it first."""
+        ...
+
+    def get_secret(self) -> bytes:
+        """Return the secret."""
+        ...
+
+    def delete(self) -> None:
+        """Remove the item."""
+        ...
+
+
+class SecretServiceVault:
+    """Keep one secret in the default collection; never waits longer than the limit for an answer, and never prompts.
+
+    Each operation has a connection of its own, so that threads and forked children share none.
+
+    Args:
+        address: of the bus.
+        name: of the cache; the schema of the item.
+        limit: seconds that a call may take.
+    """
+
+    def __init__(self, address: str, name: str, *, limit: float = LIMIT) -> None:
+        self._address = address
+        self._name = name
+        self._limit = limit
+
+    def describe(self) -> str:
+        """Return where the secret is."""
+        return f"the Secret Service (desktop keyring), item {LABEL!r} of schema {self._name!r}"
+
+    def read(self) -> bytes | None:
+        """Return the secret, or None when there is no item."""
+        with self._connected("read") as connection:
+            item = self._find(connection, self._attributes(self._name))
+            return None if item is None else bytes(item.get_secret())
+
+    def write(self, data: bytes) -> None:
+        """Replace the item, or make it."""
+        with self._connected("write") as connection:
+            self._put(connection, self._attributes(self._name), data)
+
+    def remove(self) -> None:
+        """Remove the item, if there is one."""
+        self._remove(self._name)
+
+    def discard(self) -> None:
+        """Remove damaged content that was kept, if there is any."""
+        self._remove(f"{self._name}.damaged")
+
+    def holds_anything(self) -> bool:
+        """Tell whether there is an item, of damaged content too, that can be read or that is locked."""
+        with self._connected("look for") as connection:
+            names = self._name, f"{self._name}.damaged"
+            return any(self._search(connection, self._attributes(name)) for name in names)
+
+    def is_locked(self) -> bool:
+        """Tell whether the default keyring is locked: some services find nothing in it then."""
+        with self._connected("look for") as connection:
+            secretstorage = importlib.import_module("secretstorage")
+            try:
+                return bool(secretstorage.Collection(connection).is_locked())
+            except secretstorage.ItemNotFoundException:
+                return False
+
+    def keep(self, data: bytes) -> str:
+        """Keep damaged content in an item of schema ``<name>.damaged``."""
+        with self._connected("set aside") as connection:
+            self._put(connection, self._attributes(f"{self._name}.damaged"), data)
+        return f"the item of schema '{self._name}.damaged'"
+
+    def probe(self) -> None:
+        """See whether the service can be relied on: the cache's item is readable, or another makes the round trip.
+
+        Raises:
+            StoreUnavailable: why not.
+        """
+        secret = os.urandom(8).hex().encode()
+        attributes = {"xdg:schema": "doorcode.probe", "id": secret.decode()}
+        try:
+            with self._connected("try") as connection:
+                item = self._find(connection, self._attributes(self._name))
+                if item is not None:
+                    item.get_secret()
+                    return
+                self._put(connection, attributes, secret)
+                item = self._find(connection, attributes)
+                same = item is not None and item.get_secret() == secret
+                if item is not None:
+                    item.delete()
+        except StoreError as error:
+            raise StoreUnavailable(str(error)) from error
+        if not same:
+            raise StoreUnavailable("the Secret Service did not give back a secret that it had taken")
+
+    @staticmethod
+    def _attributes(schema: str) -> dict[str, str]:
+        return {"xdg:schema": schema, "MsalClientID": CLIENT}
+
+    def _remove(self, schema: str) -> None:
+        """Remove every item of a schema; those of a locked keyring stay, and are an error."""
+        with self._connected("remove") as connection:
+            found = self._search(connection, self._attributes(schema))
+            locked = [item for item in found if item.is_locked()]
+            for item in found:
+                if item not in locked:
+                    item.delete()
+        if locked:
+            raise _is_locked()
+
+    @staticmethod
+    def _search(connection: Connection, attributes: dict[str, str]) -> list[Item]:
+        search: Callable[[Connection, dict[str, str]], Iterable[Item]]
+        search = importlib.import_module("secretstorage").search_items
+        return list(search(connection, attributes))
+
+    @classmethod
+    def _find(cls, connection: Connection, attributes: dict[str, str]) -> Item | None:
+        found = cls._search(connection, attributes)
+        unlocked = [item for item in found if not item.is_locked()]
+        if found and not unlocked:
+            raise _is_locked()
+        return unlocked[0] if unlocked else None
+
+    @staticmethod
+    def _put(connection: Connection, attributes: dict[str, str], data: bytes) -> None:
+        secretstorage = importlib.import_module("secretstorage")
+        try:
+            # Not get_default_collection, which would ask a person to make one.
+            collection = secretstorage.Collection(connection)
+        except secretstorage.ItemNotFoundException:
+            raise StoreUnavailable(
+                "the Secret Service has no default keyring, and making one needs a desktop"
+            ) from None
+        if collection.is_locked():
+            raise StoreUnavailable("the default keyring is locked, and unlocking it needs a desktop")
+        collection.create_item(LABEL, attributes, data, replace=True)
+
+    @contextlib.contextmanager
+    def _connected(self, what: str) -> Generator[Connection]:
+        try:
+            connection = connect(self._address, self._limit)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise StoreUnavailable(f"the session's D-Bus cannot be used: {_words(error)}") from error
+        try:
+            yield connection
+        except StoreError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"the Secret Service did not {what} the token cache: {_words(error)}", where=self.describe()
+            ) from error
+        finally:
+            connection.close()
+
+
+def _is_locked() -> StoreUnavailable:
+    return StoreUnavailable("the keyring that has the token cache is locked, and unlocking it needs a desktop")
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

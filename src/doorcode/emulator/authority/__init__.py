@@ -1,0 +1,1 @@
+"""The emulated authority without HTTP: its directory, state, grants and tokens."""

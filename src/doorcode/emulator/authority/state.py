@@ -1,0 +1,183 @@
+"""Remember what was issued, to whom, and what became of it: the authority's only mutable state."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from doorcode.emulator._errors import (
+    RefusedError,
+    bad_verification_code,
+    missing_parameter,
+    not_in_tenant,
+    unknown_application,
+)
+from doorcode.emulator.authority.directory import Application, Directory, User, contoso
+from doorcode.emulator.authority.grants import Answer, AuthorizationCode, DeviceCode, Policy, RefreshToken
+from doorcode.emulator.authority.settings import Settings
+from doorcode.emulator.endpoints.interactions import Interactions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ALPHABET: Final = "BCDFGHJKLMNPQRSTVWXYZ"
+"""Letters of user codes: none that reads as another, no vowel that makes a word (RFC 8628 6.1)."""
+USER_CODE_LENGTH: Final = 9
+AUTHORIZATION_CODE_SECONDS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AutoApprover:
+    """Say that every sign-in is approved as soon as it begins, by one user or by the first who may."""
+
+    username: str | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """Hold everything that changes while the authority runs; not thread-safe by itself.
+
+    Args:
+        clock: returns Unix seconds.
+    """
+
+    clock: Callable[[], float]
+    settings: Settings = field(default_factory=Settings)
+    directory: Directory = field(default_factory=contoso)
+    policies: list[Policy] = field(default_factory=list[Policy])
+    auto_approver: AutoApprover | None = None
+    interactions: Interactions = field(default_factory=Interactions)
+    device_codes: dict[str, DeviceCode] = field(default_factory=dict[str, DeviceCode])
+    authorization_codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
+    refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict[str, RefreshToken])
+    access_tokens: dict[str, str] = field(default_factory=dict[str, str])
+    """``uti`` of each access token that was not revoked -> the home account ID."""
+
+    def issue_device_code(
+        self, client_id: str, tenant_name: str, scope: str, claims: Mapping[str, object]
+    ) -> DeviceCode:
+        """Issue a device code, approved at once when an auto-approver is set."""
+        user_code = "".join(secrets.choice(ALPHABET) for _ in range(USER_CODE_LENGTH))
+        code = DeviceCode(
+            device_code=f"emulated-device-code.{secrets.token_urlsafe(48)}",
+            user_code=user_code,
+            client_id=client_id,
+            tenant_name=tenant_name,
+            scope=scope,
+            claims=claims,
+            expires_on=self.clock() + self.settings.expires_in,
+            interval=5 if self.settings.interval is None else self.settings.interval,
+        )
+        self.device_codes[code.device_code] = code
+        if self.auto_approver is not None:
+            with suppress(LookupError):
+                self.answer(code, Answer.APPROVED, self.somebody(tenant_name, self.auto_approver.username))
+        return self.device_codes[code.device_code]
+
+    def device_code_of(self, user_code: str) -> DeviceCode | None:
+        """Return the device code of a user code as a person may type it: any case, with spaces or dashes."""
+        typed = "".join(character for character in user_code.upper() if character.isalnum())
+        return next((code for code in self.device_codes.values() if code.user_code == typed), None)
+
+    def device_code(self, text: str, client_id: str) -> DeviceCode:
+        """Return the device code that was issued to a client, or refuse."""
+        code = self.device_codes.get(text)
+        if code is None or code.client_id != client_id:
+            raise RefusedError(bad_verification_code())
+        return code
+
+    def answer(self, code: DeviceCode, answer: Answer, user: User | None = None) -> None:
+        """Write down what the person answered."""
+        known = self.device_codes[code.device_code]
+        account = known.account if user is None else user.home_account_id
+        self.device_codes[code.device_code] = replace(known, answer=answer, account=account)
+
+    def polled(self, code: DeviceCode, interval: int) -> None:
+        """Write down that a poll was answered now, and the interval that holds from here on."""
+        known = self.device_codes[code.device_code]
+        self.device_codes[code.device_code] = replace(known, interval=interval, last_poll_on=self.clock())
+
+    def issue_authorization_code(
+        self, user: User, tenant_name: str, claims: Mapping[str, object], parameters: Mapping[str, str]
+    ) -> AuthorizationCode:
+        """Issue an authorization code for the parameters of an authorization request."""
+        code = AuthorizationCode(
+            code=f"emulated-code.{secrets.token_urlsafe(48)}",
+            client_id=parameters["client_id"],
+            tenant_name=tenant_name,
+            scope=parameters["scope"],
+            claims=claims,
+            expires_on=self.clock() + AUTHORIZATION_CODE_SECONDS,
+            account=user.home_account_id,
+            redirect_uri=parameters["redirect_uri"],
+            code_challenge=parameters.get("code_challenge"),
+            nonce=parameters.get("nonce"),
+        )
+        self.authorization_codes[code.code] = code
+        return code
+
+    def issue_refresh_token(self, user: User, client_id: str, claims: Mapping[str, object]) -> RefreshToken:
+        """Issue a refresh token; any resource and tenant of the user can be asked for with it."""
+        token = RefreshToken(
+            token=f"1.emulated-refresh-token.{secrets.token_urlsafe(48)}",
+            client_id=client_id,
+            account=user.home_account_id,
+            claims=claims,
+            expires_on=self.clock() + self.settings.refresh_token_lifetime,
+        )
+        self.refresh_tokens[token.token] = token
+        return token
+
+    def issue_access_token_id(self, user: User) -> str:
+        """Return a new ``uti``, good until the user is revoked."""
+        uti = secrets.token_urlsafe(16)
+        self.access_tokens[uti] = user.home_account_id
+        return uti
+
+    def revoke(self, user: User) -> None:
+        """Revoke every token of a user that was issued so far."""
+        account = user.home_account_id
+        self.access_tokens = {uti: owner for uti, owner in self.access_tokens.items() if owner != account}
+        for token in self.refresh_tokens.values():
+            if token.account == account:
+                self.refresh_tokens[token.token] = replace(token, revoked=True)
+
+    def user_of(self, account: str) -> User:
+        """Return the user of a home account ID, under the sign-in name of today."""
+        return next(user for user in self.directory.users.values() if user.home_account_id == account)
+
+    def somebody(self, tenant_name: str, username: str | None = None) -> User:
+        """Return the named user, or the first who may sign in at the tenant.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if username is not None:
+            user = self.directory.user(username)
+            if user is None:
+                message = f"no user {username!r}: add one with add_user"
+                raise LookupError(message)
+            return user
+        candidates = self.directory.candidates(tenant_name)
+        if not candidates:
+            message = f"no user may sign in at {tenant_name!r}: add one with add_user"
+            raise LookupError(message)
+        return candidates[0]
+
+    def realm(self, tenant_name: str, user: User) -> str:
+        """Return the GUID of the tenant that signs the user in, or refuse."""
+        realm = self.directory.realm(tenant_name, user)
+        if realm is None:
+            raise RefusedError(not_in_tenant(user.username, tenant_name))
+        return realm
+
+    def application(self, client_id: str | None, tenant_name: str) -> Application:
+        """Return the application of a client ID, or refuse; a stand-in for an unknown one unless ``strict`` is set."""
+        if not client_id:
+            raise RefusedError(missing_parameter("client_id"))
+        known = self.directory.applications.get(client_id)
+        if known is None and self.settings.strict:
+            raise RefusedError(unknown_application(client_id, tenant_name))
+        return known or Application(client_id, f"Application {client_id}")

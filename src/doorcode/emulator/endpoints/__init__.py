@@ -1,0 +1,1 @@
+"""The endpoints that the emulated authority answers, one module each."""

@@ -1,0 +1,20 @@
+"""Hand an endpoint what it needs besides the request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from doorcode.emulator.authority.state import State
+    from doorcode.emulator.authority.tokens import Signer
+    from doorcode.emulator.endpoints.pages import Pages
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Hold the authority's memory, its signature and its pages."""
+
+    state: State
+    signer: Signer
+    pages: Pages
