@@ -23,14 +23,14 @@ MOST_ABANDONED: Final = 8
 """Requests that nobody waits for any more, in this process; beyond that the oldest is cut."""
 LAST_WORDS: Final = 1.5
 """Seconds for the rest of a reply that has begun, where nobody waits for it: a token's reply is a few kilobytes."""
-_RUNNING: contextvars.ContextVar[Job[Any] | None] = contextvars.ContextVar("doorcode_job", default=None)
+_RUNNING: contextvars.ContextVar[Worker[Any] | None] = contextvars.ContextVar("doorcode_job", default=None)
 
 
 class Abandoned(BaseException):
     """Say that nobody waits for a job any more."""
 
 
-def current_job() -> Job[Any] | None:
+def current_job() -> Worker[Any] | None:
     """Return the job that runs in this thread."""
     return _RUNNING.get()
 
@@ -54,7 +54,7 @@ def in_background(work: Callable[[], object], name: str) -> None:
         work()
 
 
-class Job(Generic[T]):
+class Worker(Generic[T]):
     """One request, made in a daemon thread: a thread that waits for a socket cannot be stopped, only left alone.
 
     Where no further thread can be had, the work is done in the caller's; so it is inside a log handler, which holds its
@@ -71,7 +71,7 @@ class Job(Generic[T]):
         self,
         work: Callable[[], T],
         late: Callable[[T], object],
-        landed: Callable[[Job[T]], object],
+        landed: Callable[[Worker[T]], object],
         kept: float = 0.0,
     ) -> None:
         self._work = work
@@ -194,7 +194,7 @@ def _in_log_handler() -> bool:
     return frame is not None
 
 
-def hand_over(job: Job[T], late: Callable[[T], object]) -> None:
+def hand_over(job: Worker[T], late: Callable[[T], object]) -> None:
     """Give a result to what takes it when nobody waits for it any more; what goes wrong then is for the log only."""
     try:
         late(job.result())
@@ -210,10 +210,10 @@ class _AbandonedJobs:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: list[Job[Any]] = []
+        self._jobs: list[Worker[Any]] = []
         self._watched = False
 
-    def add(self, job: Job[Any]) -> None:
+    def add(self, job: Worker[Any]) -> None:
         """Look after one more."""
         if job.until <= _clock.monotonic():
             job.cut()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from doorcode._browser import environment
-from doorcode._browser.environment import Way, choose, has_windows
+from doorcode._browser.environment import SignInMethod, choose, has_windows
 
 X = {"DISPLAY": ":0"}
-BROWSER, CODE = Way.BROWSER, Way.DEVICE_CODE
+BROWSER, CODE = SignInMethod.BROWSER, SignInMethod.DEVICE_CODE
 
 TABLE = {
     "a desktop with X": ({**X}, "linux", BROWSER),
@@ -49,14 +49,14 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("environment", "system", "way"), TABLE.values(), ids=TABLE)
-def test_the_way_that_fits(environment: dict[str, str], system: str, way: Way) -> None:
+def test_the_way_that_fits(environment: dict[str, str], system: str, way: SignInMethod) -> None:
     """A browser where a window opens in front of the person, else a code."""
     assert choose(environment, system) is way
 
 
 def test_the_other_way() -> None:
     """There are two."""
-    assert [way.other for way in Way] == [CODE, BROWSER]
+    assert [way.other for way in SignInMethod] == [CODE, BROWSER]
 
 
 def test_a_window_over_ssh() -> None:

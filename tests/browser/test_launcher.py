@@ -249,7 +249,7 @@ def test_nothing_is_shown_after_the_end(monkeypatch: pytest.MonkeyPatch, capfd: 
     """A browser that stays in the foreground for longer than the sign-in lasts brings no words after its end."""
     closed = threading.Event()
     monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(PATIENCE))
-    window = local.Window(f"http://localhost:{free_port()}")
+    window = local.LocalBrowser(f"http://localhost:{free_port()}")
     window.start()
     page = SignInPage("https://login.example/?state=s", "http://localhost:1", Secret("s"), SecretDict())
     shown = start(lambda: window.show(page, 1000.0))

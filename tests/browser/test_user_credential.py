@@ -9,7 +9,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import CredentialUnavailableError, errors
 from doorcode._browser import user_flow
-from doorcode._browser.environment import Way
+from doorcode._browser.environment import SignInMethod
 from doorcode._core.flows import fallback
 from doorcode._core.steps import Failure, Reason
 from doorcode.emulator import Decline, Emulator, Refuse
@@ -24,10 +24,10 @@ def codes(authority: Emulator) -> Any:
     return authority.prompt_approver()
 
 
-@pytest.fixture(params=list(Way))
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Way:
+@pytest.fixture(params=list(SignInMethod))
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SignInMethod:
     """Give the way that fits here."""
-    fitting: Way = request.param
+    fitting: SignInMethod = request.param
     monkeypatch.setattr(user_flow, "choose_here", lambda: fitting)
     return fitting
 
@@ -37,16 +37,16 @@ def asked(person: Person, codes: Any) -> tuple[int, int]:
     return len(person.urls), len(codes.prompts)
 
 
-def test_the_way_that_fits(make: Any, person: Person, codes: Any, way: Way) -> None:
+def test_the_way_that_fits(make: Any, person: Person, codes: Any, way: SignInMethod) -> None:
     """One way is enough, and afterwards it is silent."""
     credential = make("UserCredential", prompt_callback=codes)
     assert credential.get_token(SCOPE).token
     assert credential.get_token("https://s.example/.default").token
-    assert asked(person, codes) == ((1, 0) if way is Way.BROWSER else (0, 1))
+    assert asked(person, codes) == ((1, 0) if way is SignInMethod.BROWSER else (0, 1))
 
 
 @pytest.mark.parametrize("prefer", ["browser", "device_code"])
-def test_the_programs_choice(make: Any, person: Person, codes: Any, way: Way, prefer: Any) -> None:
+def test_the_programs_choice(make: Any, person: Person, codes: Any, way: SignInMethod, prefer: Any) -> None:
     """``prefer`` overrides what fits."""
     make("UserCredential", prompt_callback=codes, prefer=prefer).get_token(SCOPE)
     assert asked(person, codes) == ((1, 0) if prefer == "browser" else (0, 1))

@@ -12,8 +12,8 @@ import pytest
 from cache.harness import Start, require
 from doorcode.cache import StoreLocked
 from doorcode.cache._locks.byte_lock import is_locked, lock_byte
-from doorcode.cache._locks.fair_queue import NEXT_PAUSE, PAUSE, Line
-from doorcode.cache._locks.flock import Grip, HeldFile, on_linux
+from doorcode.cache._locks.fair_queue import NEXT_PAUSE, PAUSE, FairQueue
+from doorcode.cache._locks.flock import LockedFile, LockResult, on_linux
 from doorcode.cache._locks.lock import CacheLock, cache_lock
 from doorcode.cache._stores.file import FileStore
 
@@ -39,19 +39,19 @@ class Waiting:
         self.now = 0.0
         self.pauses: list[float] = []
         self.events: list[object] = []
-        self.line = Line(str(path), clock=lambda: self.now, now=lambda: arrival, sleep=self.sleep)
+        self.line = FairQueue(str(path), clock=lambda: self.now, now=lambda: arrival, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.pauses.append(seconds)
         event = self.events.pop(0) if self.events else None
-        if isinstance(event, HeldFile):
+        if isinstance(event, LockedFile):
             event.close()
         elif isinstance(event, BaseException):
             raise event
 
 
-def enter(path: Path, arrival: int) -> HeldFile:
+def enter(path: Path, arrival: int) -> LockedFile:
     """Enter the line at a time, when it is one's turn."""
     turn = Waiting(path, arrival).line.enter(0)
     assert turn is not None
@@ -61,7 +61,7 @@ def enter(path: Path, arrival: int) -> HeldFile:
 def enter_now(path: Path) -> bool:
     """Tell whether it is one's turn at once."""
     try:
-        turn = Line(str(path)).enter(0)
+        turn = FairQueue(str(path)).enter(0)
     except TimeoutError:
         return False
     assert turn is not None
@@ -94,7 +94,7 @@ def test_turns_come_in_the_order_of_arrival(path: Path) -> None:
     """One that arrived later waits for one that still waits itself."""
     first = enter(path, 10)
     descriptor = os.open(path, os.O_RDWR)
-    assert lock_byte(descriptor, 20) is Grip.HELD
+    assert lock_byte(descriptor, 20) is LockResult.HELD
     first.close()
     with pytest.raises(TimeoutError):
         Waiting(path, 30).line.enter(0)
@@ -149,8 +149,8 @@ def test_a_stuck_process_leaves_no_thread_and_no_descriptor(tmp_path: Path, star
     path = tmp_path / "cache"
     stuck = start("line", f"{path}.write.lock")
     assert stuck.hear() == "entered"
-    line = Line(f"{path}.write.lock")
-    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", patience=0.01, line=line))
+    line = FairQueue(f"{path}.write.lock")
+    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0.01, line=line))
     threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(WRITES):
         with pytest.raises(StoreLocked):
@@ -175,19 +175,19 @@ def test_a_forked_childs_copy_holds_up_nobody(path: Path, start: Start) -> None:
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EINVAL])
 def test_there_is_no_line_where_there_can_be_none(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Without a directory, or without such locks on the system or the file system, processes race for the lock."""
-    assert Line(str(path / "no" / "directory")).enter(0) is None
+    assert FairQueue(str(path / "no" / "directory")).enter(0) is None
 
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patched:
         patched.setattr("fcntl.fcntl", refuse)
-        assert Line(str(path)).enter(0) is None
+        assert FairQueue(str(path)).enter(0) is None
     with monkeypatch.context() as patched:
         patched.setattr("doorcode.cache._locks.fair_queue.is_locked", refuse)
-        assert Line(str(path)).enter(0) is None
+        assert FairQueue(str(path)).enter(0) is None
     monkeypatch.setattr("doorcode.cache._locks.byte_lock.on_linux", lambda: False)
-    assert Line(str(path)).enter(0) is None
+    assert FairQueue(str(path)).enter(0) is None
 
 
 def test_finds_the_locked_byte(path: Path) -> None:
@@ -202,7 +202,7 @@ def test_finds_the_locked_byte(path: Path) -> None:
 def test_a_lock_waits_in_line_no_longer_than_its_patience(tmp_path: Path) -> None:
     """Who is held up in the line is told who has the lock."""
     path = str(tmp_path / "cache")
-    impatient = CacheLock(f"{path}.lockfile", patience=0.01, line=Line(f"{path}.write.lock"))
+    impatient = CacheLock(f"{path}.lockfile", wait_timeout=0.01, line=FairQueue(f"{path}.write.lock"))
     with cache_lock(path).hold(), pytest.raises(StoreLocked, match=f"process {os.getpid()} has held"), impatient.hold():
         pytest.fail("the lock was held")
 

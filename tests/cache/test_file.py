@@ -249,7 +249,7 @@ def test_waits_no_longer_than_told_for_a_busy_lock(path: Path) -> None:
     """A lock that stays taken is reported, and damage behind it is left where it is."""
     path.parent.mkdir()
     path.write_bytes(b"{")
-    impatient = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", patience=0))
+    impatient = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0))
     with CacheLock(f"{path}.lockfile").hold(), pytest.raises(StoreLocked):
         impatient.load()
     assert path.read_bytes() == b"{"
@@ -380,7 +380,7 @@ def test_a_full_disk_does_not_keep_a_lock_from_being_held(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr("os.write", refuse)
-    late = CacheLock(str(tmp_path / "lock"), patience=0)
+    late = CacheLock(str(tmp_path / "lock"), wait_timeout=0)
     with CacheLock(str(tmp_path / "lock")).hold(), pytest.raises(StoreLocked), late.hold():
         pytest.fail("the lock was held")
 

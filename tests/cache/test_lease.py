@@ -9,7 +9,7 @@ import pytest
 
 from doorcode._core.flows.lease_steps import LeaseHolder
 from doorcode.cache import StoreError
-from doorcode.cache._locks.flock import Grip, try_lock
+from doorcode.cache._locks.flock import LockResult, try_lock
 from doorcode.cache._locks.lease import FileLease, FileLeases, try_lease
 from doorcode.cache._locks.lease_note import holder_in
 from support.signing import together
@@ -43,7 +43,7 @@ def test_takes_a_new_file_when_somebody_removed_the_old_one(tmp_path: Path, monk
     path = tmp_path / "lock"
     losses = iter(range(1))
 
-    def lock_and_lose(descriptor: int) -> Grip:
+    def lock_and_lose(descriptor: int) -> LockResult:
         if next(losses, None) is not None:
             path.unlink()
         return try_lock(descriptor)
@@ -181,7 +181,7 @@ def test_another_process_that_takes_the_lease_away_is_waited_for(path: str, monk
     clock = Clock()
     lease, waiting = taken(clock.leases(), path), clock.leases()
     assert waiting.take(path, 10) is None
-    monkeypatch.setattr("doorcode.cache._locks.lease.try_lock", lambda _descriptor: Grip.TAKEN)
+    monkeypatch.setattr("doorcode.cache._locks.lease.try_lock", lambda _descriptor: LockResult.TAKEN)
     clock.at = 11.0
     assert waiting.take(path, 10) is None
     monkeypatch.undo()

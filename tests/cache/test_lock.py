@@ -12,7 +12,7 @@ import pytest
 from doorcode.cache import StoreError, StoreLocked
 from doorcode.cache._files.host import here
 from doorcode.cache._locks import flock as flock_module
-from doorcode.cache._locks.flock import Grip, HeldFile, try_lock
+from doorcode.cache._locks.flock import LockedFile, LockResult, try_lock
 from doorcode.cache._locks.lock import GRACE, STALE_AFTER, CacheLock, process_lives
 
 DEAD = 3_999_999
@@ -158,7 +158,7 @@ def test_a_clock_set_back_does_not_keep_a_stale_file_alive(world: World) -> None
 
 def test_gives_up_with_the_holders_name(world: World) -> None:
     """The error of a wait that is too long names the process, the file and what to do."""
-    impatient = CacheLock(str(world.path), patience=3, clock=lambda: world.monotonic, sleep=world.sleep)
+    impatient = CacheLock(str(world.path), wait_timeout=3, clock=lambda: world.monotonic, sleep=world.sleep)
     with (
         CacheLock(str(world.path)).hold(),
         pytest.raises(StoreLocked, match=f"process {os.getpid()} has held") as caught,
@@ -171,7 +171,7 @@ def test_gives_up_with_the_holders_name(world: World) -> None:
 
 def test_gives_up_on_a_file_that_is_gone_by_then(world: World) -> None:
     """The error does without a name where none can be read any more."""
-    impatient = CacheLock(str(world.path), patience=0, clock=lambda: world.monotonic, sleep=world.sleep)
+    impatient = CacheLock(str(world.path), wait_timeout=0, clock=lambda: world.monotonic, sleep=world.sleep)
     world.leave(b"")
     world.path.unlink()
     world.path.mkdir()
@@ -190,7 +190,7 @@ def test_polls_faster_the_longer_it_waits(world: World) -> None:
 
     lock = CacheLock(
         str(world.path),
-        patience=1,
+        wait_timeout=1,
         clock=lambda: world.monotonic,
         sleep=sleep,
     )
@@ -235,10 +235,10 @@ def no_unnamed_files(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("loss", ["vanishes", "is taken"])
 def test_tries_again_when_its_new_file_is_lost(world: World, monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
     """A file that is removed, or locked by somebody else, between its making and its locking is not ours."""
-    grips: list[Grip] = []
+    grips: list[LockResult] = []
 
-    def lock_and_lose(descriptor: int) -> Grip:
-        grips.append(try_lock(descriptor) if grips or loss == "vanishes" else Grip.TAKEN)
+    def lock_and_lose(descriptor: int) -> LockResult:
+        grips.append(try_lock(descriptor) if grips or loss == "vanishes" else LockResult.TAKEN)
         if len(grips) == 1:
             world.path.unlink()
         return grips[-1]
@@ -255,7 +255,7 @@ def test_holds_a_named_file_likewise(world: World) -> None:
     with world.lock.hold():
         assert world.path.read_bytes().endswith(b"flock")
         assert world.path.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(StoreLocked), CacheLock(str(world.path), patience=0).hold():
+        with pytest.raises(StoreLocked), CacheLock(str(world.path), wait_timeout=0).hold():
             pytest.fail("the lock was held")
     assert not world.path.exists()
 
@@ -294,8 +294,8 @@ def test_makes_a_named_file_where_a_link_cannot_be(world: World, monkeypatch: py
 @pytest.fixture
 def no_kernel_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a file system without kernel locks."""
-    for module in ("_lock", "_lock_file"):
-        monkeypatch.setattr(f"doorcode.cache.{module}.try_lock", lambda _: Grip.UNSUPPORTED)
+    for module in ("_locks.lock", "_locks.lock_file"):
+        monkeypatch.setattr(f"doorcode.cache.{module}.try_lock", lambda _: LockResult.UNSUPPORTED)
 
 
 @pytest.mark.usefixtures("no_kernel_locks")
@@ -303,7 +303,7 @@ def test_does_without_kernel_locks_where_there_are_none(world: World) -> None:
     """On a file system without flock the file's existence alone is the lock, as for msal-extensions."""
     with world.lock.hold():
         assert b"flock" not in world.path.read_bytes()
-        impatient = CacheLock(str(world.path), patience=1, clock=lambda: world.monotonic, sleep=world.sleep)
+        impatient = CacheLock(str(world.path), wait_timeout=1, clock=lambda: world.monotonic, sleep=world.sleep)
         with pytest.raises(StoreLocked), impatient.hold():
             pytest.fail("the lock was held")
     assert not world.path.exists()
@@ -386,7 +386,7 @@ def test_notices_that_its_lock_was_taken(world: World) -> None:
 def test_names_the_machine_of_the_holder(world: World) -> None:
     """A process number alone would be looked for on the wrong machine."""
     world.leave(ELSEWHERE)
-    lock = CacheLock(str(world.path), patience=0)
+    lock = CacheLock(str(world.path), wait_timeout=0)
     with pytest.raises(StoreLocked, match=f"process {DEAD} of the machine 'node7' has held"), lock.hold():
         pytest.fail("the lock was held")
 
@@ -431,9 +431,10 @@ def test_is_not_left_without_a_name_while_it_is_taken_over(world: World, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("number", "grip"), [(errno.EAGAIN, Grip.TAKEN), (errno.ENOLCK, Grip.UNSUPPORTED), (errno.ENOSYS, Grip.UNSUPPORTED)]
+    ("number", "grip"),
+    [(errno.EAGAIN, LockResult.TAKEN), (errno.ENOLCK, LockResult.UNSUPPORTED), (errno.ENOSYS, LockResult.UNSUPPORTED)],
 )
-def test_tells_a_busy_lock_from_none(number: int, grip: Grip, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tells_a_busy_lock_from_none(number: int, grip: LockResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's numbers for "somebody else" and "cannot" are kept apart."""
 
     def refuse(_: int, __: int) -> None:
@@ -446,7 +447,7 @@ def test_tells_a_busy_lock_from_none(number: int, grip: Grip, monkeypatch: pytes
 def test_a_held_file_is_closed_once(tmp_path: Path) -> None:
     """Closing twice closes no other file that got the same number meanwhile."""
     descriptor = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
-    held = HeldFile(descriptor, try_lock(descriptor))
+    held = LockedFile(descriptor, try_lock(descriptor))
     held.close()
     other = os.open(tmp_path / "file", os.O_RDWR)
     assert other == descriptor
@@ -512,7 +513,7 @@ def test_locks_by_windows_rules(world: World, windows: Msvcrt) -> None:
     """There the byte range is locked, and the file is removed once it is closed."""
     with world.lock.hold():
         assert len(windows.locked) == 1
-        with pytest.raises(StoreLocked), CacheLock(str(world.path), patience=0).hold():
+        with pytest.raises(StoreLocked), CacheLock(str(world.path), wait_timeout=0).hold():
             pytest.fail("the lock was held")
     assert windows.locked == set()
     assert not world.path.exists()

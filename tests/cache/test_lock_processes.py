@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> str:
 def is_free(path: str) -> bool:
     """Try for the lock without waiting."""
     try:
-        with CacheLock(path, patience=0).hold():
+        with CacheLock(path, wait_timeout=0).hold():
             return True
     except StoreLocked:
         return False

@@ -15,7 +15,7 @@ from cache.harness import require
 from doorcode.cache import Loaded, StoreError, StoreUnreadable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import ensure_directory, open_own
-from doorcode.cache._locks.fair_queue import Line
+from doorcode.cache._locks.fair_queue import FairQueue
 from doorcode.cache._locks.lease import FileLeases
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._stores.file import FileStore
@@ -182,7 +182,7 @@ def test_a_neighbour_is_passed_over_or_reported(path: Path, make: Callable[[Path
         assert PlainNeighbour(str(path)).load().data is None
 
 
-class Vault:
+class SecretBackend:
     """A secret in memory."""
 
     def __init__(self) -> None:
@@ -211,9 +211,9 @@ def test_a_signal_file_is_refused_at_once(path: Path, make: Callable[[Path], Non
     """msal-extensions would open it, and wait; a store that cannot signal says so."""
     make(path)
     with pytest.raises(StoreError, match=str(path)):
-        SignalledStore(str(path), Vault()).update(lambda _: GOOD)
+        SignalledStore(str(path), SecretBackend()).update(lambda _: GOOD)
     with pytest.raises(StoreError, match=str(path)):
-        SignalledStore(str(path), Vault()).load()
+        SignalledStore(str(path), SecretBackend()).load()
     untouched(path)
 
 
@@ -267,7 +267,7 @@ def test_a_line_and_leases_stay_where_they_are_regular(path: Path) -> None:
     """A regular file of this user's is used as it is, and stays."""
     for name in ("cache.write.lock", "cache.refresh.lock"):
         path.with_name(name).write_bytes(b"")
-    turn = Line(f"{path}.write.lock").enter(0)
+    turn = FairQueue(f"{path}.write.lock").enter(0)
     assert turn is not None
     turn.close()
     lease = FileLeases().take(f"{path}.refresh.lock", 10)

@@ -13,7 +13,7 @@ from cache.harness import Start, require
 from doorcode.cache import StoreLocked
 from doorcode.cache._files import host
 from doorcode.cache._files.host import Host, here
-from doorcode.cache._locks.flock import Grip
+from doorcode.cache._locks.flock import LockResult
 from doorcode.cache._locks.lock import GRACE, CacheLock
 from doorcode.cache._locks.lock_file import Owner, owner_in
 from doorcode.cache._stores.file import FileStore
@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a file system that cannot lock."""
-    for module in ("_lock", "_lock_file"):
-        monkeypatch.setattr(f"doorcode.cache.{module}.try_lock", lambda _: Grip.UNSUPPORTED)
+    for module in ("_locks.lock", "_locks.lock_file"):
+        monkeypatch.setattr(f"doorcode.cache.{module}.try_lock", lambda _: LockResult.UNSUPPORTED)
 
 
 @pytest.mark.usefixtures("no_locks")
@@ -48,7 +48,7 @@ def test_a_lock_of_another_machine_is_not_taken_for_a_dead_process(path: Path, s
     holder = start("unlocked", "hold", "ours", f"{path}.lockfile", under=MACHINE)
     assert holder.hear() == "held"
     content = Path(f"{path}.lockfile").read_bytes()
-    lock = CacheLock(f"{path}.lockfile", patience=3 * GRACE, lives=lambda _: False)
+    lock = CacheLock(f"{path}.lockfile", wait_timeout=3 * GRACE, lives=lambda _: False)
     with pytest.raises(StoreLocked, match="process 1 has held"), lock.hold():
         pytest.fail("the lock was held")
     assert Path(f"{path}.lockfile").read_bytes() == content

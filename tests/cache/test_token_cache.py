@@ -13,7 +13,7 @@ from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, StoreError, StoreUnreadable
 from doorcode.cache._content import parse, serialize
-from doorcode.cache._token_cache import MemoryCache, MsalCache, Once, StoredCache
+from doorcode.cache._token_cache import MemoryCache, MsalCache, StoredCache, WarnOnce
 from support import rows
 
 NOW = 1_700_000_000
@@ -259,7 +259,7 @@ def test_neighbours_are_read_for_accounts_of_their_own_and_never_written() -> No
 def test_of_several_caches_one_tells_of_trouble() -> None:
     """Both caches of a credential are in one place: what is wrong with it is said once."""
     ear = Ear()
-    trouble = Once(ear)
+    trouble = WarnOnce(ear)
     for _ in range(2):
         store = FakeStore()
         store.fails["save"] = [StoreError("read-only")]

@@ -10,7 +10,7 @@ import pytest
 import doorcode
 from compat.registry import Script
 from compat.stage import Facts, Stage
-from doorcode._sync.cancel_scope import Wait
+from doorcode._sync.cancel_scope import CancelScope
 from doorcode.emulator import Emulator
 
 SHORT: float = 0.01
@@ -29,8 +29,8 @@ def _run(script: Script, libraries: tuple[object, object], authority: Emulator, 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("HOME", str(home))
         if not script.in_real_time:
-            sleep = Wait.sleep
-            monkeypatch.setattr(Wait, "sleep", lambda self, seconds: sleep(self, min(seconds, SHORT)))
+            sleep = CancelScope.sleep
+            monkeypatch.setattr(CancelScope, "sleep", lambda self, seconds: sleep(self, min(seconds, SHORT)))
         stage = Stage(*libraries, authority, home, monkeypatch)  # type: ignore[arg-type]
         script.act(stage)
     return stage.facts

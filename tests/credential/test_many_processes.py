@@ -62,7 +62,7 @@ class Process:
         assert os.WIFSTOPPED(status)
 
 
-class Line:
+class FairQueue:
     """The processes of one test, the cache that they share, and the authority that they ask.
 
     Args:
@@ -122,20 +122,20 @@ class Line:
 
 
 @pytest.fixture
-def line(authority: Emulator, tmp_path: Path) -> Iterator[Line]:
+def line(authority: Emulator, tmp_path: Path) -> Iterator[FairQueue]:
     """Give a line of processes; what still runs at the end is ended."""
-    made = Line(authority, tmp_path / "tokens")
+    made = FairQueue(authority, tmp_path / "tokens")
     made.sign_in()
     yield from ended(made)
 
 
 @pytest.fixture
-def signed_out(authority: Emulator, tmp_path: Path) -> Iterator[Line]:
+def signed_out(authority: Emulator, tmp_path: Path) -> Iterator[FairQueue]:
     """Give a line of processes that share an empty cache."""
-    yield from ended(Line(authority, tmp_path / "tokens"))
+    yield from ended(FairQueue(authority, tmp_path / "tokens"))
 
 
-def ended(made: Line) -> Iterator[Line]:
+def ended(made: FairQueue) -> Iterator[FairQueue]:
     """Give a line, and end what still runs at the end."""
     yield made
     for process in made.processes:
@@ -149,7 +149,7 @@ def scopes(number: int, count: int = 1) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_refresh_token_is_sent_twice_however_long_the_line_is(line: Line, kind: str) -> None:
+def test_no_refresh_token_is_sent_twice_however_long_the_line_is(line: FairQueue, kind: str) -> None:
     """Each process gets its tokens, in its turn."""
     processes = [line.start(scopes(number, 2), kind) for number in range(8)]
     line.run()
@@ -158,7 +158,7 @@ def test_no_refresh_token_is_sent_twice_however_long_the_line_is(line: Line, kin
     assert line.authority.count("token:refresh_token") == 16
 
 
-def test_one_refresh_serves_every_process_that_wants_the_same_token(line: Line) -> None:
+def test_one_refresh_serves_every_process_that_wants_the_same_token(line: FairQueue) -> None:
     """Whoever waits looks into the cache at each turn."""
     processes = [line.start([SCOPE.replace("r.", "same.")], "sync") for _ in range(6)]
     line.run()
@@ -166,7 +166,7 @@ def test_one_refresh_serves_every_process_that_wants_the_same_token(line: Line) 
     assert line.authority.count("token:refresh_token") == 1
 
 
-def test_a_process_that_is_killed_lets_the_next_one_go_on(line: Line) -> None:
+def test_a_process_that_is_killed_lets_the_next_one_go_on(line: FairQueue) -> None:
     """The kernel ends its lease, and the refresh token that the authority has not redeemed still serves."""
     processes = {process.process.pid: process for process in (line.start(scopes(n, 2), "sync") for n in range(8))}
     line.authority.faults.queue("token:refresh_token", *[Hang()] * 3)  # it has not redeemed what the killed ones send
@@ -182,7 +182,7 @@ def test_a_process_that_is_killed_lets_the_next_one_go_on(line: Line) -> None:
     line.check()
 
 
-def test_a_process_that_is_stopped_for_a_while_is_waited_for(line: Line) -> None:
+def test_a_process_that_is_stopped_for_a_while_is_waited_for(line: FairQueue) -> None:
     """Its request is under way: what it brings is stored when it goes on, and nothing was sent meanwhile."""
     processes = [line.start(scopes(number), "sync") for number in range(6)]
     line.run()
@@ -198,7 +198,7 @@ def test_a_process_that_is_stopped_for_a_while_is_waited_for(line: Line) -> None
 @pytest.mark.parametrize("stops", ["with the lease", "about to send"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_process_that_stays_stopped_is_passed_by_and_does_no_harm_when_it_goes_on(
-    line: Line, kind: str, stops: str
+    line: FairQueue, kind: str, stops: str
 ) -> None:
     """The others go on past it one at a time; awake again, it finds what they have stored, and nobody is asked."""
     stopped = line.start(scopes(9, 2), kind, stops=stops, lease_seconds=STOPPED_FOR)
@@ -218,7 +218,7 @@ def test_a_process_that_stays_stopped_is_passed_by_and_does_no_harm_when_it_goes
     assert line.authority.count("devicecode") == 0
 
 
-def asking(line: Line, kind: str, **more: object) -> Process:
+def asking(line: FairQueue, kind: str, **more: object) -> Process:
     """Start a process that asks the user, and wait until it does."""
     process = line.start([SCOPE], kind, "sign_in", **more)
     assert process.hear() == "ready"
@@ -228,7 +228,7 @@ def asking(line: Line, kind: str, **more: object) -> Process:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_process_that_waits_for_the_prompt_of_another_says_so_and_uses_its_sign_in(
-    signed_out: Line, kind: str
+    signed_out: FairQueue, kind: str
 ) -> None:
     """It names the process and until when it waits; the user sees one code."""
     first = asking(signed_out, kind)
@@ -245,7 +245,7 @@ def test_a_process_that_waits_for_the_prompt_of_another_says_so_and_uses_its_sig
 
 
 def test_a_process_that_is_stopped_while_it_asks_holds_others_for_no_longer_than_its_code_lives(
-    signed_out: Line,
+    signed_out: FairQueue,
 ) -> None:
     """Then one of the others asks; awake again, the first one ends at once, and asks nothing of anybody."""
     authority = signed_out.authority
@@ -264,7 +264,7 @@ def test_a_process_that_is_stopped_while_it_asks_holds_others_for_no_longer_than
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_timeout_holds_while_another_process_asks(signed_out: Line, kind: str) -> None:
+def test_the_timeout_holds_while_another_process_asks(signed_out: FairQueue, kind: str) -> None:
     """A process waits for the prompt of a stopped one no longer than for its own."""
     first = asking(signed_out, "sync")
     assert first.hear().startswith("code ")

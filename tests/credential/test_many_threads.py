@@ -11,8 +11,8 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
 from doorcode._sync import cancel_scope
-from doorcode._sync.cancel_scope import Cancelled, Wait
-from doorcode._worker import Job
+from doorcode._sync.cancel_scope import Cancelled, CancelScope
+from doorcode._worker import Worker
 from doorcode.emulator import Decline, Emulator, Hang, Pending, ServerError
 from support.signing import PATIENCE, SCOPE, start, together
 
@@ -172,12 +172,12 @@ def test_after_cancel_a_request_is_not_repeated(make: Any, authority: Emulator) 
 def test_a_request_that_ends_as_the_call_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that came at the very moment is stored; a failure that did is nobody's any more."""
 
-    def start_and_finish(job: Job[Any]) -> None:
+    def start_and_finish(job: Worker[Any]) -> None:
         job._run()
 
-    monkeypatch.setattr(Job, "start", start_and_finish)
+    monkeypatch.setattr(Worker, "start", start_and_finish)
     late: list[str] = []
-    wait = Wait()
+    wait = CancelScope()
     wait.cancel()
     with pytest.raises(Cancelled):
         wait.call(lambda: "token", late.append, 1)

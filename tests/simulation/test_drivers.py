@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doorcode._core.steps import Flow, Recall, Sleep, Step, TokenRequest, Warn, ask
+from doorcode._core.steps import Flow, LogWarning, ReadMemory, Sleep, Step, TokenRequest, ask
 from doorcode._sync import cancel_scope
 from doorcode.aio import cancel_scope as aio_drive
 
@@ -24,7 +24,7 @@ class Performer:
     taken: list[Step[Any]] = field(default_factory=list)
     released: list[BaseException | None] = field(default_factory=list)
 
-    def perform(self, step: Step[Any], _wait: cancel_scope.Wait | None = None) -> object:
+    def perform(self, step: Step[Any], _wait: cancel_scope.CancelScope | None = None) -> object:
         self.taken.append(step)
         if len(self.taken) in self.fails:
             raise self.fails[len(self.taken)]
@@ -37,7 +37,7 @@ class Performer:
 class AsyncPerformer(Performer):
     """The same, awaited."""
 
-    async def perform(self, step: Step[Any], _wait: cancel_scope.Wait | None = None) -> object:
+    async def perform(self, step: Step[Any], _wait: cancel_scope.CancelScope | None = None) -> object:
         return super().perform(step)
 
     async def release(  # type: ignore[override] # awaited by its driver
@@ -49,7 +49,7 @@ class AsyncPerformer(Performer):
 def threads(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:
     """Drive with threads."""
     performer = Performer(fails)
-    return performer, outcome(lambda: cancel_scope.run(flow, performer, cancel_scope.Wait()))
+    return performer, outcome(lambda: cancel_scope.run(flow, performer, cancel_scope.CancelScope()))
 
 
 def loop(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:
@@ -76,7 +76,7 @@ class Watched:
 
     def flow(self) -> Flow[str]:
         try:
-            steps: list[Step[Any]] = [Recall(REQUEST), Warn("w"), Sleep(0.0)]
+            steps: list[Step[Any]] = [ReadMemory(REQUEST), LogWarning("w"), Sleep(0.0)]
             for step in steps:
                 at, answer = yield from ask(step)
                 self.times.append(at)
@@ -96,7 +96,7 @@ def test_steps_are_performed_in_order_and_answered_with_their_time(drive: Callab
     watched = Watched()
     performer, result = drive(watched.flow(), {})
     assert result == "end"
-    assert performer.taken == [Recall(REQUEST), Warn("w"), Sleep(0.0)]
+    assert performer.taken == [ReadMemory(REQUEST), LogWarning("w"), Sleep(0.0)]
     assert watched.sent == [1, 2, 3]
     assert watched.times == sorted(watched.times)
     assert performer.released == [None]

@@ -21,23 +21,23 @@ from doorcode._core.replies.identity import Identity
 from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import (
-    AskPerson,
+    AskUser,
     Begin,
     Failure,
+    FlightRole,
     Flow,
-    Join,
+    JoinFlight,
+    Notify,
     Poll,
     Redeem,
-    Role,
     Show,
     Sleep,
     Step,
-    Tell,
     TokenRequest,
     Tokens,
 )
 from doorcode._session.session import Session
-from doorcode._session.step_handler import TokenResult, Turn
+from doorcode._session.step_handler import StepHandler, TokenResult
 from doorcode.cache._errors import StoreError
 from doorcode.cache._protocol import Conflict, Lease, Loaded, Stamp
 from doorcode.cache._token_cache import StoredCache, TokenCache
@@ -370,9 +370,9 @@ class World:
     def _live(self, task: SimTask) -> Generator[object, object, StoredToken | Failure]:
         session = task.process.session
         flow = acquire.acquire(task.request, may_ask=session.config.may_ask)
-        return (yield from self._drive(task, flow, Turn(session)))
+        return (yield from self._drive(task, flow, StepHandler(session)))
 
-    def _drive(self, task: SimTask, flow: Flow[Any], turn: Turn) -> Generator[object, object, Any]:
+    def _drive(self, task: SimTask, flow: Flow[Any], turn: StepHandler) -> Generator[object, object, Any]:
         try:
             step = next(flow)
             while True:
@@ -382,29 +382,29 @@ class World:
             turn.release(None)
             return stop.value
 
-    def _answer(self, task: SimTask, step: Step[Any], turn: Turn) -> Generator[object, object, object]:
+    def _answer(self, task: SimTask, step: Step[Any], turn: StepHandler) -> Generator[object, object, object]:
         if isinstance(step, Sleep):
             return (yield step)
-        if isinstance(step, Join):
+        if isinstance(step, JoinFlight):
             landing = turn.join(step)
             if landing is None:
-                return (yield _Answer(Role.LEAD))
-            return (yield _Landing(landing)) if step.wait else (yield _Answer(Role.BUSY))
-        if isinstance(step, AskPerson):
+                return (yield _Answer(FlightRole.LEAD))
+            return (yield _Landing(landing)) if step.wait else (yield _Answer(FlightRole.BUSY))
+        if isinstance(step, AskUser):
             return (yield from self._ask(task, step, turn))
         yield step
         if isinstance(step, (Begin, Poll, Redeem)):
             return turn.exchange(step)
-        return None if isinstance(step, (Show, Tell)) else turn.perform(step)
+        return None if isinstance(step, (Show, Notify)) else turn.perform(step)
 
-    def _ask(self, task: SimTask, step: AskPerson, turn: Turn) -> Generator[object, object, object]:
+    def _ask(self, task: SimTask, step: AskUser, turn: StepHandler) -> Generator[object, object, object]:
         key = step.request.tenant_id
         other = self.prompting.get(key)
         if other is not None:
             self.overlaps.append(f"{other.name} and {task.name}")
         self.prompting[key] = task
         self.prompts += 1
-        nested = Turn(turn.session)
+        nested = StepHandler(turn.session)
         flow = device_code.sign_in(step.request, started=self.now, timeout=None)
         outcome = yield from self._drive(task, flow, nested)
         self.prompting.pop(key, None)

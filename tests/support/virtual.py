@@ -14,6 +14,7 @@ from doorcode._core.steps import (
     Begin,
     Flow,
     LogDebug,
+    LogWarning,
     Poll,
     PromptLives,
     Show,
@@ -21,7 +22,6 @@ from doorcode._core.steps import (
     Step,
     TokenRequest,
     Tokens,
-    Warn,
 )
 
 R = TypeVar("R")
@@ -121,7 +121,7 @@ class Virtual:
             line.slept.append(step.seconds)
             line.now += step.seconds
             return None
-        if isinstance(step, (LogDebug, Warn)):
+        if isinstance(step, (LogDebug, LogWarning)):
             (line.debug if isinstance(step, LogDebug) else line.warnings).append(step.message)
             return None
         if isinstance(step, PromptLives):

@@ -8,7 +8,7 @@ from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.steps import Failure
 
 
-class Courier(Protocol):
+class BrowserAgent(Protocol):
     """One sign-in's way to a browser and back. Each method blocks; ``close`` ends the others, from any thread."""
 
     response_mode: str

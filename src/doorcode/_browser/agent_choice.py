@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from doorcode._browser.agent import Courier
+from doorcode._browser.agent import BrowserAgent
 from doorcode._browser.paste import Paste, PastePrompt
 from doorcode._config import Config
 from doorcode._core.checks import check_loopback_uri, check_redirect_uri
@@ -25,7 +25,7 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
     return check_redirect_uri(redirect_uri) if paste else check_loopback_uri(redirect_uri)
 
 
-def courier(paste: object, redirect_uri: str | None, config: Config) -> Courier:
+def courier(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
     """Return what brings the person to the page and the answer back.
 
     Args:
@@ -34,8 +34,8 @@ def courier(paste: object, redirect_uri: str | None, config: Config) -> Courier:
         config: of the credential.
     """
     if paste is False:
-        from doorcode._browser.local import Window
+        from doorcode._browser.local import LocalBrowser
 
-        return Window(redirect_uri)
+        return LocalBrowser(redirect_uri)
     prompt = None if paste is True else cast("PastePrompt", paste)
     return Paste(prompt, redirect_uri, config.client_id, config.authority.netloc)

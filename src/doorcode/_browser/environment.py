@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Final
 
 
-class Way(Enum):
+class SignInMethod(Enum):
     """How a person is asked; the value is its name in ``prefer``."""
 
     BROWSER = "browser"
     DEVICE_CODE = "device_code"
 
     @property
-    def other(self) -> Way:
+    def other(self) -> SignInMethod:
         """Return the way that is left when this one is not to be had."""
-        return Way.DEVICE_CODE if self is Way.BROWSER else Way.BROWSER
+        return SignInMethod.DEVICE_CODE if self is SignInMethod.BROWSER else SignInMethod.BROWSER
 
 
 ELSEWHERE: Final = (
@@ -45,7 +45,7 @@ DESKTOPS: Final = frozenset({"darwin", "win32"})
 """Systems whose windows need no variable."""
 
 
-def choose(environment: Mapping[str, str], system: str) -> Way:
+def choose(environment: Mapping[str, str], system: str) -> SignInMethod:
     """Return the way that fits.
 
     Args:
@@ -53,11 +53,11 @@ def choose(environment: Mapping[str, str], system: str) -> Way:
         system: as ``sys.platform`` names it.
     """
     if any(environment.get(name) for name in ELSEWHERE):
-        return Way.DEVICE_CODE
-    return Way.BROWSER if has_windows(environment, system) else Way.DEVICE_CODE
+        return SignInMethod.DEVICE_CODE
+    return SignInMethod.BROWSER if has_windows(environment, system) else SignInMethod.DEVICE_CODE
 
 
-def choose_here() -> Way:
+def choose_here() -> SignInMethod:
     """Return the way that fits this process."""
     return choose(surroundings(), sys.platform)
 

@@ -28,7 +28,7 @@ _INSTEAD: Final = (
 )
 
 
-class Window:
+class LocalBrowser:
     """Open the page here and take the answer on a loopback port (RFC 8252 7.3).
 
     Args:
@@ -85,13 +85,13 @@ class Window:
         if self._listener is not None:
             self._listener.close()
 
-    def _opened(self, page: SignInPage, patience: float) -> bool:
+    def _opened(self, page: SignInPage, wait_timeout: float) -> bool:
         """Open the page; a browser that stays in the foreground is there, and so is one that has brought the answer."""
         self._listening.answers.expect(page.state, lambda: self._news.put(item=True))
         link = self._listening.link(page.url)
         threading.Thread(target=lambda: self._news.put(self._open(link)), name="doorcode-browser", daemon=True).start()
         try:
-            return self._news.get(timeout=patience)
+            return self._news.get(timeout=wait_timeout)
         except queue.Empty:
             return True
 

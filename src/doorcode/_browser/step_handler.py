@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from doorcode._browser.agent import Courier
+from doorcode._browser.agent import BrowserAgent
 from doorcode._core.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
 from doorcode._core.steps import Exchange, Step, Tokens
 from doorcode._session.session import Session
-from doorcode._session.step_handler import Turn
+from doorcode._session.step_handler import StepHandler
 
 
-class BrowserTurn(Turn):
+class BrowserStepHandler(StepHandler):
     """A turn that performs the steps of a browser, too.
 
     Args:
@@ -20,7 +20,7 @@ class BrowserTurn(Turn):
         courier: brings the person to the page and the answer back; the turn closes it.
     """
 
-    def __init__(self, session: Session, courier: Courier) -> None:
+    def __init__(self, session: Session, courier: BrowserAgent) -> None:
         super().__init__(session)
         self._courier = courier
 

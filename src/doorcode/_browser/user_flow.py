@@ -7,7 +7,7 @@ from typing import Final
 
 from doorcode import _clock
 from doorcode._browser.agent_choice import check_redirect
-from doorcode._browser.environment import Way, choose_here
+from doorcode._browser.environment import SignInMethod, choose_here
 from doorcode._core.checks import check_choice, check_login_hint, check_timeout
 from doorcode._core.flows import auth_code, device_code, fallback
 from doorcode._core.steps import Failure, Flow, TokenRequest, Tokens
@@ -16,8 +16,8 @@ from doorcode._core.values import dataclass
 BROWSER_SECONDS: Final = 300.0
 """How long the browser is waited for when the program names no ``timeout``."""
 _CHANGE: Final = {
-    Way.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
-    Way.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
+    SignInMethod.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
+    SignInMethod.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
 }
 
 
@@ -32,7 +32,7 @@ class Asking:
         login_hint: of the browser's way, or None.
     """
 
-    prefer: Way | None
+    prefer: SignInMethod | None
     timeout: float | None
     redirect_uri: str | None
     login_hint: str | None
@@ -47,9 +47,9 @@ class Asking:
             TypeError: one of a wrong type.
             ValueError: one that cannot be right.
         """
-        name = check_choice("prefer", prefer, tuple(way.value for way in Way))
+        name = check_choice("prefer", prefer, tuple(way.value for way in SignInMethod))
         return cls(
-            None if name is None else Way(name),
+            None if name is None else SignInMethod(name),
             check_timeout(timeout),
             check_redirect(redirect_uri, paste),
             check_login_hint(login_hint),
@@ -62,7 +62,10 @@ class Asking:
 
 def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
     """Return the flow: the way that fits here, then the other."""
-    ways = {Way.BROWSER: lambda: _in_browser(request, asking), Way.DEVICE_CODE: lambda: _with_code(request, asking)}
+    ways = {
+        SignInMethod.BROWSER: lambda: _in_browser(request, asking),
+        SignInMethod.DEVICE_CODE: lambda: _with_code(request, asking),
+    }
     first = asking.prefer or choose_here()
     return fallback.sign_in(ways[first], ways[first.other], _CHANGE[first])
 

@@ -173,7 +173,7 @@ class Poll(Exchange[Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class Recall(Step["StoredToken | None"]):
+class ReadMemory(Step["StoredToken | None"]):
     """Look for a fresh token in this process's memory."""
 
     request: TokenRequest
@@ -201,7 +201,7 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CacheSnapshot:
     """What a cache held when it was looked at, for whom, and the wall clock then, in Unix seconds.
 
     ``sign_outs`` is how many sign-outs of this credential there had been before that.
@@ -214,14 +214,14 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Look(Step[View]):
+class ReadCache(Step[CacheSnapshot]):
     """Read one of the two token caches."""
 
     cae: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Keep(Step[None]):
+class Remember(Step[None]):
     """Remember a token in this process's memory until ``fresh_until``, in Unix seconds.
 
     Nothing is remembered when there have been more sign-outs than ``sign_outs``: the token may be of that account.
@@ -241,7 +241,7 @@ class UseAccount(Step[bool]):
 
 
 @dataclass(frozen=True, slots=True)
-class Warn(Step[None]):
+class LogWarning(Step[None]):
     """Tell the program's log of something that did not stop the request; with ``once``, a single time."""
 
     message: str
@@ -256,30 +256,30 @@ class LogDebug(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Tell(Step[None]):
+class Notify(Step[None]):
     """Tell the person something, where a prompt would stand."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FlightResult:
     """What became of a flight that somebody else led: None is success."""
 
     request: TokenRequest
     failure: Failure | None = None
 
 
-class Role(Enum):
+class FlightRole(Enum):
     """One's part in a flight."""
 
     LEAD = "does the work; whoever joins meanwhile waits"
     BUSY = "somebody else does it, and one did not want to wait"
-    LEFT = "the leader went away without an end: try again"
+    ABANDONED = "the leader went away without an end: try again"
 
 
 @dataclass(frozen=True, slots=True)
-class Join(Step[Role | Ended]):
+class JoinFlight(Step[FlightRole | FlightResult]):
     """Lead the flight of that name in this process, or wait for whoever leads it."""
 
     name: tuple[str, ...]
@@ -288,7 +288,7 @@ class Join(Step[Role | Ended]):
 
 
 @dataclass(frozen=True, slots=True)
-class End(Step[None]):
+class FinishFlight(Step[None]):
     """End a flight that one leads; whoever waits receives ``failure``, None for success."""
 
     name: tuple[str, ...]
@@ -333,7 +333,7 @@ class PromptLives(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare(Step[None]):
+class WarmUp(Step[None]):
     """Load what requests are made with, which takes a moment the first time; makes none."""
 
 
@@ -341,7 +341,7 @@ class Prepare(Step[None]):
 class Redeem(Exchange[Reply]):
     """Redeem a refresh token (RFC 6749 6) and store what comes back.
 
-    With ``hurry`` the request is not repeated: a valid token is at hand. ``refused`` are the account's refresh tokens
+    With ``no_retry`` the request is not repeated: a valid token is at hand. ``refused`` are the refresh tokens
     that the authority has refused on the way to this one. Nothing is stored when the account was signed out after
     ``sign_outs`` sign-outs.
     """
@@ -349,7 +349,7 @@ class Redeem(Exchange[Reply]):
     request: TokenRequest
     refresh_token: Secret
     home_account_id: str
-    hurry: bool
+    no_retry: bool
     refused: tuple[Secret, ...] = ()
     sign_outs: int = 0
     within: float = math.inf
@@ -358,11 +358,11 @@ class Redeem(Exchange[Reply]):
     @property
     def repeats(self) -> bool:
         """Return whether the pipeline may repeat the request."""
-        return not self.hurry
+        return not self.no_retry
 
 
 @dataclass(frozen=True, slots=True)
-class AskPerson(Step[Tokens | Failure]):
+class AskUser(Step[Tokens | Failure]):
     """Have the person sign in, and store what comes back."""
 
     request: TokenRequest

@@ -1,7 +1,7 @@
 """MSAL's ``http_client`` over an azure-core pipeline: every exchange with the authority passes here.
 
 MSAL is handed nothing but successful replies, normalised by ``_core.replies``. Anything else leaves
-through :class:`NoSuccess`, past MSAL's own reading, logging and HTTP cache.
+through :class:`ErrorReply`, past MSAL's own reading, logging and HTTP cache.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SAID: Final = (
 )
 
 
-class NoSuccess(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
+class ErrorReply(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
     """Carry an error of the authority, or the lack of a usable reply, past MSAL."""
 
     def __init__(self, reply: ServiceError | Fault) -> None:
@@ -186,7 +186,7 @@ class HttpClient:
                 raise self._failed(exception) from _cause(exception)
         else:
             return _success(raw, request)
-        raise NoSuccess(fault)
+        raise ErrorReply(fault)
 
     def _failed(self, exception: Exception) -> errors.AuthenticationFailedError:
         """Return the error for what the program gave for the pipeline, its hooks and policies, and log where it is."""
@@ -278,9 +278,9 @@ def _as_msal_reads(reply: Mapping[str, object]) -> Success:
 def _success(raw: RawReply, request: HttpRequest) -> Mapping[str, object]:
     reply = read(raw)
     if isinstance(reply, Fault):
-        raise NoSuccess(reply)
+        raise ErrorReply(reply)
     if isinstance(reply, ServiceError):
-        raise NoSuccess(replace(reply, reply=_error_response(raw, request)))
+        raise ErrorReply(replace(reply, reply=_error_response(raw, request)))
     return reply
 
 

@@ -30,7 +30,7 @@ from doorcode._core.replies.token import token_reply
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import TokenRequest, Tokens
-from doorcode._entra.http_client import NO_HEADERS, HttpClient, NoSuccess
+from doorcode._entra.http_client import NO_HEADERS, ErrorReply, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._log import logger
 from doorcode._redact import redacted, trace_of
@@ -120,7 +120,7 @@ class Application:
             claims = merge_claims(request.claims, request.enable_cae)
             application = self._application(request.tenant_id)
             if not application.authority.device_authorization_endpoint:
-                raise NoSuccess(_no_device_flow(self._config))
+                raise ErrorReply(_no_device_flow(self._config))
             flow: dict[str, Any] = application.initiate_device_flow(
                 list(wanted(request.scopes)), claims_challenge=claims
             )
@@ -188,7 +188,7 @@ class Application:
                     )
                 except RuntimeError as exception:
                     traceback.clear_frames(exception.__traceback__)
-                    raise NoSuccess(_wrong_nonce(self._config)) from None
+                    raise ErrorReply(_wrong_nonce(self._config)) from None
             return self._tokens(request, result, note)
 
         return self._call(call, within, repeat=False)
@@ -246,7 +246,7 @@ class Application:
         try:
             with self._http.limited(within, repeat=repeat, headers=headers):
                 return call()
-        except NoSuccess as stop:
+        except ErrorReply as stop:
             answer = stop.reply
             # MSAL's and azure-core's frames hold the code or the token that was sent.
             traceback.clear_frames(stop.__traceback__)
@@ -304,7 +304,7 @@ class Application:
                 instance_discovery=None if config.instance_discovery else False,
                 enable_pii_log=config.support_logging,
             )
-        except NoSuccess as stop:
+        except ErrorReply as stop:
             if isinstance(stop.reply, ServiceError) and stop.reply.error == "invalid_instance":
                 raise _unknown_authority(config, stop) from None
             raise
@@ -328,7 +328,7 @@ def _at_once(_flow: object) -> bool:
     return True
 
 
-def _unknown_authority(config: Config, stop: NoSuccess) -> errors.UnknownAuthorityError:
+def _unknown_authority(config: Config, stop: ErrorReply) -> errors.UnknownAuthorityError:
     assert isinstance(stop.reply, ServiceError)
     message = (
         f"Microsoft's instance discovery does not know the authority {config.authority.netloc}. If it is yours and "

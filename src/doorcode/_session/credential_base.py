@@ -139,7 +139,7 @@ class BaseCredential:
     def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
         from doorcode._core.flows.acquire import acquire
 
-        return acquire(request, may_ask=self._session.config.may_ask, patience=self._timeout)
+        return acquire(request, may_ask=self._session.config.may_ask, wait_timeout=self._timeout)
 
     def _authentication(
         self,
@@ -160,8 +160,8 @@ class BaseCredential:
             self._session.account.in_use, record.username if record else "", force_prompt=force_prompt, login_hint=hint
         ):
             self._session.refusals.forgive()
-            return request, acquire.acquire(request, may_ask=True, patience=self._timeout)
-        return request, acquire.sign_in(request, patience=self._timeout)
+            return request, acquire.acquire(request, may_ask=True, wait_timeout=self._timeout)
+        return request, acquire.sign_in(request, wait_timeout=self._timeout)
 
     def _sign_in_request(
         self,

@@ -22,7 +22,7 @@ from doorcode._session.nesting import held, holding, refuse_to_wait
 from doorcode._session.pending_text import write_pending
 from doorcode._session.poll_pace import forget, remember
 from doorcode._session.session import Session
-from doorcode._session.step_handler import Turn
+from doorcode._session.step_handler import StepHandler
 
 _LOGGER: Final = logger(__name__)
 SOON: Final = 0.05
@@ -51,7 +51,7 @@ class BasePending:
         self._session = session
         self._request = request
         self._code = code
-        self._turn = Turn(session, anybody=True)
+        self._turn = StepHandler(session, anybody=True)
         self._flow = device_code.wait(request, code, deadline, _clock.monotonic(), progress)
         self._outcome: AuthenticationRecord | Failure | None = None
         self._due = 0.0

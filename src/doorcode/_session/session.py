@@ -28,8 +28,8 @@ from doorcode._session.memory import Entry, Key
 from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
 from doorcode._session.sign_outs import SignOuts
-from doorcode._session.singleflight import Flights
-from doorcode.cache._token_cache import Change, MemoryCache, Once, TokenCache
+from doorcode._session.singleflight import SingleFlight
+from doorcode.cache._token_cache import Change, MemoryCache, TokenCache, WarnOnce
 
 # Errors, and what only a reply of the authority needs, are loaded when there are some.
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ class Session:
         self._lock = threading.Lock()
         self.account.after_fork()
         self._warned: set[str] = set()
-        self.flights: Flights = Flights()
+        self.flights: SingleFlight = SingleFlight()
         self.sign_outs: SignOuts = SignOuts()
         self.waits: set[CanCancel] = set()
         self._refusals: Refusals | None = None
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: Application | None = None
         self._caches: dict[bool, TokenCache] = {}
-        self._trouble = Once(self._warn_locked)
+        self._trouble = WarnOnce(self._warn_locked)
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent's threads and connections, in a forked child."""

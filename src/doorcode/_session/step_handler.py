@@ -12,29 +12,29 @@ from doorcode._core.json_values import vschars
 from doorcode._core.secret import SecretDict
 from doorcode._core.steps import (
     Begin,
+    CacheSnapshot,
     DropLease,
-    End,
     Exchange,
     Failure,
     FindLeaseHolder,
-    Join,
-    Keep,
+    FinishFlight,
+    JoinFlight,
     LogDebug,
-    Look,
+    LogWarning,
     Poll,
-    Prepare,
     PromptLives,
+    ReadCache,
+    ReadMemory,
     Reason,
-    Recall,
     Redeem,
+    Remember,
     RenewLease,
     Step,
     TakeLease,
     TokenRequest,
     Tokens,
     UseAccount,
-    View,
-    Warn,
+    WarmUp,
 )
 from doorcode._session.leases import HeldLeases
 from doorcode._session.nesting import held, holding, refuse_to_wait
@@ -42,7 +42,7 @@ from doorcode._session.nesting import held, holding, refuse_to_wait
 if TYPE_CHECKING:
     from doorcode._core.flows.refusals import Refusal
     from doorcode._session.session import Session
-    from doorcode._session.singleflight import Landing, Name
+    from doorcode._session.singleflight import Name, PendingFlight
 
 _ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
 """The leases of the flow that asks the user in this thread or task, that of the sign-in among them."""
@@ -58,7 +58,7 @@ class TokenResult(SecretDict):
         self.tokens = tokens
 
 
-class Turn:
+class StepHandler:
     """One flow's turn: performs the steps that do not wait, and knows what the flow holds.
 
     Args:
@@ -73,7 +73,7 @@ class Turn:
         self.session = session
         self.anybody = anybody
         self.since = session.sign_outs.count
-        self._led: dict[Name, Landing] = {}
+        self._led: dict[Name, PendingFlight] = {}
         self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
 
     @property
@@ -86,24 +86,24 @@ class Turn:
         session = self.session
         answer: object = None
         match step:
-            case Recall(request):
+            case ReadMemory(request):
                 answer = session.recall(request)
-            case Look(cae):
+            case ReadCache(cae):
                 before = session.sign_outs.count
-                answer = View(session.cache(cae=cae).state(), session.who, session.clock(), before)
-            case Prepare():
+                answer = CacheSnapshot(session.cache(cae=cae).state(), session.who, session.clock(), before)
+            case WarmUp():
                 _ = session.application
             case TakeLease() | RenewLease() | FindLeaseHolder() | PromptLives() | DropLease():
                 answer = self.leases.perform(step)
-            case Keep(request, token, fresh_until, sign_outs):
+            case Remember(request, token, fresh_until, sign_outs):
                 session.keep(request, token, fresh_until, sign_outs)
             case FindRefusal() | NoteReply():
                 answer = self._refusal(step)
             case UseAccount(account):
                 answer = session.use_account(account)
-            case Warn() | LogDebug():
+            case LogWarning() | LogDebug():
                 self._log(step)
-            case End(name, failure):
+            case FinishFlight(name, failure):
                 del self._led[name]
                 session.flights.end(name, failure)
             case _:
@@ -111,7 +111,7 @@ class Turn:
                 raise AssertionError(message)
         return answer
 
-    def join(self, step: Join) -> Landing | None:
+    def join(self, step: JoinFlight) -> PendingFlight | None:
         """Lead a flight (None), or learn how it will end."""
         landing, leads = self.session.flights.join(step.name, step.request)
         if leads:
@@ -221,7 +221,7 @@ class Turn:
             return refusals.find(step.request, step.refresh_token)
         return refusals.note(step.request, step.refresh_token, step.reply, step.at)
 
-    def _log(self, step: Warn | LogDebug) -> None:
+    def _log(self, step: LogWarning | LogDebug) -> None:
         session = self.session
         if isinstance(step, LogDebug):
             session.log_debug(step.message)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from doorcode import _clock
-from doorcode._browser.agent import Courier
+from doorcode._browser.agent import BrowserAgent
 from doorcode._browser.agent_choice import check_redirect, courier
 from doorcode._browser.paste import PastePrompt
-from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -64,7 +64,7 @@ class InteractiveBrowserCredential(InteractiveCredential):
         request = self._session.person_request(scopes, kwargs)
         hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
         flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
-        return TokenResult(self._drive(flow, BrowserTurn(self._session, self._courier()), request))
+        return TokenResult(self._drive(flow, BrowserStepHandler(self._session, self._courier()), request))
 
-    def _courier(self) -> Courier:
+    def _courier(self) -> BrowserAgent:
         return courier(self._paste, self._redirect_uri, self._session.config)

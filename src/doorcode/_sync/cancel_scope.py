@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from doorcode._core.steps import Flow, Step
-    from doorcode._worker import Job
+    from doorcode._worker import Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ class Cancelled(BaseException):
 class Performer(Protocol):
     """What a driver needs of a credential: the steps, performed."""
 
-    def perform(self, step: Step[Any], wait: Wait) -> object:
+    def perform(self, step: Step[Any], wait: CancelScope) -> object:
         """Perform one step and return its answer."""
         ...
 
@@ -38,7 +38,7 @@ class Performer(Protocol):
         ...
 
 
-class Wait:
+class CancelScope:
     """Let one thread wait: for a time, for a request, for another thread's flight. ``cancel`` ends any of these.
 
     One that is made while a flow is driven, for a flow inside it, ends with the outer one.
@@ -46,7 +46,7 @@ class Wait:
 
     def __init__(self) -> None:
         self._outer = _DRIVEN.get()
-        self._events: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Worker[Any] | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -77,9 +77,9 @@ class Wait:
         Raises:
             Cancelled: the program gave up.
         """
-        from doorcode._worker import Job, hand_over  # loaded by the first request: a stored token does without
+        from doorcode._worker import Worker, hand_over  # loaded by the first request: a stored token does without
 
-        job: Job[T] = Job(work, late, self._events.put, kept)
+        job: Worker[T] = Worker(work, late, self._events.put, kept)
         job.start()
         try:
             self._until(_clock.monotonic() + within, job)
@@ -104,7 +104,7 @@ class Wait:
             except FutureTimeoutError:
                 continue
 
-    def _until(self, until: float, job: Job[Any] | None) -> None:
+    def _until(self, until: float, job: Worker[Any] | None) -> None:
         """Wait until then, or until the job is done. What an abandoned job still reports is passed over."""
         while True:
             self.check()
@@ -130,11 +130,11 @@ class Wait:
             self._outer.check()
 
 
-_DRIVEN: Final[ContextVar[Wait | None]] = ContextVar("driven", default=None)
+_DRIVEN: Final[ContextVar[CancelScope | None]] = ContextVar("driven", default=None)
 """How the flow waits that is driven in this context."""
 
 
-def run(flow: Flow[R], performer: Performer, wait: Wait) -> R:
+def run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
     """Perform a flow's steps one after the other, in this thread.
 
     Args:
@@ -157,7 +157,7 @@ def run(flow: Flow[R], performer: Performer, wait: Wait) -> R:
     return result
 
 
-def _run(flow: Flow[R], performer: Performer, wait: Wait) -> R:
+def _run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
     try:
         step = next(flow)
         while True:

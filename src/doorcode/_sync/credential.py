@@ -19,7 +19,7 @@ from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
 if TYPE_CHECKING:
     from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.steps import Failure, Flow, TokenRequest
-    from doorcode._session.step_handler import Turn
+    from doorcode._session.step_handler import StepHandler
 
 R = TypeVar("R")
 
@@ -213,10 +213,10 @@ class InteractiveCredential(BaseCredential, ABC):
 
     @clears_frames
     def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
-        from doorcode._session.step_handler import Turn
+        from doorcode._session.step_handler import StepHandler
 
         try:
-            result = self._drive(flow, Turn(self._session, anybody=anybody), request)
+            result = self._drive(flow, StepHandler(self._session, anybody=anybody), request)
         except ClientAuthenticationError as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
@@ -229,7 +229,7 @@ class InteractiveCredential(BaseCredential, ABC):
     def _drive(
         self,
         flow: Flow[R | Failure],
-        turn: Turn,
+        turn: StepHandler,
         request: TokenRequest,
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:

@@ -120,13 +120,13 @@ class DeviceCodeCredential(InteractiveCredential):
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         from doorcode._core.flows import device_code
-        from doorcode._session.step_handler import TokenResult, Turn
+        from doorcode._session.step_handler import StepHandler, TokenResult
 
         request = self._session.person_request(scopes, kwargs)
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )
-        return TokenResult(self._drive(flow, Turn(self._session), request, self._show))
+        return TokenResult(self._drive(flow, StepHandler(self._session), request, self._show))
 
     def _show(self, code: DeviceCode) -> None:
         from doorcode._session.prompt import present, prompting

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from doorcode._core.steps import AskPerson, Ended, Exchange, Failure, Join, Role, Show, Sleep, Tell
-from doorcode._sync.cancel_scope import Cancelled, Wait, run
+from doorcode._core.steps import AskUser, Exchange, Failure, FlightResult, FlightRole, JoinFlight, Notify, Show, Sleep
+from doorcode._sync.cancel_scope import Cancelled, CancelScope, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.steps import Flow, Step, TokenRequest, Tokens
     from doorcode._session.session import CanCancel
-    from doorcode._session.step_handler import Turn
+    from doorcode._session.step_handler import StepHandler
 
 R = TypeVar("R")
 
@@ -29,7 +29,7 @@ class Asking(Protocol):
 def drive(
     flow: Flow[R | Failure],
     credential: Asking,
-    turn: Turn,
+    turn: StepHandler,
     show: Callable[[DeviceCode], object] | None,
     waits: set[CanCancel],
 ) -> R | Failure:
@@ -42,7 +42,7 @@ def drive(
         show: shows a code to the person.
         waits: what ``cancel`` ends; this thread's is in there meanwhile.
     """
-    wait = Wait()
+    wait = CancelScope()
     waits.add(wait)
     try:
         return run(flow, Performer(credential, turn, show), wait)
@@ -57,28 +57,28 @@ def drive(
 class Performer:
     """Perform the steps of one flow of a credential, with threads."""
 
-    def __init__(self, credential: Asking, turn: Turn, show: Callable[[DeviceCode], object] | None) -> None:
+    def __init__(self, credential: Asking, turn: StepHandler, show: Callable[[DeviceCode], object] | None) -> None:
         self._credential = credential
         self._turn = turn
         self._show = show
 
-    def perform(self, step: Step[Any], wait: Wait) -> object:
+    def perform(self, step: Step[Any], wait: CancelScope) -> object:
         """Perform one step and return its answer."""
         with self._turn.inside():
             return self._perform(step, wait)
 
-    def _perform(self, step: Step[Any], wait: Wait) -> object:
+    def _perform(self, step: Step[Any], wait: CancelScope) -> object:
         answer: object = None
         match step:
             case Sleep(seconds):
                 wait.sleep(seconds)
-            case Join():
+            case JoinFlight():
                 answer = self._join(step, wait)
             case Exchange():
                 answer = self._exchange(step, wait)
-            case Tell(message):
+            case Notify(message):
                 self._credential._tell(message)  # noqa: SLF001 - as its prompt
-            case AskPerson(request):
+            case AskUser(request):
                 answer = self._ask(request)
             case Show(code) if self._show is not None:
                 self._show(code)
@@ -90,13 +90,13 @@ class Performer:
         """Give back what the flow still holds."""
         self._turn.release(ended_by)
 
-    def _join(self, step: Join, wait: Wait) -> Role | Ended:
+    def _join(self, step: JoinFlight, wait: CancelScope) -> FlightRole | FlightResult:
         landing = self._turn.join(step)
         if landing is None:
-            return Role.LEAD
-        return wait.landing(landing) if step.wait else Role.BUSY
+            return FlightRole.LEAD
+        return wait.landing(landing) if step.wait else FlightRole.BUSY
 
-    def _exchange(self, step: Exchange[Any], wait: Wait) -> object:
+    def _exchange(self, step: Exchange[Any], wait: CancelScope) -> object:
         turn = self._turn
         answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step), turn.kept(step))
         return turn.silence(step) if answer is None else answer

@@ -13,7 +13,7 @@ from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending import BasePending
-from doorcode._sync.cancel_scope import Cancelled, Wait
+from doorcode._sync.cancel_scope import Cancelled, CancelScope
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,7 +39,7 @@ class PendingSignIn(BasePending):
         progress: Progress | None = None,
     ) -> None:
         self._looking = threading.Lock()
-        self._waits: set[Wait] = set()
+        self._waits: set[CancelScope] = set()
         super().__init__(session, request, code, deadline, progress)
 
     @clears_frames
@@ -85,13 +85,13 @@ class PendingSignIn(BasePending):
         return record
 
     @contextmanager
-    def _waiting(self) -> Generator[Wait]:
+    def _waiting(self) -> Generator[CancelScope]:
         """Give what one call waits with, which the sign-in's end wakes.
 
         Raises:
             SignInCancelledError: what the program was doing around this call was cancelled.
         """
-        wait = Wait()
+        wait = CancelScope()
         self._waits.add(wait)
         try:
             yield wait
@@ -101,7 +101,7 @@ class PendingSignIn(BasePending):
         finally:
             self._waits.discard(wait)
 
-    def _look_once(self, wait: Wait, until: float | None) -> None:
+    def _look_once(self, wait: CancelScope, until: float | None) -> None:
         """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
         with self._looking:
             poll = self._next_poll()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from doorcode._browser.agent_choice import courier
 from doorcode._browser.paste import PastePrompt
-from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import Asking, sign_in
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_plain_callback
@@ -66,7 +66,7 @@ class UserCredential(InteractiveCredential):
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.person_request(scopes, kwargs)
-        turn = BrowserTurn(self._session, courier(self._paste, self._asking.redirect_uri, self._session.config))
+        turn = BrowserStepHandler(self._session, courier(self._paste, self._asking.redirect_uri, self._session.config))
         flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
         return TokenResult(self._drive(flow, turn, request, self._show))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from doorcode import _clock
 from doorcode._browser.agent_choice import check_redirect, courier
-from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -60,5 +60,5 @@ class InteractiveBrowserCredential(InteractiveCredential):
         hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
         flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
         with blocking(self._paste) as paste:
-            turn = BrowserTurn(self._session, courier(paste, self._redirect_uri, self._session.config))
+            turn = BrowserStepHandler(self._session, courier(paste, self._redirect_uri, self._session.config))
             return TokenResult(await self._drive(flow, turn, request))

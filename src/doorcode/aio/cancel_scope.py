@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from doorcode import _clock
 from doorcode._core.steps import Flow, Step
-from doorcode._worker import Job, hand_over, in_background
+from doorcode._worker import Worker, hand_over, in_background
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,7 +55,7 @@ async def call(
         its result; None when it is not done when the wait ends.
     """
     woken, wake = woken_by or alarm()
-    job: Job[T] = Job(work, late, wake, kept)
+    job: Worker[T] = Worker(work, late, wake, kept)
     job.start()
     try:
         await wait_for(woken, within)

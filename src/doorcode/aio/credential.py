@@ -20,7 +20,7 @@ from doorcode._record import AuthenticationRecord
 from doorcode._session.accounts import accounts, sign_out
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged, shortened
 from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
-from doorcode._session.step_handler import Turn
+from doorcode._session.step_handler import StepHandler
 from doorcode.aio.cancel_scope import CancelScope, off_loop, run
 from doorcode.aio.driver import Performer
 
@@ -202,7 +202,7 @@ class InteractiveCredential(BaseCredential, ABC):
     @clears_frames
     async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         try:
-            result = await self._drive(flow, Turn(self._session, anybody=anybody), request)
+            result = await self._drive(flow, StepHandler(self._session, anybody=anybody), request)
         except ClientAuthenticationError as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
@@ -215,7 +215,7 @@ class InteractiveCredential(BaseCredential, ABC):
     async def _drive(
         self,
         flow: Flow[R | Failure],
-        turn: Turn,
+        turn: StepHandler,
         request: TokenRequest,
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:

@@ -15,7 +15,7 @@ from doorcode._core.replies.device_code import DeviceCode
 from doorcode._frames import clears_frames
 from doorcode._session.pending_text import read_pending
 from doorcode._session.prompt import tell
-from doorcode._session.step_handler import TokenResult, Turn
+from doorcode._session.step_handler import StepHandler, TokenResult
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.pending import PendingSignIn
 from doorcode.aio.prompt import AsyncPromptCallback, show
@@ -114,7 +114,7 @@ class DeviceCodeCredential(InteractiveCredential):
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )
-        return TokenResult(await self._drive(flow, Turn(self._session), request, self._show))
+        return TokenResult(await self._drive(flow, StepHandler(self._session), request, self._show))
 
     async def _show(self, code: DeviceCode) -> None:
         await show(code, self._prompt_callback)

@@ -9,27 +9,27 @@ from typing import Any, Protocol, TypeVar
 
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import (
-    AskPerson,
+    AskUser,
     DropLease,
-    Ended,
     Exchange,
     Failure,
     FindLeaseHolder,
-    Join,
-    Look,
-    Prepare,
+    FlightResult,
+    FlightRole,
+    JoinFlight,
+    Notify,
     PromptLives,
+    ReadCache,
     RenewLease,
-    Role,
     Show,
     Sleep,
     Step,
     TakeLease,
-    Tell,
     TokenRequest,
     Tokens,
+    WarmUp,
 )
-from doorcode._session.step_handler import Turn
+from doorcode._session.step_handler import StepHandler
 from doorcode._worker import in_background
 from doorcode.aio.cancel_scope import call, landing, off_loop, sleep
 
@@ -47,7 +47,7 @@ class Asking(Protocol):
 class Performer:
     """Perform the steps of one flow of a credential, with asyncio."""
 
-    def __init__(self, credential: Asking, turn: Turn, show: Callable[[DeviceCode], object] | None) -> None:
+    def __init__(self, credential: Asking, turn: StepHandler, show: Callable[[DeviceCode], object] | None) -> None:
         self._credential = credential
         self._turn = turn
         self._show = show
@@ -63,19 +63,19 @@ class Performer:
         match step:
             case Sleep(seconds):
                 await sleep(seconds)
-            case Join():
+            case JoinFlight():
                 answer = await self._join(step)
             case Exchange():
                 answer = await self._exchange(step)
-            case Tell(message):
+            case Notify(message):
                 await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
-            case AskPerson(request):
+            case AskUser(request):
                 answer = await self._ask(request)
             case Show(code) if self._show is not None:
                 shown = self._show(code)
                 if inspect.isawaitable(shown):
                     await shown
-            case Look() | Prepare() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
+            case ReadCache() | WarmUp() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
                 answer = await self._off_loop(lambda: self._turn.perform(step))
             case _:
                 answer = self._turn.perform(step)
@@ -105,11 +105,11 @@ class Performer:
 
         in_background(hand_over, "doorcode-release")
 
-    async def _join(self, step: Join) -> Role | Ended:
+    async def _join(self, step: JoinFlight) -> FlightRole | FlightResult:
         future = self._turn.join(step)
         if future is None:
-            return Role.LEAD
-        return await landing(future) if step.wait else Role.BUSY
+            return FlightRole.LEAD
+        return await landing(future) if step.wait else FlightRole.BUSY
 
     async def _exchange(self, step: Exchange[Any]) -> object:
         turn = self._turn

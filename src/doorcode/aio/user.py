@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from doorcode._browser.agent_choice import courier
-from doorcode._browser.step_handler import BrowserTurn
+from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import Asking, sign_in
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback
@@ -64,7 +64,7 @@ class UserCredential(InteractiveCredential):
         request = self._session.person_request(scopes, kwargs)
         flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
         with blocking(self._paste) as paste:
-            turn = BrowserTurn(self._session, courier(paste, self._asking.redirect_uri, self._session.config))
+            turn = BrowserStepHandler(self._session, courier(paste, self._asking.redirect_uri, self._session.config))
             return TokenResult(await self._drive(flow, turn, request, self._show))
 
     async def _show(self, code: DeviceCode) -> None:

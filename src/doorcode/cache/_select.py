@@ -23,7 +23,7 @@ from doorcode.cache._stores.read_only_file import PlainNeighbour
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from doorcode.cache._ciphers.cipher import Seal
+    from doorcode.cache._ciphers.cipher import Cipher
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.cache._protocol import ReadOnlyStore, TokenStore
 
@@ -246,7 +246,7 @@ class _Chooser:
         name = self.cache.rpartition(".")[0]
         return tuple(f"{name}{suffix}" for suffix in (".nocae.sealed", ".cae.sealed", ".nocae", ".cae"))
 
-    def _file(self, path: str, seal: Seal | None = None, where: Callable[[], Place] | None = None) -> FileStore:
+    def _file(self, path: str, seal: Cipher | None = None, where: Callable[[], Place] | None = None) -> FileStore:
         private = self.options.path is None
         lock = cache_lock(path)
         return FileStore(path, seal, where=where, private=private, is_whole=self.is_whole, lock=lock)
@@ -263,7 +263,7 @@ class _Chooser:
             return f"there is something in the place of the plain file, which may be used: {error}"
         if raw is not None and raw.data == b"":
             # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
-            with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", patience=PATIENCE).hold():
+            with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", wait_timeout=PATIENCE).hold():
                 raw = disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
             aside = next(filter(self._is_plain, self._beside(lambda name: name.startswith(".damaged-"))), None)

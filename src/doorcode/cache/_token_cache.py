@@ -66,7 +66,7 @@ class TokenCache(Protocol):
         ...
 
 
-class Once:
+class WarnOnce:
     """Tell of the first trouble with the stores of a credential: what follows is the same for whoever reads it.
 
     Args:
@@ -199,7 +199,7 @@ class StoredCache:
         self._content = content or Content()
         self._also = tuple(_Reading(neighbour, self._content) for neighbour in also)
         self._warn = warn
-        self._trouble = trouble or Once(warn)
+        self._trouble = trouble or WarnOnce(warn)
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []

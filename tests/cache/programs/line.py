@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from doorcode.cache._locks.fair_queue import Line
+from doorcode.cache._locks.fair_queue import FairQueue
 
 
 def fork_a_child() -> int:
@@ -26,7 +26,7 @@ def fork_a_child() -> int:
 
 
 if __name__ == "__main__":
-    turn = Line(sys.argv[1]).enter(0)
+    turn = FairQueue(sys.argv[1]).enter(0)
     assert turn is not None
     mouth = fork_a_child() if len(sys.argv) > 2 else None
     print("entered", flush=True)

@@ -18,31 +18,31 @@ from doorcode._core.replies.parse import Fault, ServiceError
 from doorcode._core.replies.service_errors import SIGNED_OUT
 from doorcode._core.secret import Secret
 from doorcode._core.steps import (
-    AskPerson,
+    AskUser,
+    CacheSnapshot,
     DropLease,
-    End,
-    Ended,
     Failure,
     FindLeaseHolder,
+    FinishFlight,
+    FlightResult,
+    FlightRole,
     Flow,
-    Join,
-    Keep,
-    Look,
-    Prepare,
+    JoinFlight,
+    LogWarning,
+    Notify,
+    ReadCache,
+    ReadMemory,
     Reason,
-    Recall,
     Redeem,
+    Remember,
     RenewLease,
-    Role,
     Sleep,
     Step,
     TakeLease,
-    Tell,
     TokenRequest,
     Tokens,
     UseAccount,
-    View,
-    Warn,
+    WarmUp,
     Who,
 )
 from support import rows
@@ -82,7 +82,7 @@ class World:
     used: list[bool] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
     taken: list[Step[Any]] = field(default_factory=list)
-    on_look: Callable[[Look], None] = lambda _step: None
+    on_look: Callable[[ReadCache], None] = lambda _step: None
     led: list[tuple[str, ...]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
 
@@ -117,22 +117,22 @@ class World:
 
     def _answer(self, step: Step[Any]) -> object:  # noqa: C901, PLR0911, PLR0912 - one branch a step
         match step:
-            case Recall(request):
+            case ReadMemory(request):
                 kept, until = self.memory.get(replace(request, claims=None), (None, 0.0))
                 return kept if kept is not None and self.now < until else None
-            case Look(cae):
+            case ReadCache(cae):
                 self.on_look(step)
-                return View(self.states[cae], self.who, self.now)
-            case Keep(request, kept, until):
+                return CacheSnapshot(self.states[cae], self.who, self.now)
+            case Remember(request, kept, until):
                 self.memory[replace(request, claims=None)] = (kept, until)
-            case Join():
-                role = self.roles.pop(0) if self.roles else Role.LEAD
+            case JoinFlight():
+                role = self.roles.pop(0) if self.roles else FlightRole.LEAD
                 role = role() if callable(role) else role
                 assert isinstance(step.request, TokenRequest)
-                if role is Role.LEAD:
+                if role is FlightRole.LEAD:
                     self.led.append(step.name)
                 return role
-            case End(name):
+            case FinishFlight(name):
                 self.led.remove(name)
             case TakeLease(name, seconds):
                 assert seconds in {refresh.LEASE_SECONDS, LONGEST_PROMPT}
@@ -154,19 +154,19 @@ class World:
                 self.held.remove(name)
             case Redeem():
                 assert (type(step.request), step.home_account_id) == (TokenRequest, rows.ACCOUNT)
-                assert isinstance(step.hurry, bool)
+                assert isinstance(step.no_retry, bool)
                 answer = self.redeemed.pop(0)
                 return answer(step) if callable(answer) else answer
             case UseAccount(account):
                 used = self.used.pop(0) if self.used else True
                 self.who = replace(self.who, home_account_id=account.home_account_id) if used else self.who
                 return used
-            case AskPerson():
+            case AskUser():
                 return self.person.pop(0)
             case Sleep(seconds):
                 self.now += seconds
             case _:
-                assert isinstance(step, (Prepare, Warn, Tell))
+                assert isinstance(step, (WarmUp, LogWarning, Notify))
         return None
 
 
@@ -191,15 +191,15 @@ def test_memory_comes_first() -> None:
     """A fresh token of this process is returned and nothing else is looked at."""
     world = World(memory={REQUEST: (token("kept"), WALL + 10)})
     assert secret(world.acquire()) == "kept"
-    assert world.taken == [Recall(REQUEST)]
+    assert world.taken == [ReadMemory(REQUEST)]
 
 
 def test_a_stored_token_needs_no_request() -> None:
     """A fresh token in the cache is returned, and remembered until five minutes before its end."""
     world = cached()
     assert secret(world.acquire()) == "AT"
-    assert world.count(Redeem) == world.count(Join) == 0
-    assert world.steps(Keep)[0].fresh_until == WALL + 3600 - 300
+    assert world.count(Redeem) == world.count(JoinFlight) == 0
+    assert world.steps(Remember)[0].fresh_until == WALL + 3600 - 300
 
 
 def test_a_token_before_refresh_on_is_fresh_and_after_it_is_refreshed() -> None:
@@ -216,13 +216,13 @@ def test_an_expired_token_is_refreshed_under_the_lease() -> None:
     world.redeemed = [tokens("new")]
     assert secret(world.acquire()) == "new"
     assert world.memory[REQUEST][0].secret == Secret("new")
-    kinds = [type(step) for step in world.taken if not isinstance(step, (Look, Recall))]
+    kinds = [type(step) for step in world.taken if not isinstance(step, (ReadCache, ReadMemory))]
     assert [kind for kind in kinds if kind not in (FindRefusal, NoteReply)] == [
-        Join, TakeLease, RenewLease, Redeem, DropLease, Keep, End,
+        JoinFlight, TakeLease, RenewLease, Redeem, DropLease, Remember, FinishFlight,
     ]  # fmt: skip
     redeem = world.steps(Redeem)[0]
-    assert (redeem.refresh_token, redeem.hurry) == (Secret("RT"), False)
-    assert world.steps(Keep)[0].fresh_until == tokens("new").token.fresh_until
+    assert (redeem.refresh_token, redeem.no_retry) == (Secret("RT"), False)
+    assert world.steps(Remember)[0].fresh_until == tokens("new").token.fresh_until
 
 
 @pytest.mark.parametrize(
@@ -237,17 +237,17 @@ def test_whoever_waits_for_a_refresh_learns_how_it_ended(
     world = cached(age=4000)
     world.redeemed = [reply]
     world.acquire()
-    assert [step.failure for step in world.steps(End)] == [failure]
-    assert world.steps(Join)[0].wait
+    assert [step.failure for step in world.steps(FinishFlight)] == [failure]
+    assert world.steps(JoinFlight)[0].wait
 
 
 def test_another_process_may_have_refreshed_meanwhile() -> None:
     """The second look under the lease finds its token, and nothing is redeemed."""
     world = cached(age=4000)
 
-    def lead() -> Role:
+    def lead() -> FlightRole:
         world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
-        return Role.LEAD
+        return FlightRole.LEAD
 
     world.roles = [lead]
     assert secret(world.acquire()) == "theirs"
@@ -274,7 +274,7 @@ def test_the_cache_is_looked_into_at_each_turn(looks: int) -> None:
     world = cached(age=4000)
     world.leases = [False] * 10_000
 
-    def arrived(_step: Look) -> None:
+    def arrived(_step: ReadCache) -> None:
         if world.count(TakeLease) == looks:
             world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
 
@@ -289,7 +289,7 @@ def test_an_account_that_is_signed_out_while_its_refresh_is_waited_for_needs_a_p
     world = cached(age=4000)
     world.leases = [False] * 10_000
 
-    def signed_out(_step: Look) -> None:
+    def signed_out(_step: ReadCache) -> None:
         if world.count(TakeLease) == 5:
             world.states[False] = {}
 
@@ -302,7 +302,7 @@ def test_a_process_that_was_stopped_for_too_long_looks_again_before_it_sends_any
     """Its lease is another process's by now, which may have spent the refresh token."""
     world = cached(age=4000)
 
-    def overtaken(step: Look) -> None:
+    def overtaken(step: ReadCache) -> None:
         if not step.cae and world.count(RenewLease) == 1:
             world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
 
@@ -318,19 +318,19 @@ def test_whoever_waits_for_some_time_gets_ready_meanwhile(looks: int, prepared: 
     world.leases = [False] * looks
     world.redeemed = [tokens("new")]
     assert secret(world.acquire()) == "new"
-    assert world.count(Prepare) == prepared
+    assert world.count(WarmUp) == prepared
 
 
 def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
     """While somebody else refreshes, in this process or another, the valid token goes on."""
     busy = cached(refresh_in=1800, age=2000)
-    busy.roles = [Role.BUSY]
+    busy.roles = [FlightRole.BUSY]
     assert secret(busy.acquire()) == "AT"
     leased = cached(refresh_in=1800, age=2000)
     leased.leases = [False]
     assert secret(leased.acquire()) == "AT"
     assert busy.count(Redeem) == leased.count(Redeem) == leased.count(Sleep) == 0
-    assert not busy.steps(Join)[0].wait
+    assert not busy.steps(JoinFlight)[0].wait
 
 
 @pytest.mark.parametrize(("seconds", "calm"), [(5, 30), (120, 120), (86400, 1600)])
@@ -340,7 +340,7 @@ def test_an_authority_that_wants_to_be_left_alone_is(reply: Fault | ServiceError
     world = cached(refresh_in=1800, age=2000)
     world.redeemed = [replace(reply, retry_after=seconds)]
     assert secret(world.acquire()) == "AT"
-    assert world.steps(Keep)[0].fresh_until == WALL + calm
+    assert world.steps(Remember)[0].fresh_until == WALL + calm
 
 
 @pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
@@ -349,9 +349,9 @@ def test_a_valid_token_outlives_a_refresh_that_fails(reply: Fault | ServiceError
     world = cached(refresh_in=1800, age=2000)
     world.redeemed = [reply]
     assert secret(world.acquire()) == "AT"
-    assert "still valid" in world.steps(Warn)[0].message
-    assert world.steps(Keep)[0].fresh_until == WALL + 30
-    assert world.steps(Redeem)[0].hurry
+    assert "still valid" in world.steps(LogWarning)[0].message
+    assert world.steps(Remember)[0].fresh_until == WALL + 30
+    assert world.steps(Redeem)[0].no_retry
     assert secret(world.acquire()) == "AT"
     assert world.count(Redeem) == 1
 
@@ -374,7 +374,7 @@ def test_a_refresh_that_fails_looks_once_more() -> None:
 
     gone.redeemed = [remove]
     assert secret(gone.acquire()) == "AT"
-    assert gone.steps(Keep) == []
+    assert gone.steps(Remember) == []
 
 
 def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
@@ -382,7 +382,7 @@ def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
     world = cached(age=3595)
     world.redeemed = [REFUSED]
     assert secret(world.acquire()) == "AT"
-    assert world.steps(Keep)[0].fresh_until == WALL + 5
+    assert world.steps(Remember)[0].fresh_until == WALL + 5
 
 
 def test_an_outage_is_no_reason_to_ask_a_person() -> None:
@@ -390,7 +390,7 @@ def test_an_outage_is_no_reason_to_ask_a_person() -> None:
     world = cached(age=4000)
     world.redeemed = [REFUSED]
     assert reason(world.acquire(may_ask=True)) is Reason.UNREACHABLE
-    assert world.count(AskPerson) == 0
+    assert world.count(AskUser) == 0
 
 
 def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
@@ -412,7 +412,7 @@ def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
     world.redeemed = [ServiceError("interaction_required", claims='{"access_token":{}}')]
     world.person = [tokens("stepped up")]
     world.acquire(may_ask=True)
-    assert world.steps(AskPerson)[0].request.claims == '{"access_token":{}}'
+    assert world.steps(AskUser)[0].request.claims == '{"access_token":{}}'
 
 
 @pytest.mark.parametrize("may_ask", [True, False])
@@ -464,7 +464,7 @@ def test_a_valid_token_goes_on_when_its_refresh_token_is_spent() -> None:
     world = cached(refresh_in=1800, age=2000)
     world.redeemed = [GRANT]
     assert secret(world.acquire()) == "AT"
-    assert "still valid" in world.steps(Warn)[0].message
+    assert "still valid" in world.steps(LogWarning)[0].message
 
 
 def test_another_refusal_than_a_spent_token_is_not_tried_again() -> None:
@@ -485,7 +485,7 @@ def test_claims_skip_what_is_cached_but_try_the_refresh_token_first() -> None:
     world.redeemed = [tokens("with claims")]
     request = replace(REQUEST, claims='{"access_token":{}}')
     assert secret(world.acquire(request)) == "with claims"
-    assert world.count(Recall) == 0
+    assert world.count(ReadMemory) == 0
 
 
 def test_cae_uses_the_refresh_token_of_the_other_cache_and_never_its_access_token() -> None:
@@ -500,7 +500,7 @@ def test_nothing_cached_and_nobody_to_ask_makes_no_request() -> None:
     """disable_automatic_authentication with an empty cache ends before anything is sent."""
     world = World()
     assert reason(world.acquire()) is Reason.REQUIRED
-    assert {type(step) for step in world.taken} == {Recall, Look}
+    assert {type(step) for step in world.taken} == {ReadMemory, ReadCache}
 
 
 def test_the_only_account_is_used_and_several_are_listed() -> None:
@@ -522,12 +522,12 @@ def test_an_access_token_without_a_refresh_token_is_used_to_its_end() -> None:
     assert reason(cached(age=3600, refresh_token=None).acquire()) is Reason.REQUIRED
 
 
-def followed(request: TokenRequest, failure: Failure | None, then: Callable[[], None]) -> Callable[[], Ended]:
+def followed(request: TokenRequest, failure: Failure | None, then: Callable[[], None]) -> Callable[[], FlightResult]:
     """Return an answer to Join: somebody else's flight ended so, and this is what it left behind."""
 
-    def end() -> Ended:
+    def end() -> FlightResult:
         then()
-        return Ended(request, failure)
+        return FlightResult(request, failure)
 
     return end
 
@@ -548,7 +548,7 @@ def test_who_waits_for_a_refresh_gets_its_token() -> None:
 def test_who_waits_for_another_request_refreshes_for_itself() -> None:
     """Other scopes are not answered by the leader's token."""
     world = cached(age=4000)
-    world.roles = [Ended(replace(REQUEST, scopes=("https://other/.default",))), Role.LEFT]
+    world.roles = [FlightResult(replace(REQUEST, scopes=("https://other/.default",))), FlightRole.ABANDONED]
     world.redeemed = [tokens("own")]
     assert secret(world.acquire()) == "own"
 
@@ -557,13 +557,13 @@ def test_an_outage_is_everybodys_and_a_refusal_its_own() -> None:
     """Thirty-two threads do not each wait for a network that is down; a refusal may concern one scope only."""
     other = replace(REQUEST, scopes=("https://other/.default",))
     world = cached(age=4000)
-    world.roles = [Ended(other, unreachable(REFUSED))]
+    world.roles = [FlightResult(other, unreachable(REFUSED))]
     assert reason(world.acquire()) is Reason.UNREACHABLE
     world = cached(age=4000)
-    world.roles, world.redeemed = [Ended(other, required(GRANT))], [tokens("own")]
+    world.roles, world.redeemed = [FlightResult(other, required(GRANT))], [tokens("own")]
     assert secret(world.acquire()) == "own"
     world = cached(age=4000)
-    world.roles = [Ended(REQUEST, required(GRANT))]
+    world.roles = [FlightResult(REQUEST, required(GRANT))]
     outcome = world.acquire()
     assert isinstance(outcome, Failure)
     assert (outcome.reason, outcome.error) == (Reason.REQUIRED, GRANT)
@@ -573,7 +573,7 @@ def test_an_outage_is_everybodys_and_a_refusal_its_own() -> None:
 def test_a_refusal_that_one_waited_for_does_not_look_like_a_new_sign_in() -> None:
     """The person is asked once for it, and not first taken for having signed in."""
     world = cached(age=4000)
-    world.roles, world.person = [Ended(REQUEST, required(GRANT))], [tokens("asked")]
+    world.roles, world.person = [FlightResult(REQUEST, required(GRANT))], [tokens("asked")]
     assert secret(world.acquire(may_ask=True)) == "asked"
     assert world.count(Redeem) == 0
 
@@ -583,11 +583,11 @@ def test_flights_are_named_after_account_and_tenant() -> None:
     for who, whose in ((WHO, rows.ACCOUNT), (replace(WHO, home_account_id=None, username="ada"), "ada")):
         world = World(who=who, person=[tokens()])
         world.acquire(may_ask=True)
-        assert world.steps(Join)[0].name == ("person", whose, rows.TENANT)
+        assert world.steps(JoinFlight)[0].name == ("person", whose, rows.TENANT)
     world = cached(age=4000)
     world.redeemed = [tokens()]
     world.acquire()
-    assert world.steps(Join)[0].name == ("refresh", rows.ACCOUNT)
+    assert world.steps(JoinFlight)[0].name == ("refresh", rows.ACCOUNT)
 
 
 def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
@@ -600,19 +600,19 @@ def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
     world.roles = [followed(replace(REQUEST, scopes=("x",)), None, signed_in)]
     world.redeemed = [tokens("silent")]
     assert secret(world.acquire(may_ask=True)) == "silent"
-    assert world.count(AskPerson) == 0
+    assert world.count(AskUser) == 0
 
 
 def test_a_failed_sign_in_reaches_everybody_once() -> None:
     """Whoever waited fails with it, and nobody asks the person again."""
-    world = World(roles=[Ended(REQUEST, refused(ServiceError("authorization_declined")))])
+    world = World(roles=[FlightResult(REQUEST, refused(ServiceError("authorization_declined")))])
     assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
-    assert world.count(AskPerson) == 0
+    assert world.count(AskUser) == 0
 
 
 def test_a_leader_who_left_is_followed_by_one_who_waited() -> None:
     """One of those who waited asks instead."""
-    world = World(roles=[Role.LEFT, Role.LEAD], person=[tokens("second try")])
+    world = World(roles=[FlightRole.ABANDONED, FlightRole.LEAD], person=[tokens("second try")])
     assert secret(world.acquire(may_ask=True)) == "second try"
 
 
@@ -620,14 +620,14 @@ def test_a_sign_in_that_just_ended_is_noticed_before_asking() -> None:
     """Between one's own silent look and one's turn to ask, somebody else may have signed in."""
     world = World()
 
-    def lead() -> Role:
+    def lead() -> FlightRole:
         world.states[False] = rows.rows(WALL)
-        return Role.LEAD
+        return FlightRole.LEAD
 
     world.roles = [lead]
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert world.count(AskPerson) == 0
-    assert world.count(End) == 1
+    assert world.count(AskUser) == 0
+    assert world.count(FinishFlight) == 1
 
 
 def test_a_sign_in_without_asking_first_what_is_cached() -> None:
@@ -637,13 +637,13 @@ def test_a_sign_in_without_asking_first_what_is_cached() -> None:
     assert secret(world.drive(acquire.sign_in(REQUEST))) == "asked"
     assert world.memory[REQUEST] == (token("asked"), token().fresh_until)
     world = cached()
-    world.roles = [Role.LEFT, Ended(replace(REQUEST, scopes=("x",)))]
+    world.roles = [FlightRole.ABANDONED, FlightResult(replace(REQUEST, scopes=("x",)))]
     assert secret(world.drive(acquire.sign_in(REQUEST))) == "AT"
-    world = World(roles=[Ended(REQUEST, refused(PENDING))])
+    world = World(roles=[FlightResult(REQUEST, refused(PENDING))])
     assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
     world = World(person=[refused(PENDING)])
     assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
-    assert world.steps(End)[0].failure is not None
+    assert world.steps(FinishFlight)[0].failure is not None
 
 
 def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_up() -> None:
@@ -651,7 +651,7 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
     world = World(leases=[False] * 1000)
     looks = 0
 
-    def signed_in_at_the_fourth_look(step: Look) -> None:
+    def signed_in_at_the_fourth_look(step: ReadCache) -> None:
         nonlocal looks
         looks += not step.cae
         if looks == 10:
@@ -659,10 +659,10 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
 
     world.on_look = signed_in_at_the_fourth_look
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert [step.message for step in world.steps(Tell)] == [waiting_for(LeaseHolder(4711, "login1", 600), 0.0)]
+    assert [step.message for step in world.steps(Notify)] == [waiting_for(LeaseHolder(4711, "login1", 600), 0.0)]
     kinds = [type(step) for step in world.taken]
-    assert kinds[: kinds.index(Tell)].count(Sleep) == interactive.TELL_AFTER / interactive.LOOK_FOR_SIGN_IN
-    assert world.count(AskPerson) == 0
+    assert kinds[: kinds.index(Notify)].count(Sleep) == interactive.TELL_AFTER / interactive.LOOK_FOR_SIGN_IN
+    assert world.count(AskUser) == 0
 
 
 @pytest.mark.parametrize("reason_of", [Reason.EXPIRED, Reason.TIMED_OUT, Reason.DECLINED])
@@ -671,7 +671,7 @@ def test_a_prompt_that_ran_out_while_the_user_signed_in_elsewhere(reason_of: Rea
     """A process that was stopped uses what another one has stored; a user who declined is not overruled."""
     world = World(person=[Failure(reason_of, "over")])
 
-    def signed_in(_step: Look) -> None:
+    def signed_in(_step: ReadCache) -> None:
         if meanwhile and not world.person:
             world.states[False] = rows.rows(WALL)
 
@@ -687,7 +687,7 @@ def test_a_sign_in_of_another_process_that_is_soon_over_is_not_talked_about() ->
     """Within two seconds there is nothing to say."""
     world = World(leases=[False, False, False], person=[tokens("asked")])
     assert secret(world.acquire(may_ask=True)) == "asked"
-    assert world.count(Tell) == 0
+    assert world.count(Notify) == 0
 
 
 def test_a_process_whose_sign_in_dies_is_followed_by_the_one_that_waited() -> None:
@@ -702,21 +702,21 @@ def test_what_was_signed_in_while_the_lease_changed_hands_is_noticed() -> None:
     """The last look is under the lease, which is then given back."""
     world = World(leases=[False, True])
 
-    def late(step: Look) -> None:
+    def late(step: ReadCache) -> None:
         if world.count(TakeLease) == 2:
             world.states[False] = rows.rows(WALL)
 
     world.on_look = late
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert world.count(AskPerson) == 0
+    assert world.count(AskUser) == 0
     assert world.count(DropLease) == 1
 
 
 def test_waiting_for_another_process_ends_with_ones_own_timeout() -> None:
     """``timeout`` bounds the wait for whoever asks."""
     for flow in (
-        acquire.acquire(REQUEST, may_ask=True, patience=1.2),
-        acquire.sign_in(REQUEST, patience=1.2),
+        acquire.acquire(REQUEST, may_ask=True, wait_timeout=1.2),
+        acquire.sign_in(REQUEST, wait_timeout=1.2),
     ):
         world = World(leases=[False] * 100)
         outcome = world.drive(flow)
@@ -754,7 +754,7 @@ def test_an_account_that_was_found_too_late_is_not_used() -> None:
     eve = replace(WHO, home_account_id="eve.utid")
     world = World(who=ANYBODY, states={False: rows.rows(WALL), True: {}}, used=[False])
 
-    def sign_in(_: Look) -> None:
+    def sign_in(_: ReadCache) -> None:
         if world.count(UseAccount):
             world.who = eve
 
@@ -773,7 +773,7 @@ def test_of_several_accounts_none_is_taken(insists: bool) -> None:  # noqa: FBT0
     failure = world.acquire()
     assert isinstance(failure, Failure)
     assert [account.home_account_id for account in failure.candidates] == [rows.ACCOUNT, "bob.utid"]
-    warned = world.steps(Warn)
+    warned = world.steps(LogWarning)
     assert [step.once for step in warned] == [True] * insists
     assert all("bob@contoso.example" in step.message and "username" in step.message for step in warned)
 
@@ -834,7 +834,7 @@ def test_a_refused_refresh_is_not_sent_again_for_a_while() -> None:
     assert messages[3].endswith("not tried again for 2 s.")
     assert messages[75].endswith("not tried again for 60 s.")
     # None of them takes a lease or waits for another call.
-    assert world.count(TakeLease) == world.count(Join) == 5
+    assert world.count(TakeLease) == world.count(JoinFlight) == 5
 
 
 @pytest.mark.parametrize(
@@ -912,7 +912,7 @@ def test_a_valid_token_goes_on_while_its_refresh_is_left_alone() -> None:
     assert secret(world.acquire()) == "AT"
     world.memory.clear()
     assert secret(world.acquire()) == "AT"
-    assert world.count(Redeem) == world.count(Warn) == 1
+    assert world.count(Redeem) == world.count(LogWarning) == 1
     leave = cached(refresh_in=1800, age=2000)
     leave.redeemed = [GRANT]
     leave.acquire()

@@ -22,21 +22,21 @@ import doorcode.aio
 from doorcode import TokenCachePersistenceOptions
 from doorcode._core.flows import refresh
 from doorcode._core.steps import Redeem, TakeLease
-from doorcode._session.step_handler import Turn
+from doorcode._session.step_handler import StepHandler
 
 
 def stop_at(name: str, *, before: bool) -> None:
     """Have this process stop once: before or after the first call of one of a turn's methods that has to do with it."""
-    really: Any = getattr(Turn, name)
+    really: Any = getattr(StepHandler, name)
 
-    def trapped(turn: Turn, *arguments: Any) -> object:
+    def trapped(turn: StepHandler, *arguments: Any) -> object:
         answer = None if before else really(turn, *arguments)
         if isinstance(arguments[0], Redeem) or (isinstance(arguments[0], TakeLease) and answer is True):
-            setattr(Turn, name, really)
+            setattr(StepHandler, name, really)
             os.kill(os.getpid(), signal.SIGSTOP)
         return really(turn, *arguments) if before else answer
 
-    setattr(Turn, name, trapped)
+    setattr(StepHandler, name, trapped)
 
 
 STOPS = {

@@ -8,7 +8,7 @@ from doorcode._core.account_selection import Ambiguous, find_account, may_use_ca
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.scopes import wanted
-from doorcode._core.steps import Flow, Keep, Look, TokenRequest, UseAccount, View, Warn, ask
+from doorcode._core.steps import CacheSnapshot, Flow, LogWarning, ReadCache, Remember, TokenRequest, UseAccount, ask
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonNeeded:
+class InteractionRequired:
     """Say that interaction is required.
 
     Attributes:
@@ -36,7 +36,7 @@ class PersonNeeded:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """Somebody else changed what is known: look from the start."""
 
 
@@ -61,53 +61,53 @@ class Refreshable:
 
 def find(
     request: TokenRequest, refused: tuple[Secret, ...] = ()
-) -> Flow[StoredToken | Refreshable | PersonNeeded | Again]:
+) -> Flow[StoredToken | Refreshable | InteractionRequired | Retry]:
     """Look into the caches.
 
     Args:
         request: what the token is for; with ``claims``, no access token that is there answers it.
         refused: refresh tokens that the authority has refused: they are passed over.
     """
-    _, view = yield from ask(Look(request.enable_cae))
+    _, view = yield from ask(ReadCache(request.enable_cae))
     other = None
     if _needs_other(view, refused):
-        _, other = yield from ask(Look(not request.enable_cae))
+        _, other = yield from ask(ReadCache(not request.enable_cae))
     account = yield from _account(view, other)
     if not isinstance(account, str):
         return account
     token = None if request.claims else _access_token(view, request, account)
     if token is not None and token.fresh(view.now):
-        yield from ask(Keep(request, token, token.fresh_until, view.sign_outs))
+        yield from ask(Remember(request, token, token.fresh_until, view.sign_outs))
         return token
     valid = token if token is not None and token.valid(view.now) else None
     refresh_token = _refresh_token(view, account, refused)
     if refresh_token is None and other is not None:
         refresh_token = _refresh_token(other, account, refused)
     if refresh_token is None:
-        return valid or PersonNeeded(refused)
+        return valid or InteractionRequired(refused)
     return Refreshable(account, refresh_token, valid, view.now, view.sign_outs)
 
 
-def _needs_other(view: View, refused: tuple[Secret, ...]) -> bool:
+def _needs_other(view: CacheSnapshot, refused: tuple[Secret, ...]) -> bool:
     """Return whether the other cache may say more about the account; its refresh token serves both, as one grant."""
     account = view.who.home_account_id
     return may_use_cache(view.who) and (account is None or _refresh_token(view, account, refused) is None)
 
 
-def _account(view: View, other: View | None) -> Flow[str | PersonNeeded | Again]:
+def _account(view: CacheSnapshot, other: CacheSnapshot | None) -> Flow[str | InteractionRequired | Retry]:
     """Return the account to use, by its identifier, or why there is none."""
     who = view.who
     found = find_account(who, view.state, {} if other is None else other.state)
     if isinstance(found, Ambiguous):
         if who.insists:
             yield from _warn_of_several(found.candidates)
-        return PersonNeeded(candidates=found.candidates)
+        return InteractionRequired(candidates=found.candidates)
     if found is None:
-        return PersonNeeded()
+        return InteractionRequired()
     if who.home_account_id is None:
         _, used = yield from ask(UseAccount(found))
         if not used:
-            return Again()
+            return Retry()
     return found.home_account_id
 
 
@@ -115,10 +115,10 @@ def _warn_of_several(candidates: tuple[lookup.Account, ...]) -> Flow[None]:
     from doorcode._core.messages.failures import several_accounts  # a stored token does without the words of failures
 
     words = f"use_cached_account=True takes no account from the cache. {several_accounts(candidates)}"
-    yield from ask(Warn(words, once=True))
+    yield from ask(LogWarning(words, once=True))
 
 
-def _access_token(view: View, request: TokenRequest, account: str) -> StoredToken | None:
+def _access_token(view: CacheSnapshot, request: TokenRequest, account: str) -> StoredToken | None:
     who = view.who
     scopes = wanted(request.scopes)
     return lookup.access_token(
@@ -126,7 +126,7 @@ def _access_token(view: View, request: TokenRequest, account: str) -> StoredToke
     )
 
 
-def _refresh_token(view: View, account: str, refused: tuple[Secret, ...]) -> Secret | None:
+def _refresh_token(view: CacheSnapshot, account: str, refused: tuple[Secret, ...]) -> Secret | None:
     who = view.who
     found = lookup.refresh_token(view.state, who.client_id, who.environments, account)
     # An older one beside the newest is spent for sure.

@@ -17,16 +17,16 @@ from doorcode._core.steps import (
     Failure,
     Flow,
     LogDebug,
-    Look,
+    LogWarning,
     Poll,
     PromptLives,
+    ReadCache,
     Reason,
     Reply,
     Show,
     Sleep,
     TokenRequest,
     Tokens,
-    Warn,
     ask,
 )
 from doorcode._core.values import dataclass
@@ -205,7 +205,7 @@ def begin_pending(
     Returns:
         as :func:`begin`.
     """
-    yield from ask(Look(request.enable_cae))
+    yield from ask(ReadCache(request.enable_cae))
     return (yield from begin(request, sent=started, started=started, timeout=timeout))
 
 
@@ -257,7 +257,7 @@ def _log_outage(outage: Outage, reply: ServiceError | Fault, at: float, pause: f
         words = f"Poll {outage.attempt} failed: {reply.message}. The next poll is due in {pause:.3g} s."
         yield from ask(LogDebug(words))
         if outage.lasted(at) >= LONG_OUTAGE and not outage.warned:
-            yield from ask(Warn(still_failing(outage.lasted(at), reply)))
+            yield from ask(LogWarning(still_failing(outage.lasted(at), reply)))
             return replace(outage, warned=True)
     return outage
 

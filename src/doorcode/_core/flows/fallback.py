@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from doorcode._core.steps import Failure, Flow, Reason, Tell, Tokens, ask
+from doorcode._core.steps import Failure, Flow, Notify, Reason, Tokens, ask
 
 POLICIES: Final = frozenset({50005, 50097, 50131, 50199, 53000, 53001, 53003, 530032, 530034, 530035})
 """AADSTS codes of policies that let one way through and not the other, Conditional Access above all.
@@ -30,7 +30,7 @@ def sign_in(first: Ask, second: Ask, change: str) -> Flow[Tokens | Failure]:
     outcome = yield from first()
     if isinstance(outcome, Tokens) or not rules_out(outcome):
         return outcome
-    yield from ask(Tell(change))
+    yield from ask(Notify(change))
     other = yield from second()
     cannot = isinstance(other, Failure) and other.reason is Reason.UNAVAILABLE
     return outcome if cannot and outcome.reason is not Reason.UNAVAILABLE else other

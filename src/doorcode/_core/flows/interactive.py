@@ -7,26 +7,26 @@ from hashlib import sha256
 from typing import Final
 
 from doorcode._core.account_selection import may_use_cache
-from doorcode._core.flows.cached import Again, PersonNeeded, find
+from doorcode._core.flows.cached import InteractionRequired, Retry, find
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT, waiting_for
 from doorcode._core.messages.failures import timed_out
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.steps import (
-    AskPerson,
+    AskUser,
     DropLease,
-    End,
-    Ended,
     Failure,
     FindLeaseHolder,
+    FinishFlight,
+    FlightResult,
+    FlightRole,
     Flow,
-    Join,
-    Keep,
-    Look,
+    JoinFlight,
+    Notify,
+    ReadCache,
     Reason,
-    Role,
+    Remember,
     Sleep,
     TakeLease,
-    Tell,
     TokenRequest,
     Who,
     ask,
@@ -38,79 +38,79 @@ TELL_AFTER: Final = 2.0
 """Seconds of waiting for another process's sign-in after which the user is told."""
 
 
-def in_person(
-    request: TokenRequest, needed: PersonNeeded | None, patience: float | None
-) -> Flow[StoredToken | Failure | Ended | Again]:
+def interactive(
+    request: TokenRequest, needed: InteractionRequired | None, wait_timeout: float | None
+) -> Flow[StoredToken | Failure | FlightResult | Retry]:
     """Ask the person, unless somebody else does so already: then wait for that.
 
     Args:
         request: what the token is for.
         needed: why, and what was tried before; None to ask whatever is there.
-        patience: seconds to wait for another process that asks the same person; None waits to its end.
+        wait_timeout: seconds to wait for another process that asks the same person; None waits to its end.
 
     Returns:
         the token; or why there is none, what another request's sign-in ended with, or that somebody has signed in
         and one is to look again.
     """
-    _, view = yield from ask(Look(request.enable_cae))
+    _, view = yield from ask(ReadCache(request.enable_cae))
     whose = view.who.home_account_id or view.who.username or ""
     flight = ("person", whose, request.tenant_id)
-    _, role = yield from ask(Join(flight, request))
-    if isinstance(role, Ended):
+    _, role = yield from ask(JoinFlight(flight, request))
+    if isinstance(role, FlightResult):
         return role
-    if role is not Role.LEAD:
-        return Again()
+    if role is not FlightRole.LEAD:
+        return Retry()
     lease = _person_lease(view.who, request.tenant_id)
-    waited = None if lease is None else (yield from _turn_to_ask(request, needed, lease, patience))
-    outcome: StoredToken | Failure | Again = waited or (yield from _asked(request, needed, lease, view.sign_outs))
-    yield from ask(End(flight, outcome if isinstance(outcome, Failure) else None))
+    waited = None if lease is None else (yield from _turn_to_ask(request, needed, lease, wait_timeout))
+    outcome: StoredToken | Failure | Retry = waited or (yield from _asked(request, needed, lease, view.sign_outs))
+    yield from ask(FinishFlight(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
 
 
 def _turn_to_ask(
-    request: TokenRequest, needed: PersonNeeded | None, lease: str, patience: float | None
-) -> Flow[Again | Failure | None]:
+    request: TokenRequest, needed: InteractionRequired | None, lease: str, wait_timeout: float | None
+) -> Flow[Retry | Failure | None]:
     """Wait until no other process asks the same person; None says that it is one's turn, with the lease taken."""
     if needed is not None and (yield from _somebody_signed_in(request, needed)):
-        return Again()
+        return Retry()
     at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
     tell_at: float | None = at + TELL_AFTER
-    until = None if patience is None else at + patience
+    until = None if wait_timeout is None else at + wait_timeout
     while not got:
         if until is not None and at >= until:
-            return timed_out(patience or 0.0, None)
+            return timed_out(wait_timeout or 0.0, None)
         if tell_at is not None and at >= tell_at:
             tell_at = None
             yield from _tell_whom_for(request, lease)
         yield from ask(Sleep(LOOK_FOR_SIGN_IN if until is None else min(LOOK_FOR_SIGN_IN, until - at)))
         if needed is not None and (yield from _somebody_signed_in(request, needed)):
-            return Again()
+            return Retry()
         at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
     if needed is not None and (yield from _somebody_signed_in(request, needed)):
         yield from ask(DropLease(lease))
-        return Again()
+        return Retry()
     return None
 
 
 def _tell_whom_for(request: TokenRequest, lease: str) -> Flow[None]:
     _, holder = yield from ask(FindLeaseHolder(lease))
-    _, view = yield from ask(Look(request.enable_cae))
-    yield from ask(Tell(waiting_for(holder, view.now)))
+    _, view = yield from ask(ReadCache(request.enable_cae))
+    yield from ask(Notify(waiting_for(holder, view.now)))
 
 
 def _asked(
-    request: TokenRequest, needed: PersonNeeded | None, lease: str | None, sign_outs: int
-) -> Flow[StoredToken | Failure | Again]:
+    request: TokenRequest, needed: InteractionRequired | None, lease: str | None, sign_outs: int
+) -> Flow[StoredToken | Failure | Retry]:
     error = needed.error if needed is not None else None
     claims = request.claims or (error.claims if error is not None else None)
-    _, outcome = yield from ask(AskPerson(replace(request, claims=claims)))
+    _, outcome = yield from ask(AskUser(replace(request, claims=claims)))
     if lease is not None:
         yield from ask(DropLease(lease))
     if isinstance(outcome, Failure):
         # A process that was stopped in the meantime finds its code expired, and that the user has signed in elsewhere.
         over = outcome.reason in (Reason.EXPIRED, Reason.TIMED_OUT) and needed is not None
-        return Again() if over and needed and (yield from _somebody_signed_in(request, needed)) else outcome
-    yield from ask(Keep(request, outcome.token, outcome.token.fresh_until, sign_outs))
+        return Retry() if over and needed and (yield from _somebody_signed_in(request, needed)) else outcome
+    yield from ask(Remember(request, outcome.token, outcome.token.fresh_until, sign_outs))
     return outcome.token
 
 
@@ -128,7 +128,7 @@ def _person_lease(who: Who, tenant_id: str) -> str | None:
     return f"sign-in.{sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _somebody_signed_in(request: TokenRequest, needed: PersonNeeded) -> Flow[bool]:
+def _somebody_signed_in(request: TokenRequest, needed: InteractionRequired) -> Flow[bool]:
     """Return whether a token is there that was not when silence failed."""
     known = yield from find(request, needed.refused)
-    return not isinstance(known, PersonNeeded)
+    return not isinstance(known, InteractionRequired)

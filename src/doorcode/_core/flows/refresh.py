@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.flows.cached import Again, PersonNeeded, Refreshable, find
+from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.messages.error_context import ErrorContext, Grant
 from doorcode._core.messages.failures import refused, required, unreachable
@@ -13,23 +13,23 @@ from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.steps import (
     DropLease,
-    End,
-    Ended,
     Failure,
+    FinishFlight,
+    FlightResult,
+    FlightRole,
     Flow,
-    Join,
-    Keep,
-    Prepare,
+    JoinFlight,
+    LogWarning,
     Reason,
     Redeem,
+    Remember,
     RenewLease,
     Reply,
-    Role,
     Sleep,
     TakeLease,
     TokenRequest,
     Tokens,
-    Warn,
+    WarmUp,
     ask,
 )
 from doorcode._core.values import dataclass
@@ -74,7 +74,9 @@ class _Answered:
     new: bool
 
 
-def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Ended | Again | PersonNeeded]:
+def renew(
+    request: TokenRequest, known: Refreshable
+) -> Flow[StoredToken | Failure | FlightResult | Retry | InteractionRequired]:
     """Redeem the refresh token, unless another request does so already, or the authority has just refused it.
 
     Args:
@@ -92,21 +94,21 @@ def renew(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failu
         return due
     known = due
     flight = (REFRESH_LEASE, known.home_account_id)
-    _, role = yield from ask(Join(flight, request, wait=known.valid is None))
-    if role is Role.BUSY and known.valid is not None:
+    _, role = yield from ask(JoinFlight(flight, request, wait=known.valid is None))
+    if role is FlightRole.BUSY and known.valid is not None:
         return known.valid
-    if isinstance(role, Ended):
+    if isinstance(role, FlightResult):
         return _shared(role, request, known)
-    if role is not Role.LEAD:
-        return Again()
+    if role is not FlightRole.LEAD:
+        return Retry()
     found = yield from _refresh(request, known)
-    yield from ask(End(flight, found if isinstance(found, Failure) else _as_failure(found)))
+    yield from ask(FinishFlight(flight, found if isinstance(found, Failure) else _as_failure(found)))
     return found
 
 
 def _due(
     request: TokenRequest, known: Refreshable, tried: list[Secret]
-) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
     """Return what may be redeemed now: a refresh that the authority has refused is left alone for a while.
 
     Args:
@@ -125,34 +127,36 @@ def _due(
         known = found
 
 
-def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Again | _Answered]:
+def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
     """Return what there is beside a refresh token that turned out to be spent; without anything, the answer to it."""
     reply = answered.reply
     if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
         return answered
     found = yield from find(request, answered.tried)
-    if isinstance(found, PersonNeeded) or found == answered.known.valid:
+    if isinstance(found, InteractionRequired) or found == answered.known.valid:
         return answered
     return found
 
 
-def _as_failure(found: StoredToken | Again | PersonNeeded) -> Failure | None:
-    return required(found.error, next_try=found.next_try) if isinstance(found, PersonNeeded) else None
+def _as_failure(found: StoredToken | Retry | InteractionRequired) -> Failure | None:
+    return required(found.error, next_try=found.next_try) if isinstance(found, InteractionRequired) else None
 
 
-def _shared(ended: Ended, request: TokenRequest, known: Refreshable) -> Ended | Again | PersonNeeded:
+def _shared(
+    ended: FlightResult, request: TokenRequest, known: Refreshable
+) -> FlightResult | Retry | InteractionRequired:
     """Return what another request's refresh means for this one: an outage is everybody's, a refusal its own."""
     failure = ended.failure
     if failure is not None and failure.reason is Reason.UNREACHABLE:
         return ended
     if ended.request != request:
-        return Again()
+        return Retry()
     if failure is None:
         return ended
-    return PersonNeeded((known.refresh_token,), failure.error, home_account_id=known.home_account_id)
+    return InteractionRequired((known.refresh_token,), failure.error, home_account_id=known.home_account_id)
 
 
-def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Again | PersonNeeded]:
+def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Retry | InteractionRequired]:
     found = yield from _turn(request, known)
     if not isinstance(found, Refreshable):
         return found
@@ -163,7 +167,7 @@ def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fa
     return (yield from _settle(request, outcome))
 
 
-def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | PersonNeeded | Again | Refreshable]:
+def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | InteractionRequired | Retry | Refreshable]:
     """Wait in line for this process's turn to refresh, for as long as that takes: each turn takes a bounded time.
 
     Returns:
@@ -177,7 +181,7 @@ def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Perso
         if at < start + PREPARE_AFTER or prepared:
             yield from ask(Sleep(_until_next_look(at - start)))
         else:
-            yield from ask(Prepare())
+            yield from ask(WarmUp())
             prepared = True
         found = yield from find(request)
         if not isinstance(found, Refreshable):
@@ -194,7 +198,7 @@ def _until_next_look(waited: float) -> float:
     return max(min(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
 
 
-def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Again]:
+def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Retry]:
     """Redeem the refresh token and, where it turns out to be spent, one that another process has stored."""
     tried: list[Secret] = []
     while True:
@@ -204,7 +208,7 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
         # A process that was stopped in the meantime has lost its turn, and another one may have spent the token.
         _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
         if not held:
-            return Again()
+            return Retry()
         found = yield from _otherwise(request, (yield from _sent(request, due, tried)))
         if not isinstance(found, Refreshable):
             return found
@@ -212,35 +216,37 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
 
 
 def _sent(request: TokenRequest, known: Refreshable, tried: list[Secret]) -> Flow[_Answered]:
-    secret, hurry = known.refresh_token, known.valid is not None
-    at, reply = yield from ask(Redeem(request, secret, known.home_account_id, hurry, tuple(tried), known.sign_outs))
+    secret, no_retry = known.refresh_token, known.valid is not None
+    at, reply = yield from ask(Redeem(request, secret, known.home_account_id, no_retry, tuple(tried), known.sign_outs))
     tried.append(secret)
     _, refusal = yield from ask(NoteReply(request, secret, reply, at))
     return _Answered(known, reply, tuple(tried), None if refusal is None else refusal.until - at, new=True)
 
 
-def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | PersonNeeded]:
+def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Failure | InteractionRequired]:
     known, reply, next_try = answered.known, answered.reply, answered.next_try
     if isinstance(reply, Tokens):
-        yield from ask(Keep(request, reply.token, reply.token.fresh_until, known.sign_outs))
+        yield from ask(Remember(request, reply.token, reply.token.fresh_until, known.sign_outs))
         return reply.token
     if known.valid is not None:
-        return (yield from _make_do(request, known, known.valid, reply)) if answered.new else known.valid
+        return (yield from _use_stale(request, known, known.valid, reply)) if answered.new else known.valid
     if isinstance(reply, Fault):
         return unreachable(reply, next_try=next_try)
-    return PersonNeeded(answered.tried, reply, home_account_id=known.home_account_id, next_try=next_try)
+    return InteractionRequired(answered.tried, reply, home_account_id=known.home_account_id, next_try=next_try)
 
 
-def _make_do(
+def _use_stale(
     request: TokenRequest, known: Refreshable, valid: StoredToken, reply: ServiceError | Fault
 ) -> Flow[StoredToken]:
     context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, known.home_account_id)
     failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=context)
-    yield from ask(Warn(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}"))
+    yield from ask(
+        LogWarning(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}")
+    )
     again = yield from find(request)
     if isinstance(again, StoredToken):
         return again
     if isinstance(again, Refreshable) and again.valid == valid:  # else the account was signed out meanwhile
         until = min(again.now + max(CALM, reply.retry_after or 0.0), valid.expires_on)
-        yield from ask(Keep(request, valid, until, again.sign_outs))
+        yield from ask(Remember(request, valid, until, again.sign_outs))
     return valid

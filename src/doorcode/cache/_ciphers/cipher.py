@@ -10,10 +10,10 @@ __all__ = [
     "JWE_START",
     "KEYED_START",
     "START_LENGTH",
-    "KeyGone",
+    "Cipher",
+    "DecryptionError",
+    "KeyMissing",
     "NoSeal",
-    "Seal",
-    "SealBroken",
     "looks_sealed",
     "may_be_sealed",
 ]
@@ -30,15 +30,15 @@ START_LENGTH: Final = len(KEYED_START)
 _JWE_PARTS: Final = 5
 
 
-class SealBroken(Exception):  # noqa: N818 - says what is wrong with the content
+class DecryptionError(Exception):
     """Say that content is damaged, or sealed with a key that was replaced."""
 
 
-class KeyGone(Exception):  # noqa: N818 - likewise
+class KeyMissing(Exception):  # noqa: N818 - likewise
     """Say that content is sealed with a key that does not exist any more, as after a reboot."""
 
 
-class Seal(Protocol):
+class Cipher(Protocol):
     """Protect the bytes of one cache. Called under its lock where it writes."""
 
     @property

@@ -11,7 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Final, cast
 
-from doorcode.cache._ciphers.cipher import SealBroken
+from doorcode.cache._ciphers.cipher import DecryptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,13 +57,13 @@ def parse(sealed: bytes) -> tuple[bytes, bytes, bytes]:
     """
     parts = sealed.strip().split(b".")
     if len(parts) != _PARTS or parts[1]:
-        raise SealBroken("it is not the sealed form of a token cache")
+        raise DecryptionError("it is not the sealed form of a token cache")
     start, _, iv, text, tag = map(_decoded, parts)
     fields = _fields(start)
     if (fields.get("alg"), fields.get("enc")) != ("dir", "A128CBC-HS256"):
-        raise SealBroken("it is sealed in a way that is not known here")
+        raise DecryptionError("it is sealed in a way that is not known here")
     if len(iv) != _IV_BYTES or len(tag) != _TAG_BYTES or not text or len(text) % _BLOCK_BYTES:
-        raise SealBroken("its sealed form is damaged")
+        raise DecryptionError("its sealed form is damaged")
     return iv, text, tag
 
 
@@ -78,7 +78,7 @@ def decrypt(sealed: bytes, key: bytes) -> bytes:
 
     # Before anything is decrypted: padding that is looked at first tells an attacker what is inside.
     if not hmac.compare_digest(tag, _tag(key, iv, text)):
-        raise SealBroken("it was sealed with a key that has been replaced, or is damaged")
+        raise DecryptionError("it was sealed with a key that has been replaced, or is damaged")
     decryptor = _cipher(key, iv).decryptor()
     padded = decryptor.update(text) + decryptor.finalize()
     return padded[: -padded[-1]]
@@ -88,7 +88,7 @@ def header(sealed: bytes) -> dict[str, object]:
     """Return the header of sealed content, of which the start is enough; empty where there is none to be read."""
     try:
         return _fields(_decoded(sealed.partition(b".")[0]))
-    except SealBroken:
+    except DecryptionError:
         return {}
 
 
@@ -117,4 +117,4 @@ def _decoded(part: bytes) -> bytes:
     try:
         return base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
-        raise SealBroken("its sealed form is damaged") from None
+        raise DecryptionError("its sealed form is damaged") from None

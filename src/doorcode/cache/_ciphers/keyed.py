@@ -9,7 +9,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from doorcode.cache._ciphers.cipher import JWE_START, KEYED_START, SealBroken
+from doorcode.cache._ciphers.cipher import JWE_START, KEYED_START, DecryptionError
 from doorcode.cache._errors import StoreKeyError
 from doorcode.cache._stores.file import is_json_object
 
@@ -90,7 +90,7 @@ class KeyedSeal:
         try:
             return _aes_gcm(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):
-            raise SealBroken("its encrypted form is damaged, or another cache's file is in its place") from None
+            raise DecryptionError("its encrypted form is damaged, or another cache's file is in its place") from None
 
     def _key(self) -> bytes:
         try:
@@ -98,7 +98,7 @@ class KeyedSeal:
         except Exception as error:
             raise StoreKeyError(f"cannot get the encryption_key: {error}", where=self._path) from error
 
-    def _foreign(self, sealed: bytes) -> StoreKeyError | SealBroken:
+    def _foreign(self, sealed: bytes) -> StoreKeyError | DecryptionError:
         plain = is_json_object(sealed)
         if plain or sealed.startswith(JWE_START):
             kind = "not encrypted" if plain else "encrypted with a key of the system"
@@ -106,7 +106,7 @@ class KeyedSeal:
                 f"{self._path} holds a token cache that is {kind}; it was left as it is. Use another name or path",
                 where=self._path,
             )
-        return SealBroken("it is damaged, or no token cache")
+        return DecryptionError("it is damaged, or no token cache")
 
 
 def _id_in(sealed: bytes) -> bytes:

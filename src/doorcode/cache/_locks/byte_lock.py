@@ -8,7 +8,7 @@ import os
 import struct
 from typing import Any, Final
 
-from doorcode.cache._locks.flock import BUSY, Grip, on_linux
+from doorcode.cache._locks.flock import BUSY, LockResult, on_linux
 
 __all__ = ["is_locked", "lock_byte", "unlock_bytes"]
 
@@ -18,19 +18,19 @@ _FLOCK: Final = "hhqqi0q"
 _TO_THE_END: Final = 0
 
 
-def lock_byte(descriptor: int, offset: int) -> Grip:
+def lock_byte(descriptor: int, offset: int) -> LockResult:
     """Try once to lock one byte of an open file; never waits.
 
     Returns:
         UNSUPPORTED where the system or the file system has no such locks.
     """
     if not on_linux():
-        return Grip.UNSUPPORTED
+        return LockResult.UNSUPPORTED
     try:
         _control("F_OFD_SETLK", descriptor, "F_WRLCK", offset, 1)
     except (OSError, AttributeError) as error:
-        return Grip.TAKEN if isinstance(error, OSError) and error.errno in BUSY else Grip.UNSUPPORTED
-    return Grip.HELD
+        return LockResult.TAKEN if isinstance(error, OSError) and error.errno in BUSY else LockResult.UNSUPPORTED
+    return LockResult.HELD
 
 
 def is_locked(descriptor: int, start: int, end: int) -> int | None:

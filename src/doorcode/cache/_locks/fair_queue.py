@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Final
 from doorcode import _clock
 from doorcode.cache._files.ownership import open_own
 from doorcode.cache._locks.byte_lock import is_locked, lock_byte, unlock_bytes
-from doorcode.cache._locks.flock import Grip, HeldFile
+from doorcode.cache._locks.flock import LockedFile, LockResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Line"]
+__all__ = ["FairQueue"]
 
 NEXT_PAUSE: Final = 0.001
 PAUSE: Final = 0.005
 """Seconds between looks: of the one whose turn is next, and of everybody behind it."""
 
 
-class Line:
+class FairQueue:
     """Wait in line for one's turn.
 
     Args:
@@ -51,7 +51,7 @@ class Line:
         self._now = now
         self._sleep = sleep
 
-    def enter(self, seconds: float) -> HeldFile | None:
+    def enter(self, seconds: float) -> LockedFile | None:
         """Wait for one's turn, which ends when the file is closed or the process dies.
 
         Args:
@@ -68,7 +68,7 @@ class Line:
             descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
         except OSError:  # what is wrong with the directory, the lock itself will tell
             return None
-        turn = HeldFile(descriptor, Grip.HELD, unlock_bytes)
+        turn = LockedFile(descriptor, LockResult.HELD, unlock_bytes)
         try:
             if self._come_to(descriptor, seconds):
                 return turn
@@ -91,9 +91,9 @@ class Line:
 
     def _ticket(self, descriptor: int) -> int | None:
         ticket = self._now()
-        while (grip := lock_byte(descriptor, ticket)) is Grip.TAKEN:  # by one who came in the same nanosecond
+        while (grip := lock_byte(descriptor, ticket)) is LockResult.TAKEN:  # by one who came in the same nanosecond
             ticket += 1
-        return ticket if grip is Grip.HELD else None
+        return ticket if grip is LockResult.HELD else None
 
     def _wait(self, descriptor: int, ticket: int, seconds: float) -> None:
         seen, since = None, self._clock()

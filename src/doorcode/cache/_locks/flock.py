@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BUSY", "Grip", "HeldFile", "flag", "on_linux", "on_windows", "try_lock"]
+__all__ = ["BUSY", "LockResult", "LockedFile", "flag", "on_linux", "on_windows", "try_lock"]
 
 
 def flag(name: str) -> int:
@@ -30,7 +30,7 @@ BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
 """What the kernel says when another open file has the lock."""
 
 
-class Grip(enum.Enum):
+class LockResult(enum.Enum):
     """What came of an attempt to lock a file."""
 
     HELD = enum.auto()
@@ -48,7 +48,7 @@ def on_linux() -> bool:
     return sys.platform.startswith("linux")
 
 
-def try_lock(descriptor: int) -> Grip:
+def try_lock(descriptor: int) -> LockResult:
     """Try once to lock an open file for its open file description; never waits.
 
     Returns:
@@ -63,8 +63,8 @@ def try_lock(descriptor: int) -> Grip:
             fcntl = importlib.import_module("fcntl")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return Grip.TAKEN if error.errno in BUSY else Grip.UNSUPPORTED
-    return Grip.HELD
+        return LockResult.TAKEN if error.errno in BUSY else LockResult.UNSUPPORTED
+    return LockResult.HELD
 
 
 def _unlock(descriptor: int) -> None:
@@ -79,7 +79,7 @@ def _unlock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-class HeldFile:
+class LockedFile:
     """Own the descriptor of a locked file; in a forked child it is closed, and the parent's lock stays.
 
     Args:
@@ -90,7 +90,7 @@ class HeldFile:
 
     __slots__ = ("__weakref__", "_unlock", "descriptor", "grip")
 
-    def __init__(self, descriptor: int, grip: Grip, unlock: Callable[[int], None] = _unlock) -> None:
+    def __init__(self, descriptor: int, grip: LockResult, unlock: Callable[[int], None] = _unlock) -> None:
         self.descriptor = descriptor
         self.grip = grip
         self._unlock = unlock
@@ -125,7 +125,7 @@ class HeldFile:
 
 # A fork copies descriptors, and a lock lives as long as any copy. Handlers of a fork cannot be taken back,
 # so there is one for the process, and it needs to know what is held.
-_HELD: Final[weakref.WeakSet[HeldFile]] = weakref.WeakSet()
+_HELD: Final[weakref.WeakSet[LockedFile]] = weakref.WeakSet()
 
 
 def _forget_all() -> None:

@@ -15,7 +15,7 @@ from doorcode import _clock
 from doorcode._core.values import dataclass
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files.ownership import open_own
-from doorcode.cache._locks.flock import Grip, HeldFile, flag, try_lock
+from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
 from doorcode.cache._locks.lease_note import LeaseNote, read_note, write_note
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class FileLease:
 
     __slots__ = ("_held", "_path")
 
-    def __init__(self, held: HeldFile, path: str) -> None:
+    def __init__(self, held: LockedFile, path: str) -> None:
         self._held = held
         self._path = path
 
@@ -193,8 +193,8 @@ def try_lease(path: str) -> FileLease | None:
             descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StoreError(f"cannot make {path}: {error.strerror}", where=path, errno=error.errno) from error
-        held = HeldFile(descriptor, try_lock(descriptor))
-        if held.grip is Grip.TAKEN:
+        held = LockedFile(descriptor, try_lock(descriptor))
+        if held.grip is LockResult.TAKEN:
             held.close()
             return None
         if held.same_file(path):
@@ -211,8 +211,8 @@ def _alone_in(directory: str) -> Generator[bool]:
     except OSError:  # Windows opens no directory
         yield True
         return
-    guard = HeldFile(descriptor, try_lock(descriptor))
+    guard = LockedFile(descriptor, try_lock(descriptor))
     try:
-        yield guard.grip is not Grip.TAKEN
+        yield guard.grip is not LockResult.TAKEN
     finally:
         guard.close()

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Final
 from doorcode import _clock
 from doorcode.cache._errors import StoreError, StoreLocked
 from doorcode.cache._files.ownership import make_private, open_own
-from doorcode.cache._locks.fair_queue import Line
-from doorcode.cache._locks.flock import Grip, HeldFile, on_windows, try_lock
+from doorcode.cache._locks.fair_queue import FairQueue
+from doorcode.cache._locks.flock import LockedFile, LockResult, on_windows, try_lock
 from doorcode.cache._locks.lock_file import LockFileMaker, Owner, content_of, owner_in, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["CacheLock", "Turn", "cache_lock", "process_lives"]
+__all__ = ["CacheLock", "QueueTurn", "cache_lock", "process_lives"]
 
 STALE_AFTER: Final = 10.0
 """Seconds after which a lock file that nobody has locked counts as left behind, whatever process it names."""
@@ -67,7 +67,7 @@ class _Watch:
             self.state, self.since = state, now
 
 
-class Turn:
+class QueueTurn:
     """Hold the lock until the block ends.
 
     Args:
@@ -75,7 +75,7 @@ class Turn:
         path: where it should be.
     """
 
-    def __init__(self, held: HeldFile, path: str) -> None:
+    def __init__(self, held: LockedFile, path: str) -> None:
         self._held = held
         self._path = path
 
@@ -111,7 +111,7 @@ class CacheLock:
 
     Args:
         path: of the lock file; its directory must exist when the lock is taken.
-        patience: seconds to wait for one holder before giving up.
+        wait_timeout: seconds to wait for one holder before giving up.
         clock: seconds, monotonic.
         now: seconds since 1970, to compare with a file's time.
         sleep: waits for seconds.
@@ -123,15 +123,15 @@ class CacheLock:
         self,
         path: str,
         *,
-        patience: float = PATIENCE,
+        wait_timeout: float = PATIENCE,
         clock: Callable[[], float] = _clock.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         lives: Callable[[int], bool] = process_lives,
-        line: Line | None = None,
+        line: FairQueue | None = None,
     ) -> None:
         self.path = path
-        self._patience = patience
+        self._wait_timeout = wait_timeout
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -140,11 +140,11 @@ class CacheLock:
         self._released = float("-inf")
 
     @contextlib.contextmanager
-    def hold(self) -> Generator[Turn]:
+    def hold(self) -> Generator[QueueTurn]:
         """Hold the lock for a block; waits as long as holders come and go. Not reentrant.
 
         Raises:
-            StoreLocked: one holder had it for ``patience`` seconds, or others for four times as long.
+            StoreLocked: one holder had it for ``wait_timeout`` seconds, or others for four times as long.
             StoreError: the lock file cannot be made, or is not a regular file of this user's.
         """
         start = self._clock()
@@ -154,20 +154,20 @@ class CacheLock:
             with contextlib.closing(LockFileMaker(self.path)) as maker:
                 held = self._acquire(maker, start)
             try:
-                yield Turn(held, self.path)
+                yield QueueTurn(held, self.path)
             finally:
                 self._release(held)
         finally:
             if turn is not None:
                 turn.close()
 
-    def _enter(self, start: float) -> HeldFile | None:
+    def _enter(self, start: float) -> LockedFile | None:
         try:
-            return self._line.enter(self._patience) if self._line else None
+            return self._line.enter(self._wait_timeout) if self._line else None
         except TimeoutError:
             raise self._too_long(self._clock() - start) from None
 
-    def _acquire(self, maker: LockFileMaker, start: float) -> HeldFile:
+    def _acquire(self, maker: LockFileMaker, start: float) -> LockedFile:
         watch = _Watch(self._clock())
         while True:
             held = self._create(maker)
@@ -177,7 +177,7 @@ class CacheLock:
             if held is not None:
                 return held
             now = self._clock()
-            if now - watch.since >= self._patience or now - start >= MOST_HOLDERS * self._patience:
+            if now - watch.since >= self._wait_timeout or now - start >= MOST_HOLDERS * self._wait_timeout:
                 raise self._too_long(now - start)
             self._sleep(max(LAST_PAUSE, FIRST_PAUSE / (1 + 50 * (now - start))))
 
@@ -186,7 +186,7 @@ class CacheLock:
         if start - self._released < FIRST_PAUSE:
             self._sleep(FIRST_PAUSE)
 
-    def _create(self, maker: LockFileMaker) -> HeldFile | None:
+    def _create(self, maker: LockFileMaker) -> LockedFile | None:
         try:
             return maker.create()
         except OSError as error:
@@ -194,7 +194,7 @@ class CacheLock:
                 return None
             raise self._failed(error) from error
 
-    def _take_over(self, watch: _Watch) -> HeldFile | None:
+    def _take_over(self, watch: _Watch) -> LockedFile | None:
         """Take a lock file that was left behind; note what was seen of one that was not."""
         try:
             descriptor = open_own(self.path, os.O_RDWR)
@@ -216,13 +216,13 @@ class CacheLock:
         if not self._abandoned(owner, watch, status.st_mtime):
             os.close(descriptor)
             return None
-        return self._claim(HeldFile(descriptor, try_lock(descriptor)), owner, watch)
+        return self._claim(LockedFile(descriptor, try_lock(descriptor)), owner, watch)
 
-    def _claim(self, held: HeldFile, owner: Owner, watch: _Watch) -> HeldFile | None:
+    def _claim(self, held: LockedFile, owner: Owner, watch: _Watch) -> LockedFile | None:
         """Keep a file that is locked and still in its place, and let any other go."""
-        if held.grip is Grip.UNSUPPORTED:
+        if held.grip is LockResult.UNSUPPORTED:
             self._remove_abandoned(held, owner, watch)
-        if held.grip is not Grip.HELD or not held.same_file(self.path):
+        if held.grip is not LockResult.HELD or not held.same_file(self.path):
             held.close()
             return None
         with contextlib.suppress(OSError):
@@ -230,7 +230,7 @@ class CacheLock:
         sign(held)
         return held
 
-    def _remove_abandoned(self, held: HeldFile, owner: Owner, watch: _Watch) -> None:
+    def _remove_abandoned(self, held: LockedFile, owner: Owner, watch: _Watch) -> None:
         """Make room for a new lock file where the kernel locks none; whoever creates it first has the lock."""
         if not owner.same_processes and self._clock() - watch.since <= STALE_AFTER:
             return  # it may be another machine's, and no lock tells
@@ -255,7 +255,7 @@ class CacheLock:
         # The clock of the wall may have been set back since: then what was seen with the other clock decides.
         return gone or max(age, self._now() - modified) > STALE_AFTER
 
-    def _release(self, held: HeldFile) -> None:
+    def _release(self, held: LockedFile) -> None:
         if not held.open:  # a forked child: the lock is its parent's
             return
         ours = held.same_file(self.path)
@@ -295,4 +295,4 @@ class CacheLock:
 
 def cache_lock(path: str) -> CacheLock:
     """Return the lock of the cache at a path: ``<path>.lockfile``, behind the line at ``<path>.write.lock``."""
-    return CacheLock(f"{path}.lockfile", line=Line(f"{path}.write.lock"))
+    return CacheLock(f"{path}.lockfile", line=FairQueue(f"{path}.write.lock"))

@@ -14,7 +14,7 @@ from typing import Final
 from doorcode._core.values import dataclass
 from doorcode.cache._files.host import Host, here
 from doorcode.cache._files.ownership import open_own
-from doorcode.cache._locks.flock import Grip, HeldFile, flag, try_lock
+from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
 
 __all__ = ["LockFileMaker", "Owner", "content_of", "owner_in", "sign"]
 
@@ -58,10 +58,10 @@ class LockFileMaker:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._ready: HeldFile | None = None
+        self._ready: LockedFile | None = None
         self._names_files = hasattr(os, "O_TMPFILE")
 
-    def create(self) -> HeldFile | None:
+    def create(self) -> LockedFile | None:
         """Create the lock file, 0600, if there is none; never waits.
 
         Returns:
@@ -86,12 +86,12 @@ class LockFileMaker:
         if self._ready is not None:
             self._ready.close()
 
-    def _create_by_name(self) -> HeldFile:
+    def _create_by_name(self) -> LockedFile:
         directory = os.open(os.path.dirname(self._path), os.O_RDONLY | flag("O_DIRECTORY") | flag("O_CLOEXEC"))
         try:
             if self._ready is None:
                 descriptor = os.open(".", os.O_RDWR | flag("O_CLOEXEC") | flag("O_TMPFILE"), 0o600, dir_fd=directory)
-                self._ready = HeldFile(descriptor, try_lock(descriptor))
+                self._ready = LockedFile(descriptor, try_lock(descriptor))
                 sign(self._ready)
             # The directory's descriptor makes Python follow the link that /proc has for the file.
             source = f"/proc/self/fd/{self._ready.descriptor}"
@@ -102,33 +102,33 @@ class LockFileMaker:
         return made
 
 
-def _create(path: str) -> HeldFile | None:
+def _create(path: str) -> LockedFile | None:
     try:
         descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return None
-    held = HeldFile(descriptor, try_lock(descriptor))
+    held = LockedFile(descriptor, try_lock(descriptor))
     # msal-extensions, once it has waited too long to create the file, locks whatever is there.
-    if held.grip is Grip.TAKEN or not held.same_file(path):
+    if held.grip is LockResult.TAKEN or not held.same_file(path):
         held.close()
         return None
     sign(held)
     return held
 
 
-def sign(held: HeldFile) -> None:
+def sign(held: LockedFile) -> None:
     """Write down whose the lock is: as msal-extensions does, and then on which machine.
 
     The lock holds without that where the disk is full.
     """
     program = os.fsencode(sys.argv[0]) if getattr(sys, "argv", None) else b""
-    mark = MARK if held.grip is Grip.HELD else b""
+    mark = MARK if held.grip is LockResult.HELD else b""
     content = b"%d %b\non %b%b" % (os.getpid(), program[:_LONGEST_PROGRAM], _place(here()), mark)
     with contextlib.suppress(OSError):
         os.lseek(held.descriptor, 0, os.SEEK_SET)
         # Cut afterwards: a process killed in between must not leave a file that tells nothing.
         os.ftruncate(held.descriptor, os.write(held.descriptor, content))
-        if held.grip is not Grip.HELD:  # a network's file system, which shows it to other machines only now
+        if held.grip is not LockResult.HELD:  # a network's file system, which shows it to other machines only now
             os.fsync(held.descriptor)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from doorcode.cache._ciphers.cipher import SealBroken
+from doorcode.cache._ciphers.cipher import DecryptionError
 from doorcode.cache._errors import StoreKeyError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DpapiSeal:
         try:
             return self._opener().unprotect(sealed).encode()
         except (OSError, UnicodeDecodeError):
-            raise SealBroken("Windows cannot decrypt it for this user") from None
+            raise DecryptionError("Windows cannot decrypt it for this user") from None
 
     def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
         """Tell that there is no other form."""
@@ -89,7 +89,7 @@ class DpapiSeal:
         """
         try:
             same = self.open(self.close(b"{}")) == b"{}"
-        except (StoreKeyError, SealBroken) as error:
+        except (StoreKeyError, DecryptionError) as error:
             raise StoreUnavailable(str(error)) from error
         if not same:
             raise StoreUnavailable("Windows did not give back what it had encrypted")

@@ -12,13 +12,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
-from doorcode.cache._ciphers.cipher import KeyGone, NoSeal, Seal, SealBroken
+from doorcode.cache._ciphers.cipher import Cipher, DecryptionError, KeyMissing, NoSeal
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import ensure_directory
 from doorcode.cache._locks.lease import FileLease, FileLeases, check_lease_name
 from doorcode.cache._locks.lease_note import holder_in
-from doorcode.cache._locks.lock import CacheLock, Turn, cache_lock
+from doorcode.cache._locks.lock import CacheLock, QueueTurn, cache_lock
 from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Place:
     """Where content stands and how it is sealed."""
 
     path: str
-    seal: Seal
+    seal: Cipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class FileStore:
     def __init__(
         self,
         path: str,
-        seal: Seal | None = None,
+        seal: Cipher | None = None,
         *,
         where: Callable[[], Place] | None = None,
         private: bool = False,
@@ -179,7 +179,7 @@ class FileStore:
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)
 
-    def _write(self, place: Place, data: bytes, turn: Turn) -> Stamp:
+    def _write(self, place: Place, data: bytes, turn: QueueTurn) -> Stamp:
         self._keep_what_is_lost(place)
         return disk.replace(place.path, place.seal.close(data), self._now(), turn.confirm)
 
@@ -195,9 +195,9 @@ class FileStore:
             return _Bad(raw.stamp, raw.reason or "it is empty")
         try:
             data = place.seal.open(raw.data)
-        except KeyGone:
+        except KeyMissing:
             return Loaded(None, raw.stamp)
-        except SealBroken as broken:
+        except DecryptionError as broken:
             return _Bad(raw.stamp, str(broken))
         if not self._is_whole(data):
             return _Bad(raw.stamp, "it is damaged, or no token cache")
@@ -252,6 +252,6 @@ class FileStore:
             return
         try:
             place.seal.open(raw.data)
-        except (KeyGone, SealBroken):
+        except (KeyMissing, DecryptionError):
             # One name only: every reboot loses the key, and files would gather.
             disk.move_aside(place.path, "lost-key", None)

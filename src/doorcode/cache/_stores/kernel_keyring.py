@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
 from doorcode.cache._ciphers import jwe
-from doorcode.cache._ciphers.cipher import JWE_START, KeyGone
+from doorcode.cache._ciphers.cipher import JWE_START, KeyMissing
 from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnavailable
 from doorcode.cache._files import disk
@@ -191,7 +191,7 @@ class KernelSeal:
         jwe.parse(sealed)
         key = self._keys.find(self._description)
         if key is None:
-            raise KeyGone
+            raise KeyMissing
         return jwe.decrypt(sealed, key.secret)
 
     def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape

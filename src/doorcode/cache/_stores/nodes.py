@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode.cache._ciphers import jwe
-from doorcode.cache._ciphers.cipher import KeyGone, SealBroken
+from doorcode.cache._ciphers.cipher import DecryptionError, KeyMissing
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files import disk
 from doorcode.cache._files.host import booted_at, here
@@ -199,7 +199,7 @@ class _NodeSeal(KernelSeal):
         """
         said = jwe.header(sealed)
         if "boot" in said and not self._files.is_ours(said):
-            raise KeyGone
+            raise KeyMissing
         return super().open(sealed)
 
     def is_current(self, sealed: bytes) -> bool:
@@ -241,11 +241,11 @@ def _is_of_a_node(base: str, path: str) -> bool:
 def _can_open(seal: KernelSeal, sealed: bytes) -> bool:
     try:
         jwe.parse(sealed)
-    except SealBroken:  # damage, which is set aside where it is used
+    except DecryptionError:  # damage, which is set aside where it is used
         return True
     try:
         seal.open(sealed)
-    except (KeyGone, SealBroken):
+    except (KeyMissing, DecryptionError):
         return False
     return True
 

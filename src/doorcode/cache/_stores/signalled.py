@@ -22,7 +22,7 @@ from doorcode.cache._stores.file import is_json_object
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SignalledStore", "Vault", "is_signal", "may_have_secret"]
+__all__ = ["SecretBackend", "SignalledStore", "is_signal", "may_have_secret"]
 
 _MARK: Final = ".keyring"
 
@@ -48,7 +48,7 @@ def is_signal(path: str) -> bool:
     return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
-class Vault(Protocol):
+class SecretBackend(Protocol):
     """Keep one secret of the system's: an item of a keyring or a keychain. Each call may block for seconds."""
 
     def read(self) -> bytes | None:
@@ -90,7 +90,7 @@ class SignalledStore:
     def __init__(
         self,
         signal: str,
-        vault: Vault,
+        vault: SecretBackend,
         *,
         is_whole: Callable[[bytes], bool] = is_json_object,
         lock: CacheLock | None = None,
