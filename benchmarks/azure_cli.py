@@ -1,17 +1,18 @@
-"""Time ``az account get-access-token``, which many programs start whenever they need a token."""
+"""Time commands that many programs start whenever they need a token: az's, and doorcode's."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
 from benchmarks.names import OURS, SCOPE
 from benchmarks.pairs import Row, in_turn
-from benchmarks.processes import ELSEWHERE
 from benchmarks.stage import Stage, run, seconds_of, timed
 from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
 
+ELSEWHERE = "A new process, elsewhere"
 SETTINGS = """
 [core]
 collect_telemetry = false
@@ -49,10 +50,30 @@ def rows(stage: Stage, count: int, az: str) -> Iterator[Row]:
     def ours() -> dict[str, float]:
         return {"seconds": seconds_of(run(stage, program), program)}
 
+    def shell() -> dict[str, float]:
+        return {"seconds": token_command(stage)}
+
     theirs()  # its first start prepares the later ones
-    az_took, ours_took = in_turn(count, theirs, ours)
+    az_took, ours_took, shell_took = in_turn(count, theirs, ours, shell)
     name = "`az account get-access-token`; a stored token"
     yield Row(ELSEWHERE, name, az_took["seconds"], ours_took["seconds"])
+    yield Row(ELSEWHERE, "`az account get-access-token`; `doorcode token`", az_took["seconds"], shell_took["seconds"])
+
+
+def token_command(stage: Stage) -> float:
+    """Return the seconds that `doorcode token` takes for a stored token."""
+    folder = stage.home / ".config" / "doorcode"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        account = {
+            "record": json.loads(stage.record),
+            "cache": "cache1",
+            "allow_unencrypted_storage": True,
+            "disable_instance_discovery": True,
+        }
+        (folder / "accounts.json").write_text(json.dumps({"version": 1, "accounts": [account]}))
+    command = [sys.executable, "-I", "-m", "doorcode", "token", "--scope", SCOPE]
+    return seconds_of(timed(command, stage.environment), " ".join(command))
 
 
 def _signed_in(stage: Stage) -> dict[str, str]:

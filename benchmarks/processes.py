@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.azure_cli import ELSEWHERE, token_command
 from benchmarks.names import AZURE, OURS, scope
 from benchmarks.pairs import Row, in_turn
 from benchmarks.stage import Stage, run, seconds_of
@@ -16,7 +17,6 @@ BLACK_HOLE_ENDS = 20.0
 
 BARE = "pass"
 AZURE_CORE = "import azure.core.credentials"
-ELSEWHERE = "A new process, elsewhere"
 
 
 def rows(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
@@ -32,7 +32,11 @@ def rows(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
     }
     # One after the other, round by round: figures of one round stand beside each other in a row.
     (taken,) = in_turn(
-        count, lambda: {name: seconds_of(run(stage, program), program) for name, program in code.items()}
+        count,
+        lambda: {
+            "command": token_command(stage),
+            **{name: seconds_of(run(stage, program), program) for name, program in code.items()},
+        },
     )
     yield Row("New process", "import the class", taken["class of theirs"], taken["class"])
     for size in sizes:
@@ -40,7 +44,9 @@ def rows(stage: Stage, count: int, sizes: tuple[int, ...]) -> Iterator[Row]:
         yield Row("New process", name, taken[f"{AZURE} {size}"], taken[f"{OURS} {size}"])
     for name, ours in (("import the class", "class"), ("a stored token", f"{OURS} 1"), ("a sealed one", "sealed")):
         yield Row(ELSEWHERE, f"`{AZURE_CORE}` alone; {name}", taken["core"], taken[ours])
-    yield Row("Beside what it cannot be faster than", "import doorcode; bare Python", taken["bare"], taken["package"])
+    floor = "Beside what it cannot be faster than"
+    yield Row(floor, "import doorcode; bare Python", taken["bare"], taken["package"])
+    yield Row(floor, "`doorcode token`, a stored token; bare Python", taken["bare"], taken["command"])
 
 
 def far_away(stage: Stage, count: int, *, hole: bool) -> Iterator[Row]:

@@ -1,0 +1,157 @@
+"""``doorcode accounts``, ``switch``, ``logout`` and ``status``: who is signed in, and where that is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+
+from doorcode import cache as token_caches
+from doorcode._cli import account_file
+from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown
+from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.fast_token import chosen, stored_tokens
+from doorcode._cli.login import made_current
+from doorcode._cli.options import account_named, account_option, cache_option, json_option, notes, silent_credential
+
+
+@click.command(short_help="List the signed-in accounts.")
+@json_option
+def accounts(*, as_json: bool) -> None:
+    """List the accounts that are signed in; the current one has a star."""
+    known = account_file.read()
+    if as_json:
+        _print_json([_described(each, current=each is known[0]) for each in known])
+        return
+    if not known:
+        click.echo("Nobody is signed in. Begin with `doorcode login`.", err=True)
+    for each in known:
+        star = "*" if each is known[0] else " "
+        where = "" if each.cache == DEFAULT_CACHE else f"  cache {each.cache}"
+        click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{where}")
+
+
+@click.command(short_help="Make another account the current one.")
+@click.argument("name")
+@cache_option
+def switch(name: str, *, cache: str | None) -> None:
+    """Make another signed-in account the current one. NAME is its user name, or its home_account_id."""
+    account = account_named(name, cache)
+    account_file.update(lambda known: made_current(known, account))
+    click.echo(f"The current account is {account.name}.", err=True)
+
+
+@click.command(short_help="Sign an account out.")
+@account_option
+@click.option("--all", "everybody", is_flag=True, help="Sign every account out.")
+@cache_option
+def logout(*, account: str | None, everybody: bool, cache: str | None) -> None:
+    """Sign an account out: remove its tokens from the cache, and the account from the list.
+
+    Access tokens that programs hold already live on until they expire, an hour or so.
+    """
+    if everybody and account is not None:
+        raise click.UsageError("--all and --account exclude each other.")
+    if everybody:
+        known = account_file.read()
+        leaving = tuple(each for each in known if cache in {None, each.cache})
+    else:
+        leaving = (account_named(account, cache),)
+    for each in leaving:
+        _sign_out(each)
+        click.echo(f"Signed {each.name} out.", err=True)
+    if not leaving:
+        click.echo("Nobody is signed in.", err=True)
+    left = account_file.read()
+    if left and not everybody:
+        click.echo(f"The current account is {left[0].name}.", err=True)
+
+
+def _sign_out(account: SignedIn) -> None:
+    """Remove an account's tokens, and then the account from the list: it stays there for as long as tokens may.
+
+    Raises:
+        StoreError: tokens of it are still stored.
+        CacheUnavailableError: the cache cannot be opened, so that nobody knows.
+    """
+    with notes(quiet=True), silent_credential(account) as credential:
+        credential.sign_out(account.record)
+    account_file.update(lambda known: tuple(each for each in known if each.key != account.key))
+
+
+@click.command(short_help="Say where tokens are kept and who is signed in.")
+@json_option
+@cache_option
+def status(*, as_json: bool, cache: str | None) -> None:
+    """Say where tokens are kept and why there, who is signed in, and when tokens end."""
+    known = account_file.read()
+    current = next(iter(chosen(known, None, cache)), None)
+    name = current.cache if current else cache or DEFAULT_CACHE
+    try:
+        options = current.cache_options() if current else account_file.cache_options(name)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    store = token_caches.status(options)
+    tokens = _tokens(current) if current and store.store is not None else []
+    if as_json:
+        _print_json(
+            {
+                "account": _described(current, current=True) if current else None,
+                "accounts_file": account_file.path(),
+                "cache": name,
+                "store": store.store,
+                "encrypted": store.encrypted,
+                "error": store.error,
+                "rejected": [{"store": each.store, "reason": each.reason} for each in store.rejected],
+                "tokens": tokens,
+            }
+        )
+    else:
+        _print_status(current, name, str(store), tokens)
+    if store.error is not None:
+        raise click.exceptions.Exit(ExitCode.NO_CACHE)
+
+
+def _print_status(current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]]) -> None:
+    if current is None:
+        click.echo("Nobody is signed in. Begin with `doorcode login`.")
+    else:
+        click.echo(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
+    click.echo(f"The cache is called {cache}.\n{store}")
+    for each in tokens:
+        minutes = max(0, int(each["expires_on"] - time.time()) // 60)
+        ends = f"{datetime.fromtimestamp(each['expires_on']).astimezone():%H:%M}"
+        click.echo(
+            f"Token for {shown(each['scope'])} (tenant {shown(each['tenant_id'])}): until {ends}, {minutes} min."
+        )
+    if current is not None and not tokens:
+        click.echo("No valid access token is stored; the next command gets one.")
+    click.echo(f"The list of accounts is {account_file.path()}.")
+
+
+def _tokens(account: SignedIn) -> list[dict[str, Any]]:
+    """Return the valid tokens of an account; MSAL stores one under what was asked and under what was granted."""
+    found = {
+        (each.target.partition(" ")[0], each.tenant_id): each.expires_on for each in stored_tokens(account).valid()
+    }
+    return [{"scope": scope, "tenant_id": tenant, "expires_on": ends} for (scope, tenant), ends in found.items()]
+
+
+def _described(account: SignedIn, *, current: bool) -> dict[str, Any]:
+    record = account.record
+    return {
+        "username": record.username,
+        "home_account_id": record.home_account_id,
+        "tenant_id": record.tenant_id,
+        "client_id": record.client_id,
+        "authority": record.authority,
+        "cache": account.cache,
+        "current": current,
+    }
+
+
+def _print_json(content: object) -> None:
+    click.echo(json.dumps(content, indent=2))

@@ -1,0 +1,101 @@
+"""``doorcode doctor``: find out why signing in does not work here, and say what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from doorcode import AzureAuthorityHosts
+from doorcode._cli import account_file, health_checks
+from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn, shown
+from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.fast_token import chosen
+from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
+from doorcode._cli.options import cache_option, json_option
+
+STYLES: Final = {OK: "green", WARN: "yellow", FAIL: "red"}
+HTTPS: Final = 443
+
+
+@click.command(short_help="Find out why signing in does not work here.")
+@click.option("--authority", metavar="HOST", help="What to reach; by default the current account's, or the cloud's.")
+@json_option
+@cache_option
+def doctor(*, authority: str | None, as_json: bool, cache: str | None) -> None:
+    """Check network, proxy, TLS, clock, authority, token cache and versions; say what to do.
+
+    The exit code is 1 when a check fails.
+    """
+    findings: list[Finding] = []
+    for finding in examined(authority, cache):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        click.echo(json.dumps({"checks": [finding._asdict() for finding in findings]}, indent=2))
+    failed = any(finding.verdict == FAIL for finding in findings)
+    raise click.exceptions.Exit(ExitCode.FAILED if failed else ExitCode.DONE)
+
+
+def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
+    """Yield a verdict for each check, as soon as it is there.
+
+    Args:
+        authority: what to reach; None for the current account's.
+        cache: the name of a cache; None for the current account's.
+
+    Raises:
+        CommandError: one of the two cannot be right.
+    """
+    current: SignedIn | None = None
+    yield health_checks.versions()
+    try:
+        current = next(iter(chosen(account_file.read(), None, cache)), None)
+    except AccountFileError as error:
+        yield Finding("account", FAIL, str(error), "Run `doorcode login`.")
+    else:
+        yield _account(current)
+    try:
+        options = current.cache_options() if current else account_file.cache_options(cache or DEFAULT_CACHE)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    yield health_checks.store(options)
+    url, host, port = _address(authority, current)
+    yield health_checks.proxy(host)
+    yield health_checks.certificate(host, port)
+    yield from health_checks.authority(url)
+
+
+def _account(current: SignedIn | None) -> Finding:
+    if current is None:
+        return Finding("account", WARN, "Nobody is signed in.", "Run `doorcode login`.")
+    return Finding("account", OK, f"{current.name} is the current account.")
+
+
+def _address(authority: str | None, current: SignedIn | None) -> tuple[str, str, int]:
+    """Return the URL of the authority with a tenant, its host and its port."""
+    named = authority or (current.record.authority if current else "") or os.environ.get("AZURE_AUTHORITY_HOST", "")
+    place = (named or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD).strip().rstrip("/")
+    tenant = current.record.tenant_id if current and authority in {None, current.record.authority} else "organizations"
+    parts = urlsplit(place if "//" in place else f"https://{place}")
+    try:
+        host, port = parts.hostname, parts.port or HTTPS
+    except ValueError:
+        host, port = None, HTTPS
+    if host is None or parts.scheme != "https":
+        message = f"{place} is no authority: write a host, such as login.microsoftonline.com."
+        raise CommandError(message, ExitCode.USAGE)
+    return f"https://{parts.netloc}{parts.path or '/' + tenant}", host, port
+
+
+def _print(finding: Finding) -> None:
+    verdict = click.style(f"{finding.verdict:<4}", fg=STYLES[finding.verdict])
+    first, *more = map(shown, finding.detail.split("\n"))
+    click.echo(f"{verdict} {finding.check}: {first}")
+    for line in [*more, *(["-> " + finding.advice] if finding.advice else [])]:
+        click.echo(f"     {line}")

@@ -1,0 +1,212 @@
+"""``doorcode exec``: run a command whose Azure SDK finds the signed-in user as a managed identity."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from types import FrameType
+from typing import Any, Final
+
+import click
+
+from doorcode import AuthenticationRequiredError, DeviceCodeCredential
+from doorcode._cli.account_file import SignedIn
+from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.fast_token import as_scope
+from doorcode._cli.options import (
+    account_named,
+    account_option,
+    cache_option,
+    no_prompt_option,
+    notes,
+    scopes_or_default,
+    silent_credential,
+    tenant_option,
+    verbose_option,
+)
+from doorcode._cli.token import with_sign_in
+from doorcode._cli.token_endpoint import RefusedError, TokenEndpoint, TokenLike
+from doorcode.errors import AuthenticationFailedError, AuthorityUnreachableError
+
+REMOVED: Final = ("MSI_ENDPOINT", "MSI_SECRET", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT")
+"""Variables by which SDKs would recognize another managed identity."""
+CONFLICTS: Final = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_USERNAME",
+    "AZURE_TOKEN_CREDENTIALS",
+)
+"""Variables that make DefaultAzureCredential use something else first."""
+_PROXIES: Final = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+
+
+@click.command(
+    "exec",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run a command whose Azure SDK uses the sign-in.",
+)
+@click.option("--resource", "resources", multiple=True, metavar="URI", help="Allow this resource only; repeatable.")
+@tenant_option
+@account_option
+@no_prompt_option
+@cache_option
+@verbose_option
+@click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_command(
+    *,
+    resources: tuple[str, ...],
+    tenant: str | None,
+    account: str | None,
+    no_prompt: bool,
+    cache: str | None,
+    verbose: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND, whose Azure SDK, in any language, gets the signed-in user's tokens.
+
+    The command and its children find an endpoint on 127.0.0.1 in IDENTITY_ENDPOINT and IDENTITY_HEADER, as on Azure's
+    App Service: ManagedIdentityCredential and DefaultAzureCredential use it by themselves. It is gone when the command
+    ends. The exit code is the command's own.
+
+    \b
+    doorcode exec -- node upload.js
+    doorcode exec --resource https://storage.azure.com -- python job.py
+    """  # noqa: D301 - click knows by this character what not to wrap
+    whose = account_named(account, cache)
+    first = (as_scope(resources[0]),) if resources else scopes_or_default(whose, ())
+    with notes(quiet=True, verbose=verbose):
+        with_sign_in(whose, first, tenant, no_prompt=no_prompt)
+    for name in CONFLICTS:
+        if os.environ.get(name):
+            click.echo(
+                f"doorcode: {name} is set: DefaultAzureCredential may use that instead of the sign-in.", err=True
+            )
+    allowed = frozenset(resources) or None
+    log = _said if verbose else _unsaid
+    with (
+        notes(quiet=True, verbose=verbose),
+        silent_credential(whose) as credential,
+        closing(TokenEndpoint(tokens_of(credential, whose, tenant), allowed, log)) as endpoint,
+    ):
+        code = run(command, child_environment(os.environ, endpoint.environment))
+    raise click.exceptions.Exit(code)
+
+
+def child_environment(own: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the command.
+
+    Args:
+        own: this process's.
+        added: the variables of the endpoint.
+    """
+    child = {name: value for name, value in own.items() if name not in REMOVED} | dict(added)
+    if any(own.get(name) for name in _PROXIES):
+        # Else the secret would go to the proxy.
+        for name in ("NO_PROXY", "no_proxy"):
+            known = own.get(name) or own.get(name.swapcase(), "")
+            child[name] = f"{known},127.0.0.1" if known else "127.0.0.1"
+    return child
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command in this process's group with its standard streams, and pass signals on.
+
+    Args:
+        command: its name and arguments.
+        environment: its variables.
+
+    Returns:
+        Its exit code; 128 and the number of the signal that ended it.
+
+    Raises:
+        CommandError: it cannot be found or run.
+    """
+    with _signals() as forward_to:
+        try:
+            child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own command
+        except FileNotFoundError as error:
+            message = f"{command[0]}: command not found"
+            raise CommandError(message, ExitCode.NOT_FOUND) from error
+        except OSError as error:
+            message = f"{command[0]}: {error.strerror}"
+            raise CommandError(message, ExitCode.NOT_EXECUTABLE) from error
+        forward_to(child)
+        code = child.wait()
+    return code if code >= 0 else ExitCode.SIGNALLED - code
+
+
+@contextmanager
+def _signals() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Leave Ctrl-C to the command, which gets it too, and pass on what only this process gets.
+
+    Yields:
+        a function that is told of the command; signals that came before it are passed on then.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        if children:
+            children[0].send_signal(number)
+        else:
+            early.append(number)
+
+    def started(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        for number in early:
+            child.send_signal(number)
+
+    # Handlers, for what a process ignores its children ignore too. What is ignored already stays so for both.
+    handlers = {"SIGINT": _leave, "SIGQUIT": _leave, "SIGTERM": forward, "SIGHUP": forward}
+    before: dict[int, Any] = {}
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield started
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the terminal sends the signal to the command, too."""
+
+
+def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str | None) -> Callable[[str], TokenLike]:
+    """Return how the endpoint gets tokens: from a credential that asks nobody.
+
+    Args:
+        credential: of the account.
+        account: whose tokens they are.
+        tenant: another tenant than the account's.
+    """
+    options = {} if tenant is None else {"tenant_id": tenant}
+
+    def get_token(resource: str) -> TokenLike:
+        try:
+            return credential.get_token_info(as_scope(resource), options=options)  # type: ignore[arg-type] # of one
+        except AuthenticationRequiredError as error:
+            words = error.error_description or "the sign-in has ended."
+            message = f"A sign-in of {account.name} is needed: {words} Run `doorcode login`."
+            raise RefusedError(HTTPStatus.BAD_REQUEST, message) from error
+        except AuthorityUnreachableError as error:
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        except (AuthenticationFailedError, ValueError) as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+    return get_token
+
+
+def _said(line: str) -> None:
+    click.echo(f"doorcode: {line}", err=True)
+
+
+def _unsaid(_line: str) -> None:
+    """Log nothing without ``-v``: standard error is the command's."""

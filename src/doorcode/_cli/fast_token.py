@@ -1,0 +1,146 @@
+"""Print a stored token without click, MSAL or azure-core, where the arguments are the usual ones.
+
+Whatever this module does not understand or cannot answer is left to the ``token`` command, which has the messages.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from doorcode._cli import account_file
+from doorcode._cli.account_file import Accounts, SignedIn
+from doorcode._cli.formats import FORMATS, Issued, rendered
+
+if TYPE_CHECKING:
+    from doorcode._session.stored_token import StoredTokens
+
+CACHE_VARIABLE: Final = "DOORCODE_CACHE_NAME"
+_ONCE: Final = {"--account": "account", "--tenant": "tenant", "--cache": "cache", "--format": "form", "-f": "form"}
+_SCOPES: Final = ("--scope", "--resource")
+
+
+class Asked(NamedTuple):
+    """The arguments of ``doorcode token``.
+
+    Attributes:
+        scopes: what the token is for; empty for the cloud's Resource Manager.
+        account: the name of an account; None for the current one.
+        tenant: another tenant than the account's.
+        cache: the name of a cache, to which the choice of accounts is limited.
+        form: the name of a format.
+    """
+
+    scopes: tuple[str, ...] = ()
+    account: str | None = None
+    tenant: str | None = None
+    cache: str | None = None
+    form: str = "raw"
+
+
+def print_stored_token(arguments: list[str]) -> bool:
+    """Print the token that the arguments ask for, if it is stored and fresh.
+
+    Args:
+        arguments: those after ``token``.
+
+    Returns:
+        Whether it was printed; nothing was, if not.
+    """
+    asked = understood(arguments)
+    if asked is None or sys.stdout is None:
+        return False
+    try:
+        text = _answer(asked)
+    except Exception:  # noqa: BLE001 - the command meets the same error, and has words for it
+        return False
+    if text is None:
+        return False
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    return True
+
+
+def understood(arguments: list[str]) -> Asked | None:
+    """Return what the arguments ask for; None where click has to read them."""
+    scopes: list[str] = []
+    once: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--no-prompt":
+            continue
+        name, equals, value = argument.partition("=")
+        if name not in _ONCE and name not in _SCOPES:
+            return None
+        if not equals or name == "-f":
+            value = next(rest, "")
+            if equals:
+                return None
+        if not value or value.startswith("-") or _ONCE.get(name) in once:
+            return None
+        if name in _SCOPES:
+            scopes.append(as_scope(value) if name == "--resource" else value)
+        else:
+            once[_ONCE[name]] = value
+    if once.get("form", "raw") not in FORMATS:
+        return None
+    once.setdefault("cache", os.environ.get(CACHE_VARIABLE, ""))
+    return Asked(tuple(scopes), once.get("account"), once.get("tenant"), once["cache"] or None, once.get("form", "raw"))
+
+
+def as_scope(resource: str) -> str:
+    """Return the scope of a resource, as the Azure CLI does: a slash at its end stays."""
+    return f"{resource}/.default"
+
+
+def chosen(accounts: Accounts, name: str | None, cache: str | None) -> Accounts:
+    """Return the accounts that fit, the current one first; several only where a name means several.
+
+    Args:
+        accounts: as the account file has them.
+        name: the user's name for one; None for the current one.
+        cache: the name of a cache; None for any.
+    """
+    there = tuple(each for each in accounts if cache in {None, each.cache})
+    if name is None:
+        return there[:1]
+    return tuple(each for each in there if each.answers_to(name))
+
+
+def default_scopes(account: SignedIn) -> tuple[str, ...]:
+    """Return the scope of the account's cloud's Resource Manager; empty where the cloud is not known."""
+    from doorcode._core.authorities import parse_authority
+    from doorcode._core.clouds import default_scope
+
+    authority = parse_authority(account.record.authority)
+    scope = default_scope(authority.host, authority.port)
+    return () if scope is None else (scope,)
+
+
+def stored_tokens(account: SignedIn) -> StoredTokens:
+    """Return a reader of the tokens that the cache holds for an account."""
+    from doorcode._session.stored_token import StoredTokens
+
+    return StoredTokens(account.record, account.cache_options())
+
+
+def _answer(asked: Asked) -> str | None:
+    fitting = chosen(account_file.read(), asked.account, asked.cache)
+    if len(fitting) != 1:
+        return None
+    account = fitting[0]
+    scopes = asked.scopes or default_scopes(account)
+    stored = stored_tokens(account).fresh(scopes, asked.tenant) if scopes else None
+    if stored is None:
+        return None
+    issued = Issued(
+        stored.secret.reveal(),
+        stored.token_type,
+        stored.expires_on,
+        stored.refresh_on,
+        scopes,
+        asked.tenant or account.record.tenant_id,
+        account,
+    )
+    return rendered(issued, asked.form)

@@ -1,0 +1,222 @@
+"""``doorcode login``: sign a user in, and remember whom."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, Final, NoReturn
+
+import click
+
+from doorcode import (
+    AuthenticationRecord,
+    AuthenticationRequiredError,
+    AzureAuthorityHosts,
+    DeviceCodeCredential,
+    InteractiveBrowserCredential,
+    InteractiveCredential,
+    UserCredential,
+)
+from doorcode._cli import account_file
+from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn
+from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.options import (
+    cache_option,
+    credential_options,
+    notes,
+    scope_options,
+    scopes_of,
+    scopes_or_default,
+    silent_credential,
+)
+from doorcode._cli.sign_in_screen import SignInScreen
+from doorcode.errors import AuthenticationFailedError
+
+CLOUDS: Final = {
+    "public": AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+    "us-gov": AzureAuthorityHosts.AZURE_GOVERNMENT,
+    "china": AzureAuthorityHosts.AZURE_CHINA,
+}
+DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
+"""What the authority's page calls the application that the library uses where no other is named."""
+
+
+@click.command()
+@click.option("--tenant", metavar="TENANT", help="Domain or ID of the tenant; by default the account's own.")
+@click.option("--client-id", metavar="ID", help="The application to sign in to; by default Microsoft's own.")
+@click.option("--cloud", type=click.Choice(list(CLOUDS)), help="One of Microsoft's clouds; by default public.")
+@click.option("--authority", metavar="HOST", help="Another authority than a cloud's. Also AZURE_AUTHORITY_HOST.")
+@scope_options
+@click.option("--username", metavar="NAME", help="The account that is to sign in; any other one is refused.")
+@click.option("--device-code", "method", flag_value="device_code", help="Show a code to enter on any device.")
+@click.option("--browser", "method", flag_value="browser", help="Open the browser of this machine.")
+@click.option("--paste", "method", flag_value="paste", help="Use another machine's browser, and paste its address.")
+@click.option("--qr", is_flag=True, help="Show the address of a code as a QR code, too.")
+@click.option("--force", is_flag=True, help="Ask even if an account is signed in: to add another one.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait for the user.")
+@cache_option
+@click.option("--allow-unencrypted-storage", is_flag=True, help="Keep tokens in a plain file where nothing encrypts.")
+@click.option("--no-instance-discovery", is_flag=True, help="For an authority that Microsoft's list does not have.")
+def login(  # noqa: PLR0913 - one for each option
+    *,
+    tenant: str | None,
+    client_id: str | None,
+    cloud: str | None,
+    authority: str | None,
+    scopes: tuple[str, ...],
+    resources: tuple[str, ...],
+    username: str | None,
+    method: str | None,
+    qr: bool,
+    force: bool,
+    timeout: float | None,
+    cache: str | None,
+    allow_unencrypted_storage: bool,
+    no_instance_discovery: bool,
+) -> None:
+    """Sign in, and make the account the current one.
+
+    Where a browser can open, it opens; elsewhere (over SSH, in a container) a code is shown. An account that is signed
+    in already is used without asking; --force asks.
+    """
+    if cloud is not None and authority is not None:
+        raise click.UsageError("--cloud and --authority name the same thing: give one of them.")
+    place = _place(cache or DEFAULT_CACHE, plain=allow_unencrypted_storage, alone=no_instance_discovery)
+    given = {"tenant_id": tenant, "client_id": client_id, "authority": CLOUDS[cloud] if cloud else authority}
+    options = {
+        **{name: value for name, value in given.items() if value is not None},
+        "cache_persistence_options": place.cache_options(),
+        "disable_instance_discovery": place.disable_instance_discovery,
+    }
+    wanted = scopes_of(scopes, resources)
+    with notes():
+        account = None if force else _signed_in_already(place, options, username, wanted, tenant)
+        if account is None:
+            screen = SignInScreen(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
+            with interactive(method, screen, timeout, username=username, **options) as credential:
+                before = credential.accounts()
+                with asking(screen):
+                    record = credential.authenticate(scopes=wanted or None, force_prompt=True)
+                account = place._replace(record=record)
+                if username is not None and not account.answers_to(username):
+                    _send_away(credential, record, known=record in before, expected=username)
+            lead = "Signed in as"
+        else:
+            lead = "Already signed in as"
+        account_file.update(lambda accounts: made_current(accounts, account), repair=True)
+    click.echo(f"{lead} {account.name} (tenant {account.tenant}).", err=True)
+    if lead != "Signed in as":
+        click.echo("`doorcode login --force` signs in anew, or with another account.", err=True)
+
+
+def interactive(
+    method: str | None, screen: SignInScreen, timeout: float | None, **options: Any
+) -> InteractiveCredential:
+    """Return a credential that asks the user.
+
+    Args:
+        method: how: ``device_code``, ``browser``, ``paste``, or None for what fits here.
+        screen: shows a code.
+        timeout: seconds to wait for the user; None for the method's own time.
+        **options: of the credential.
+
+    Raises:
+        CommandError: an option cannot be right.
+    """
+    try:
+        if method == "device_code":
+            return DeviceCodeCredential(prompt_callback=screen, timeout=timeout, **options)
+        if method is None:
+            return UserCredential(prompt_callback=screen, timeout=timeout, **options)
+        if timeout is not None:
+            options["timeout"] = timeout
+        return InteractiveBrowserCredential(paste=method == "paste", **options)
+    except (TypeError, ValueError) as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+
+
+@contextmanager
+def asking(screen: SignInScreen) -> Generator[None]:
+    """Let the user sign in within a block; what the library prints for people goes to standard error."""
+    with redirect_stdout(sys.stderr), screen:
+        yield
+
+
+def made_current(accounts: Accounts, account: SignedIn) -> Accounts:
+    """Return the accounts with one of them, known before or not, as the current one."""
+    return (account, *(each for each in accounts if each.key != account.key))
+
+
+def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> None:
+    """Have the user of an account sign in, for a command that found no token.
+
+    Raises:
+        AuthenticationFailedError: nobody did, or another user.
+    """
+    screen = SignInScreen(account.record.client_id, scopes, account.name)
+    with notes(), asking(screen), interactive(None, screen, None, **credential_options(account)) as credential:
+        credential.get_token(*scopes, tenant_id=tenant)
+    click.echo(f"Signed in as {account.name}.", err=True)
+
+
+def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
+    """Return where a sign-in is kept, with nobody in it yet."""
+    nobody = SignedIn(AuthenticationRecord("", "", "", "", ""), cache, plain, alone)
+    try:
+        nobody.cache_options()
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    return nobody
+
+
+def _signed_in_already(
+    place: SignedIn, options: dict[str, Any], username: str | None, scopes: tuple[str, ...], tenant: str | None
+) -> SignedIn | None:
+    """Return the account whose tokens the cache has, if it is the only one that can be meant."""
+    try:
+        with DeviceCodeCredential(**options) as credential:
+            found = [place._replace(record=record) for record in credential.accounts()]
+    except (TypeError, ValueError) as error:
+        if isinstance(error, AuthenticationFailedError):
+            raise
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    current = _current_key(place.cache)
+    fitting = [each for each in found if username is None or each.answers_to(username)]
+    fitting = [each for each in fitting if each.key == current] or fitting
+    if len(fitting) != 1:
+        return None
+    account = fitting[0]
+    if tenant is not None:
+        account = account._replace(record=_in_tenant(account.record, tenant))
+    try:
+        with silent_credential(account) as credential:
+            credential.get_token(*scopes_or_default(account, scopes))
+    except (AuthenticationRequiredError, CommandError):
+        return None
+    return account
+
+
+def _send_away(
+    credential: InteractiveCredential, record: AuthenticationRecord, *, known: bool, expected: str
+) -> NoReturn:
+    """Keep nothing of a user who was not asked for, unless they were signed in before.
+
+    Raises:
+        CommandError: always.
+    """
+    if not known:
+        credential.sign_out(record)
+    message = f"{record.username} signed in, and --username asks for {expected}. Nothing was changed."
+    raise CommandError(message)
+
+
+def _current_key(cache: str) -> tuple[str, str, str, str] | None:
+    try:
+        return next((each.key for each in account_file.read() if each.cache == cache), None)
+    except account_file.AccountFileError:
+        return None  # which the sign-in repairs
+
+
+def _in_tenant(record: AuthenticationRecord, tenant: str) -> AuthenticationRecord:
+    return AuthenticationRecord(tenant, record.client_id, record.authority, record.home_account_id, record.username)

@@ -1,0 +1,120 @@
+"""``doorcode token``: print an access token."""
+
+from __future__ import annotations
+
+import click
+
+from doorcode import AuthenticationRequiredError
+from doorcode._cli.account_file import SignedIn
+from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.formats import FORMATS, Issued, exec_api_version, exec_info, rendered
+from doorcode._cli.login import sign_in_again
+from doorcode._cli.options import (
+    account_named,
+    account_option,
+    cache_option,
+    may_prompt,
+    no_prompt_option,
+    notes,
+    scope_options,
+    scopes_of,
+    scopes_or_default,
+    silent_credential,
+    tenant_option,
+    verbose_option,
+)
+
+
+@click.command(short_help="Print an access token.")
+@scope_options
+@tenant_option
+@account_option
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="raw",
+    help="raw (default), json, a header for curl, what az prints, or what kubectl reads.",
+)
+@no_prompt_option
+@cache_option
+@verbose_option
+def token(
+    *,
+    scopes: tuple[str, ...],
+    resources: tuple[str, ...],
+    tenant: str | None,
+    account: str | None,
+    form: str,
+    no_prompt: bool,
+    cache: str | None,
+    verbose: bool,
+) -> None:
+    """Print an access token, by default of the current account for the cloud's Resource Manager.
+
+    It comes from the cache, or is refreshed. On a terminal the user may be asked to sign in.
+    """
+    if form == "exec-credential":
+        no_prompt = _refuses_prompt() or no_prompt
+    whose = account_named(account, cache)
+    wanted = scopes_or_default(whose, scopes_of(scopes, resources))
+    with notes(quiet=True, verbose=verbose):
+        issued = with_sign_in(whose, wanted, tenant, no_prompt=no_prompt)
+    click.echo(rendered(issued, form))
+
+
+def with_sign_in(account: SignedIn, scopes: tuple[str, ...], tenant: str | None, *, no_prompt: bool) -> Issued:
+    """Return a token of an account, after a sign-in where that is needed and a user is there.
+
+    Raises:
+        AuthenticationRequiredError: nobody may be asked.
+        CommandError: an argument cannot be right.
+    """
+    try:
+        return issue(account, scopes, tenant)
+    except AuthenticationRequiredError:
+        if no_prompt or not may_prompt():
+            raise
+    sign_in_again(account, scopes, tenant)
+    return issue(account, scopes, tenant)
+
+
+def issue(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> Issued:
+    """Return a token of an account without asking the user.
+
+    Raises:
+        AuthenticationRequiredError: only the user can help.
+        CommandError: an argument cannot be right.
+    """
+    options = {} if tenant is None else {"tenant_id": tenant}
+    try:
+        with silent_credential(account) as credential:
+            info = credential.get_token_info(*scopes, options=options)  # type: ignore[arg-type] # a dict of one
+    except (TypeError, ValueError) as error:
+        if hasattr(error, "error_codes"):
+            raise
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    return Issued(
+        info.token,
+        info.token_type,
+        info.expires_on,
+        info.refresh_on,
+        scopes,
+        tenant or account.record.tenant_id,
+        account,
+    )
+
+
+def _refuses_prompt() -> bool:
+    """Return whether kubectl says that nobody is there.
+
+    Raises:
+        CommandError: it asks for a protocol that doorcode does not speak.
+    """
+    try:
+        exec_api_version()
+        spec = exec_info().get("spec")
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    return isinstance(spec, dict) and spec.get("interactive") is False

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http import HTTPStatus
+from http.client import HTTPConnection
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from cli.conftest import Command
+from doorcode._cli.exec_command import child_environment, tokens_of
+from doorcode._cli.options import account_named, silent_credential
+from doorcode._cli.token_endpoint import RefusedError, TokenEndpoint
+from doorcode.emulator import Emulator
+
+VAULT = "https://vault.azure.net"
+
+
+class Token(NamedTuple):
+    token: str = "made-up"
+    token_type: str = "Bearer"
+    expires_on: int = 1_900_000_000
+
+
+class Answer(NamedTuple):
+    status: int
+    body: dict[str, object]
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """Give a list of what the endpoint was asked for."""
+    return []
+
+
+@pytest.fixture
+def endpoint(asked: list[str]) -> Iterator[TokenEndpoint]:
+    """Give an endpoint that has a token for everything that is allowed."""
+
+    def get_token(resource: str) -> Token:
+        asked.append(resource)
+        return Token()
+
+    with closing(TokenEndpoint(get_token, frozenset({VAULT}))) as running:
+        yield running
+
+
+def ask(endpoint: TokenEndpoint, path: str | None = None, *, method: str = "GET", **headers: str) -> Answer:
+    """Send a request as an SDK does; a header of None is left out."""
+    connection = HTTPConnection("127.0.0.1", endpoint.port, timeout=30)
+    with closing(connection):
+        connection.putrequest(method, path or query(VAULT), skip_host=True)
+        given = {
+            "Host": f"127.0.0.1:{endpoint.port}",
+            "X-IDENTITY-HEADER": endpoint.environment["IDENTITY_HEADER"],
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        for name, value in given.items():
+            if value:
+                connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        return Answer(response.status, json.loads(response.read()))
+
+
+def query(resource: str, version: str = "2019-08-01", more: str = "") -> str:
+    """Return the path and query of a request."""
+    return f"/msi/token?api-version={version}&resource={quote(resource, safe='')}{more}"
+
+
+def test_a_request_with_the_secret_gets_a_token(endpoint: TokenEndpoint) -> None:
+    """In the form of App Service's protocol; which identity is named makes no difference."""
+    expected = {
+        "access_token": "made-up",
+        "expires_on": "1900000000",
+        "resource": VAULT,
+        "token_type": "Bearer",
+    }
+    assert ask(endpoint) == (200, expected)
+    assert ask(endpoint, query(VAULT, more="&client_id=0-0")) == (200, expected)
+    assert ask(endpoint, Host=f"localhost:{endpoint.port}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X_IDENTITY_HEADER": ""}, 401),
+        ({"X_IDENTITY_HEADER": "wrong"}, 401),
+        ({"X_IDENTITY_HEADER": "schl\xfcssel"}, 401),
+        ({"Host": ""}, 403),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "127.0.0.1"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_whoever_is_no_child_gets_nothing(
+    endpoint: TokenEndpoint, asked: list[str], headers: dict[str, str], status: int
+) -> None:
+    """Without the secret, under another name, or from a browser; the answer lists nothing."""
+    answer = ask(endpoint, **headers)
+    assert answer == (status, {"statusCode": status, "message": HTTPStatus(status).phrase})
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 404),
+        ("/msi/token", 400),
+        (query(VAULT, "2017-09-01"), 400),
+        ("/msi/token?api-version=2019-08-01", 400),
+        (query(VAULT) + "&resource=b", 400),
+        (query(""), 400),
+        (query("a b"), 400),
+        (query("a\nb"), 400),
+        (query("https://storage.azure.com"), 403),
+    ],
+)
+def test_wrong_requests_say_what_is_wrong(endpoint: TokenEndpoint, asked: list[str], path: str, status: int) -> None:
+    """With the secret, that is; nothing is asked of the authority."""
+    answer = ask(endpoint, path)
+    assert (answer.status, answer.body["statusCode"]) == (status, status)
+    assert asked == []
+
+
+def test_only_get_is_answered(endpoint: TokenEndpoint, asked: list[str]) -> None:
+    """And the server does not say what it is made with."""
+    assert ask(endpoint, method="POST").status == 501
+    assert asked == []
+
+
+def test_a_refusal_is_an_error_of_the_protocol() -> None:
+    """Its message is for the program's log, and each request is told by resource, without token or secret."""
+    told: list[str] = []
+
+    def get_token(resource: str) -> Token:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"no {resource}")
+
+    with closing(TokenEndpoint(get_token, None, told.append)) as running:
+        assert ask(running) == (400, {"statusCode": 400, "message": f"no {VAULT}"})
+        assert ask(running, X_IDENTITY_HEADER="guess").status == 401
+        assert told == [f"exec: 400 no {VAULT}", "exec: 401 Unauthorized"]
+
+
+def test_a_failure_of_ours_is_an_answer_too() -> None:
+    """Without its words, which may be anything."""
+
+    def get_token(resource: str) -> Token:
+        raise RuntimeError("made-up")
+
+    with closing(TokenEndpoint(get_token, None)) as running:
+        assert ask(running) == (500, {"statusCode": 500, "message": "doorcode failed with RuntimeError"})
+
+
+def test_a_child_that_goes_away_is_no_traceback(endpoint: TokenEndpoint, capfd: pytest.CaptureFixture[str]) -> None:
+    """Standard error is the command's own."""
+    with socket.create_connection(("127.0.0.1", endpoint.port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"GET ")
+    assert ask(endpoint).status == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_children_are_answered_side_by_side() -> None:
+    """One that waits for the authority does not hold up another."""
+    first, second = threading.Event(), threading.Event()
+
+    def get_token(resource: str) -> Token:
+        (second if resource == "second" else first).set()
+        assert first.wait(30)
+        assert second.wait(30)
+        return Token()
+
+    with closing(TokenEndpoint(get_token, None)) as running:
+        other = threading.Thread(target=ask, args=(running, query("first")))
+        other.start()
+        assert ask(running, query("second")).status == 200
+        other.join()
+
+
+def test_the_environment_of_the_command() -> None:
+    """Other managed identities are taken away, and a proxy does not get to see the secret."""
+    own = {"PATH": "/bin", "MSI_ENDPOINT": "x", "MSI_SECRET": "y", "AZURE_CLIENT_ID": "z"}
+    added = {"IDENTITY_ENDPOINT": "http://127.0.0.1:1/", "IDENTITY_HEADER": "s"}
+    assert child_environment(own, added) == {"PATH": "/bin", "AZURE_CLIENT_ID": "z", **added}
+    proxied = child_environment({"http_proxy": "http://p:1", "NO_PROXY": "a"}, added)
+    assert (proxied["NO_PROXY"], proxied["no_proxy"]) == ("a,127.0.0.1", "a,127.0.0.1")
+
+
+READ = """
+import os, urllib.request, json, sys
+url = f"{os.environ['IDENTITY_ENDPOINT']}?api-version=2019-08-01&resource={sys.argv[1]}"
+request = urllib.request.Request(url, headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]})
+print(json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))["resource"])
+print(os.environ["IDENTITY_ENDPOINT"])
+sys.exit(7)
+"""
+SDK = """
+from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+for kind in DefaultAzureCredential, ManagedIdentityCredential:
+    for _ in range(2):
+        print(kind.__name__, len(kind().get_token("https://vault.azure.net/.default").token) > 100)
+"""
+
+
+def doorcode(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-m", "doorcode", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_command_gets_tokens_and_its_exit_code_counts(signed_in: Command) -> None:
+    """The endpoint is gone when the command has ended."""
+    done = doorcode("exec", "-v", "--", sys.executable, "-c", READ, VAULT)
+    resource, address = done.stdout.splitlines()
+    assert (done.returncode, resource) == (7, VAULT)
+    assert f"doorcode: exec: {VAULT}: answered" in done.stderr
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", urlsplit(address).port or 0), timeout=30)
+
+
+def test_azure_sdks_find_the_sign_in(signed_in: Command, authority: Emulator) -> None:
+    """azure-identity's own credentials get the user's tokens; one refresh serves all of them."""
+    before = authority.count("token")
+    done = doorcode("exec", "--resource", VAULT, "--", sys.executable, "-c", SDK)
+    assert done.stdout.splitlines() == ["DefaultAzureCredential True"] * 2 + ["ManagedIdentityCredential True"] * 2
+    assert authority.count("token") - before == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("no-such-command", 127), (os.devnull, 126), ("exit 3", 3), ("kill -TERM $$", 143)]
+)
+def test_exit_codes_are_the_commands_own(signed_in: Command, given: str, code: int) -> None:
+    """As a shell has them."""
+    arguments = ["sh", "-c", given] if " " in given else [given]
+    assert signed_in("exec", "--", *arguments).code == code
+
+
+def test_without_a_sign_in_the_command_is_not_started(command: Command) -> None:
+    """Exit code 3, at once."""
+    done = command("exec", "--", "echo", "started")
+    assert (done.code, done.out) == (3, "")
+
+
+def test_variables_that_win_are_named(signed_in: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left alone."""
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "made-up")
+    done = signed_in("exec", "--", "true")
+    assert "AZURE_CLIENT_SECRET is set" in done.err
+    assert "made-up" not in done.err
+
+
+WAITS = """
+import signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: (print("got", number, flush=True), sys.exit(5)))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_reach_the_command(signed_in: Command, number: signal.Signals) -> None:
+    """One that only doorcode gets is passed on; Ctrl-C, which the terminal sends to both, is left to the command."""
+    arguments = [sys.executable, "-m", "doorcode", "exec", "--", sys.executable, "-c", WAITS]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        assert process.communicate(timeout=60)[0] == f"got {int(number)}\n"
+    assert process.returncode == 5
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "words"),
+    [("ended", 400, "Run `doorcode login`."), ("offline", 503, "127.0.0.1"), ("wrong", 400, "scope")],
+)
+def test_what_keeps_a_token_from_a_child_is_said(
+    signed_in: Command, authority: Emulator, trouble: str, status: int, words: str
+) -> None:
+    """In the protocol's error, which SDKs show."""
+    account = account_named(None, None)
+    with ExitStack() as stack:
+        get_token = tokens_of(stack.enter_context(silent_credential(account)), account, None)
+        if trouble == "ended":
+            authority.reset()
+        elif trouble == "offline":
+            stack.enter_context(authority.offline())
+        with pytest.raises(RefusedError, match=re.escape(words)) as refusal:
+            get_token("a b" if trouble == "wrong" else VAULT)
+    assert refusal.value.status == status

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+from doorcode import (
+    DeviceCodeCredential,
+    InteractiveBrowserCredential,
+    TokenCachePersistenceOptions,
+    UserCredential,
+)
+from doorcode._cli import account_file
+from doorcode._cli.login import interactive
+from doorcode._cli.sign_in_screen import SignInScreen
+from doorcode.emulator import Emulator
+
+ADA = "ada@contoso.example"
+GRACE = "grace@contoso.example"
+
+
+def test_a_sign_in_is_told_on_standard_error(command: Command) -> None:
+    """The code stands alone on its line, with the address, what asks for what, and the warning of RFC 8628 5.4."""
+    done = command("login", "--no-instance-discovery", "--device-code")
+    assert (done.code, done.out) == (0, "")
+    lines = done.err.splitlines()
+    assert "/devicelogin and enter this code before" in lines[0]
+    assert lines[2].isalnum()
+    assert "Application: Microsoft Azure CLI" in lines
+    assert "Access to: Azure Resource Manager" in lines
+    assert "Enter the code only if you started this sign-in yourself" in done.err
+    assert lines[-1].startswith(f"Signed in as {ADA} (tenant ")
+
+
+def test_the_account_file_is_the_users_alone(signed_in: Command) -> None:
+    """It has mode 0600, and neither a token nor a code in it."""
+    path = Path(account_file.path())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    content = json.loads(path.read_text())
+    assert [entry["record"]["username"] for entry in content["accounts"]] == [ADA]
+    assert "ey" + "J" not in path.read_text()
+
+
+def test_programs_share_the_sign_in(signed_in: Command, authority: Emulator) -> None:
+    """A program with the library's default options gets a token without asking."""
+    options = TokenCachePersistenceOptions()
+    with DeviceCodeCredential(
+        disable_automatic_authentication=True, cache_persistence_options=options, disable_instance_discovery=True
+    ) as credential:
+        assert credential.get_token("https://vault.azure.net/.default").token
+
+
+def test_an_account_that_is_signed_in_is_used_without_asking(signed_in: Command, authority: Emulator) -> None:
+    """A second login sends nothing; --force asks."""
+    before = authority.count()
+    done = signed_in("login", "--no-instance-discovery")
+    assert (done.code, authority.count()) == (0, before)
+    assert f"Already signed in as {ADA}" in done.err
+    assert "enter this code" in signed_in("login", "--no-instance-discovery", "--force").err
+
+
+def test_a_sign_in_of_a_program_is_taken_over(command: Command, authority: Emulator) -> None:
+    """The only account in the cache becomes the current one."""
+    with DeviceCodeCredential(
+        cache_persistence_options=TokenCachePersistenceOptions(), disable_instance_discovery=True
+    ) as credential:
+        credential.authenticate()
+    assert f"Already signed in as {ADA}" in command("login", "--no-instance-discovery").err
+    assert command("token").code == 0
+
+
+def test_another_account_joins_and_becomes_the_current_one(signed_in: Command, authority: Emulator) -> None:
+    """Both are listed."""
+    authority.approve_all(GRACE)
+    assert signed_in("login", "--no-instance-discovery", "--force").code == 0
+    names = [entry["username"] for entry in json.loads(signed_in("accounts", "--json").out)]
+    assert names == [GRACE, ADA]
+
+
+def test_another_user_than_the_named_one_is_refused(command: Command, authority: Emulator) -> None:
+    """Nothing is stored, and nobody is signed in."""
+    authority.approve_all(GRACE)
+    done = command("login", "--no-instance-discovery", "--username", ADA, "--device-code")
+    assert done.code == 1
+    assert f"{GRACE} signed in, and --username asks for {ADA}. Nothing was changed." in done.err
+    with DeviceCodeCredential(cache_persistence_options=TokenCachePersistenceOptions()) as credential:
+        assert credential.accounts() == ()
+    assert json.loads(command("accounts", "--json").out) == []
+
+
+def test_a_damaged_account_file_is_repaired(signed_in: Command) -> None:
+    """The other commands say so; login sets it aside and begins anew."""
+    path = Path(account_file.path())
+    path.write_text("{")
+    done = signed_in("token")
+    assert done.code == 1
+    assert "is damaged. Sign in again with `doorcode login`, which repairs it." in done.err
+    assert signed_in("login", "--no-instance-discovery").code == 0
+    assert signed_in("token").code == 0
+    assert path.with_name("accounts.json.broken").read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--cloud", "public", "--authority", "a.example"), "--cloud and --authority name the same thing"),
+        (("--cache", "../x"), "name"),
+        (("--client-id", "a b"), "client_id"),
+        (("--authority", "http://a.example"), "https"),
+        (("--timeout", "-1"), "--timeout"),
+        (("--username", " "), "username"),
+    ],
+)
+def test_wrong_options_are_named(command: Command, arguments: tuple[str, ...], words: str) -> None:
+    """The exit code is 2, and the message says what is wrong."""
+    done = command("login", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+
+
+def test_no_network_is_its_own_exit_code(command: Command, authority: Emulator) -> None:
+    """Exit code 4, and where to look."""
+    with authority.offline():
+        done = command("login", "--no-instance-discovery", "--device-code")
+    assert done.code == 4
+    assert "`doorcode doctor` checks the network." in done.err
+
+
+def test_no_store_is_its_own_exit_code(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 5, before the user is asked."""
+    monkeypatch.setenv("DOORCODE_CACHE_KEY", "short")
+    done = command("login", "--no-instance-discovery")
+    assert done.code == 5
+    assert "No token cache can be used" in done.err
+    assert "enter this code" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        (None, UserCredential),
+        ("device_code", DeviceCodeCredential),
+        ("browser", InteractiveBrowserCredential),
+        ("paste", InteractiveBrowserCredential),
+    ],
+)
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_each_way_has_its_credential(method: str | None, kind: type[object], timeout: float | None) -> None:
+    """Without a word, the one that fits where the command runs."""
+    assert type(interactive(method, SignInScreen("a", (), None), timeout)) is kind
+
+
+def test_a_wait_can_be_limited(command: Command, authority: Emulator) -> None:
+    """Exit code 1 then, and nobody is signed in."""
+    authority.approve_none()
+    done = command("login", "--no-instance-discovery", "--device-code", "--timeout", "0")
+    assert done.code == 1
+    assert command("token").code == 3
+
+
+def test_a_qr_code_is_shown_too(command: Command) -> None:
+    """Above the code, on standard error."""
+    pytest.importorskip("segno")
+    done = command("login", "--no-instance-discovery", "--device-code", "--qr")
+    assert (done.code, done.out) == (0, "")
+    assert "█" in done.err
+
+
+def test_another_tenant_of_the_account_needs_no_sign_in(signed_in: Command, authority: Emulator) -> None:
+    """The refresh token of the one is good for the other where the user is a guest; here it is the same."""
+    done = signed_in("login", "--no-instance-discovery", "--tenant", authority.tenant_id)
+    assert f"Already signed in as {ADA} (tenant {authority.tenant_id})" in done.err
+
+
+def test_a_named_account_that_is_signed_in_is_used(signed_in: Command) -> None:
+    """And one that is not is asked for."""
+    assert "Already signed in" in signed_in("login", "--no-instance-discovery", "--username", ADA.upper()).err
+    assert "enter this code" in signed_in("login", "--no-instance-discovery", "--username", GRACE).err

@@ -1,0 +1,160 @@
+"""What a user sees: the sign-in in a real terminal."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+from doorcode._cli.sign_in_screen import GLYPHS, drawn, parts, resource_name
+from doorcode.emulator import Emulator
+
+Condition = Callable[[str], object]
+LEFT = re.compile(r"^ *\d+:\d\d left\. Ctrl-C gives up\.", re.MULTILINE)
+
+
+class Terminal:
+    """A terminal of tmux that runs one command.
+
+    Args:
+        socket: of a server of its own.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+
+    def start(self, *arguments: str, width: int, before: str = "") -> None:
+        """Run a command of doorcode; the terminal stays when it has ended."""
+        line = shlex.join([sys.executable, "-m", "doorcode", *arguments])
+        shell = f"unset COLUMNS LINES; {before}{line}; echo ended $?; read nothing"
+        self._run("new-session", "-d", "-x", str(width), "-y", "40", shell)
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        self._run("send-keys", key)
+
+    def shows(self, condition: Condition) -> str:
+        """Return what it shows as soon as that is what is waited for; or what it shows in the end."""
+        screen = ""
+        for _ in range(2000):
+            screen = self._run("capture-pane", "-p")
+            if condition(screen):
+                break
+        return "\n".join(line.rstrip() for line in screen.rstrip().splitlines())
+
+    def end(self) -> None:
+        """End the server."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
+    def _run(self, *arguments: str) -> str:
+        return subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """Give a terminal whose commands have this process's environment."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not here")
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    running = Terminal(tmp_path / "tmux")
+    yield running
+    running.end()
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_code_is_large_and_says_what_it_is_for(
+    terminal: Terminal, command: Command, authority: Emulator, width: int
+) -> None:
+    """Address and code alone on their lines; whom to expect, the warning, the time that is left; then one line."""
+    authority.approve_none()
+    terminal.start("login", "--no-instance-discovery", "--device-code", width=width)
+    screen = terminal.shows(LEFT.search)
+    lines = [line.strip() for line in screen.splitlines()]
+    assert f"{authority.url}/devicelogin" in lines
+    [code] = [line for line in lines if re.fullmatch(r"[A-Z0-9]{8,9}", line)]
+    for part in parts(code, width - 4):
+        assert [line.strip() for line in drawn(part) if line.strip() not in lines] == [], screen
+    assert re.search(r"Application\s+Microsoft Azure CLI", screen)
+    assert re.search(r"Access to\s+Azure Resource\s+Manager", screen)
+    assert re.search(r"Account\s+any account of\s+yours", screen)
+    assert "Enter the code only if you started this sign-in yourself" in " ".join(screen.split())
+    authority.approve(code)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert " ".join(screen.split()).startswith("Signed in as ada@contoso.example (tenant ")
+    assert screen.endswith("ended 0")
+    assert code not in screen
+
+
+def test_the_time_that_is_left_runs(terminal: Terminal, command: Command, authority: Emulator) -> None:
+    """The screen changes by itself."""
+    authority.approve_none()
+    terminal.start("login", "--no-instance-discovery", "--device-code", width=80)
+    first = LEFT.search(terminal.shows(LEFT.search))
+    assert first
+    terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
+
+
+def test_ctrl_c_leaves_one_line(terminal: Terminal, command: Command, authority: Emulator) -> None:
+    """And exit code 130."""
+    authority.approve_none()
+    terminal.start("login", "--no-instance-discovery", "--device-code", width=80)
+    terminal.shows(LEFT.search)
+    terminal.press("C-c")
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.split("\n")[-2:] == ["Interrupted.", "ended 130"]
+    assert "Traceback" not in screen
+
+
+def test_token_asks_on_a_terminal(terminal: Terminal, signed_in: Command, authority: Emulator) -> None:
+    """Where the sign-in has ended; as whom to expect is the account's name, and the token follows."""
+    authority.reset()
+    terminal.start("token", "--resource", "https://vault.azure.net", "-f", "header", width=80)
+    screen = terminal.shows(LEFT.search)
+    assert re.search(r"Access to\s+Azure Key Vault", screen)
+    assert re.search(r"Account\s+ada@contoso\.example", screen)
+    authority.approve_all()
+    [code] = [line.strip() for line in screen.splitlines() if re.fullmatch(r" *[A-Z0-9]{8,9}", line)]
+    authority.approve(code)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert "Authorization: Bearer ey" in screen
+
+
+def test_a_terminal_that_cannot_draw_gets_lines(terminal: Terminal, command: Command, authority: Emulator) -> None:
+    """TERM=dumb, as in an editor's shell."""
+    terminal.start("login", "--no-instance-discovery", "--device-code", width=80, before="TERM=dumb ")
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert "enter this code before" in screen
+    assert LEFT.search(screen) is None
+    assert screen.endswith("ended 0")
+
+
+def test_each_character_has_a_picture() -> None:
+    """Of three lines of equal length; a code with another character is shown in plain letters alone."""
+    assert drawn("A1") == ["▄▀▀▀▄   ▄█  ", "█▀▀▀█    █  ", "▀   ▀   ▀▀▀ "]
+    assert len({tuple(drawn(each)) for each in GLYPHS}) == len(GLYPHS)
+    assert all(len({len(line) for line in drawn(each)}) == 1 for each in GLYPHS)
+    assert drawn("Ä") == []
+    assert drawn("") == []
+    assert [parts("ABCDEFGHI", width) for width in (76, 36, 3)] == [["ABCDEFGHI"], ["ABCDE", "FGHI"], list("ABCDEFGHI")]
+    assert parts("", 76) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [
+        ("https://graph.microsoft.com/.default", "Microsoft Graph"),
+        ("https://example.org/.default", "https://example.org"),
+        ("User.Read", "User.Read"),
+    ],
+)
+def test_what_a_scope_is_called(scope: str, name: str) -> None:
+    """By the name that the authority's page uses, where it is known."""
+    assert resource_name(scope) == name
