@@ -1,56 +1,61 @@
-"""A small world of processes, credentials and people, one store and one authority, under a virtual clock.
+"""A small world of processes, credentials and users, stores and one authority, under a virtual clock.
 
-The code under test is the real one: the flows, ``Session``, ``Turn``, ``Flights`` and ``StoredCache``. What is
-simulated is around it: the scheduler, which interleaves the flows step by step as its seed says, the authority, the
-store's bytes and the person. Every step is one event; between two of them a process may die.
+The code under test is the real one: the flows, ``Session``, ``StepHandler``, ``SingleFlight`` and ``StoredCache``.
+What is simulated is around it: the scheduler, which interleaves the flows step by step as its seed says, the
+authority, the store's bytes and the users. Every step is one event; between two of them a process may die or be
+stopped. A request is two events more: when the authority has it, and when its reply is there.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from doorcode._config import Config
+from doorcode._core.account_selection import AccountOptions, may_use_cache
 from doorcode._core.authorities import Authority
 from doorcode._core.flows import acquire, device_code
+from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.msal_cache.rows import stored_token
-from doorcode._core.replies.identity import Identity
-from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
-from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.msal_cache.rows import rows_of
+from doorcode._core.replies.parse import Endpoint, Fault, FaultKind
 from doorcode._core.steps import (
     AskUser,
     Begin,
+    Exchange,
     Failure,
     FlightRole,
     Flow,
     JoinFlight,
     Notify,
     Poll,
+    ReadCache,
     Redeem,
     Show,
     Sleep,
     Step,
     TokenRequest,
-    Tokens,
 )
+from doorcode._session.accounts import sign_out
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler, TokenResult
 from doorcode.cache._errors import StoreError
-from doorcode.cache._protocol import Conflict, Lease, Loaded, Stamp
 from doorcode.cache._token_cache import StoredCache, TokenCache
+from simulation.authority import Grant, SimAuthority, account_of
+from simulation.store import SimStore
 from support import rows
-from support.virtual import code as a_code
 
 EPOCH = 1_700_000_000.0
+ADA = "ada"
 LOST = Fault(FaultKind.TIMEOUT, Endpoint.TOKEN, "No answer in time")
 
 
 @dataclass(frozen=True)
 class Odds:
-    """How often things go wrong, each as a probability per event.
+    """How often things go wrong, each as a probability per event, and how slow the authority is.
 
     Attributes:
         lost_request: the authority never sees a request.
@@ -58,8 +63,10 @@ class Odds:
         death: a process dies.
         store_fault: the store refuses a write.
         jump: the wall clock jumps, by up to two hours.
-        decline: the person says no.
-        slow: the person takes longer than the code lives.
+        decline: the user says no.
+        slow: the user takes longer than the code lives.
+        stop: a process is stopped, for up to ``stopped_for`` seconds; ``most_stops`` times at most.
+        latency: seconds that a request takes at most.
     """
 
     lost_request: float = 0.0
@@ -69,198 +76,108 @@ class Odds:
     jump: float = 0.0
     decline: float = 0.0
     slow: float = 0.0
-
-
-@dataclass
-class SimStore:
-    """The bytes of one cache, shared by every process; compare-and-set, and leases that end with their process."""
-
-    world: World
-    data: bytes | None = None
-    version: int = 0
-    leases: dict[str, SimProcess] = field(default_factory=dict)
-
-    encrypted = True
-
-    def load(self) -> Loaded:
-        return Loaded(self.data, self.stamp())
-
-    def stamp(self) -> Stamp:
-        return None if self.data is None else str(self.version)
-
-    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
-        if self.world.chance(self.world.odds.store_fault):
-            self.world.note("the store refuses a write")
-            raise StoreError("disk full")
-        if expected != self.stamp():
-            return Conflict(self.data, self.stamp())
-        self.data, self.version = data, self.version + 1
-        return self.stamp()
-
-    def delete(self) -> None:
-        self.data, self.version = None, self.version + 1
-
-    def describe(self) -> str:
-        return "the simulated store"
-
-    def lease(self, name: str, seconds: float) -> Lease | None:
-        del seconds
-        holder = self.leases.get(name)
-        if holder is not None and holder.alive:
-            return None
-        process = self.world.running
-        assert process is not None
-        self.leases[name] = process
-        return SimLease(self, name, process)
-
-
-@dataclass
-class SimLease:
-    """A lease of the simulated store."""
-
-    store: SimStore
-    name: str
-    process: SimProcess
-
-    def release(self) -> None:
-        if self.store.leases.get(self.name) is self.process:
-            del self.store.leases[self.name]
-
-
-@dataclass
-class SimAuthority:
-    """One account at one authority, whose refresh tokens may be spent once."""
-
-    world: World
-    issued: int = 0
-    current: set[str] = field(default_factory=set)
-    spent: dict[str, SimProcess] = field(default_factory=dict)
-    codes: dict[str, tuple[float, float]] = field(default_factory=dict)
-    double_spends: list[str] = field(default_factory=list)
-
-    def code(self) -> DeviceCode:
-        world = self.world
-        self.issued += 1
-        name = f"DC{self.issued}"
-        wait = world.random.uniform(3, 60) if not world.chance(world.odds.slow) else 2000.0
-        code = replace(a_code(5, 900, name), expires_on=world.wall + 900)
-        self.codes[name] = (world.now + wait, world.now + 900)
-        return code
-
-    def poll(self, code: DeviceCode, request: TokenRequest) -> Tokens | ServiceError:
-        name = code.device_code.reveal()
-        approved, lapses = self.codes.get(name, (0.0, 0.0))
-        if name not in self.codes:
-            return ServiceError("bad_verification_code")
-        if self.world.now > lapses:
-            return ServiceError("expired_token")
-        if self.world.now < approved:
-            return ServiceError("authorization_pending")
-        del self.codes[name]
-        if self.world.chance(self.world.odds.decline):
-            return ServiceError("authorization_declined")
-        return self.issue(request)
-
-    def redeem(self, secret: str, request: TokenRequest) -> Tokens | ServiceError:
-        process = self.world.running
-        assert process is not None
-        if secret in self.spent:
-            if self.spent[secret].alive and not self.spent[secret].lost_reply:
-                self.double_spends.append(f"{secret}, first by {self.spent[secret].name}, then by {process.name}")
-            return ServiceError("invalid_grant")
-        if secret not in self.current:
-            return ServiceError("invalid_grant")
-        self.current.discard(secret)
-        self.spent[secret] = process
-        return self.issue(request)
-
-    def issue(self, request: TokenRequest) -> Tokens:
-        self.issued += 1
-        access, refresh = f"AT{self.issued}", f"RT{self.issued}"
-        self.current.add(refresh)
-        made = rows.rows(
-            self.world.wall, access_token=access, refresh_token=refresh, scope=" ".join(request.scopes), expires_in=3600
-        )
-        row = next(iter(made["AccessToken"].values()))
-        token = stored_token(row)
-        assert token is not None
-        return Tokens(token, Identity(rows.ACCOUNT, rows.TENANT, "ada@contoso.example"), SecretDict(), made)
+    stop: float = 0.0
+    stopped_for: float = 400.0
+    most_stops: int = 1000
+    latency: float = 0.01
 
 
 class SimApplication:
-    """The three requests, as ``_msal.Application`` makes them."""
+    """The requests, as ``_msal.Application`` makes them: each is answered by what has arrived for it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def begin(self, request: TokenRequest, within: float) -> DeviceCode | Fault:
-        del request, within
-        code = self._exchange(self._world.authority.code)
-        assert isinstance(code, (DeviceCode, Fault))
-        return code
+    def begin(self, *_request: object) -> object:
+        """Return the reply to a request for a device code."""
+        return self._world.arrived
 
-    def poll(self, request: TokenRequest, code: DeviceCode, within: float) -> Any:
-        del within
-        return self._exchange(lambda: self._world.authority.poll(code, request))
+    def poll(self, *_request: object) -> object:
+        """Return the reply to a poll."""
+        return self._world.arrived
 
-    def redeem(
-        self, request: TokenRequest, refresh_token: Secret, home_account_id: str, within: float, *, repeat: bool
-    ) -> Any:
-        del home_account_id, within, repeat
-        return self._exchange(lambda: self._world.authority.redeem(refresh_token.reveal(), request))
-
-    def _exchange(self, serve: Callable[[], object]) -> object:
-        world = self._world
-        if world.chance(world.odds.lost_request):
-            world.note("a request is lost")
-            return LOST
-        answer = serve()
-        if world.chance(world.odds.lost_reply):
-            world.note("a reply is lost")
-            assert world.running is not None
-            world.running.lost_reply = True
-            return LOST
-        return answer
+    def redeem(self, *_request: object, repeat: bool) -> object:
+        """Return the reply to a refresh."""
+        del repeat
+        return self._world.arrived
 
 
 class SimSession(Session):
     """A credential's session in a simulated process."""
 
-    def __init__(self, world: World, config: Config) -> None:
+    def __init__(self, world: World, config: Config, user: str, place: str) -> None:
         self._world = world
+        self.user = user
+        self.stores = world.stores_at(place)
+        self._opened: dict[bool, TokenCache] = {}
         super().__init__(config, clock=lambda: world.wall)
 
     @property
     def application(self) -> Any:
+        """Return what makes the requests."""
         return SimApplication(self._world)
 
-    def _open(self, *, cae: bool) -> TokenCache:
-        return StoredCache(self._world.stores[cae], (), lambda _message: None)
+    def cache(self, *, cae: bool) -> TokenCache:
+        """Return one of the two caches."""
+        if cae not in self._opened:
+            self._opened[cae] = StoredCache(self.stores[cae], (), lambda _message: None)
+        return self._opened[cae]
 
 
-@dataclass
+@dataclass(eq=False)
 class SimProcess:
-    """A process with one credential."""
+    """A process, on a node."""
 
     name: str
-    session: SimSession
+    world: World
+    node: str = "node"
+    born: float = 0.0
     alive: bool = True
-    lost_reply: bool = False
+    stops: list[tuple[float, float]] = field(default_factory=list)
+    sessions: list[SimSession] = field(default_factory=list)
+
+    @property
+    def session(self) -> SimSession:
+        """Return its first credential's session."""
+        return self.sessions[0]
+
+    @property
+    def stopped_until(self) -> float:
+        """Return when it runs again."""
+        return self.stops[-1][1] if self.stops else 0.0
+
+    def goes_on(self, until: float) -> bool:
+        """Notify whether it lives, and runs before a time."""
+        return self.alive and self.stopped_until <= until
+
+    def was_stopped_for(self, seconds: float, *, since: float) -> bool:
+        """Notify whether it was stopped for so long, at some time since then."""
+        return any(end - start >= seconds and end >= since for start, end in self.stops)
+
+    def credential(self, user: str = ADA, *, may_ask: bool = True, place: str = "home", **account: Any) -> SimSession:
+        """Make one more credential, whose user is this one when it asks."""
+        options = AccountOptions(**account)
+        config = Config("Sim", rows.CLIENT, Authority(rows.HOST), rows.TENANT, account=options, may_ask=may_ask)
+        self.sessions.append(SimSession(self.world, config, user, place))
+        return self.sessions[-1]
 
 
-@dataclass
+@dataclass(eq=False)
 class SimTask:
-    """One caller of get_token in a process: the stack of its flows, and what it waits for."""
+    """One caller in a process: the stack of its flows, and what it waits for."""
 
     name: str
     process: SimProcess
+    session: SimSession
     request: TokenRequest
-    life: Generator[object, object, StoredToken | Failure]
-    started: float
-    wake: float = 0.0
+    life: Generator[object, object, Any]
+    wake: float
+    started: float | None = None
     landing: Any = None
     answer: object = None
+    ended: bool = False
     outcome: StoredToken | Failure | None = None
+    seen: dict[bool, set[str]] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
@@ -268,30 +185,59 @@ class SimTask:
         return self.landing is None or self.landing.done()
 
 
+@dataclass(frozen=True)
+class SignedOut:
+    """A sign-out that has returned: whose credential's, when, and of which grants."""
+
+    session: SimSession
+    at: float
+    grants: frozenset[Grant]
+
+
 @dataclass
 class World:
-    """Everything there is. Build one with a seed, add processes and tasks, and ``run`` it."""
+    """Everything there is. Build one with a seed, add processes and tasks, and ``run`` it.
+
+    Attributes:
+        overlaps: prompts for one user at one time, through one store.
+        needless: prompts in spite of a usable refresh token.
+        strangers: tokens of another account than the one that was chosen.
+        ghosts: tokens of an account that had been signed out.
+    """
 
     seed: int
     odds: Odds = Odds()
     now: float = 0.0
     offset: float = 0.0
+    jumped_at: float = -math.inf
     running: SimProcess | None = None
+    arrived: object = None
     schedule: list[str] = field(default_factory=list)
     tasks: list[SimTask] = field(default_factory=list)
-    prompting: dict[str, SimTask] = field(default_factory=dict)
+    processes: list[SimProcess] = field(default_factory=list)
+    requests: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    prompting: dict[tuple[str, int], SimTask] = field(default_factory=dict)
+    signed_out: list[SignedOut] = field(default_factory=list)
     prompts: int = 0
+    stops: int = 0
     overlaps: list[str] = field(default_factory=list)
+    needless: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    ghosts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - a seeded schedule, not a secret
         self.authority = SimAuthority(self)
-        self.stores = {False: SimStore(self), True: SimStore(self)}
+        self._stores: dict[str, dict[bool, SimStore]] = {}
 
     @property
     def wall(self) -> float:
         """Return the wall clock that processes see, in Unix seconds."""
         return EPOCH + self.now + self.offset
+
+    def stores_at(self, place: str) -> dict[bool, SimStore]:
+        """Return the two stores of a place."""
+        return self._stores.setdefault(place, {False: SimStore(self), True: SimStore(self)})
 
     def chance(self, probability: float) -> bool:
         """Return whether something of that probability happens now."""
@@ -301,59 +247,106 @@ class World:
         """Write an event into the schedule, which a failure prints."""
         self.schedule.append(f"{self.now:9.2f}  {event}")
 
-    def process(self, name: str, *, may_ask: bool = True) -> SimProcess:
-        """Start a process with a credential."""
-        config = Config("Sim", rows.CLIENT, Authority(rows.HOST), rows.TENANT, may_ask=may_ask)
-        return SimProcess(name, SimSession(self, config))
+    def process(
+        self, name: str, *, may_ask: bool = True, node: str = "node", place: str = "home", empty: bool = False
+    ) -> SimProcess:
+        """Start a process with a credential of Ada's; with ``empty``, without one."""
+        process = SimProcess(name, self, node, born=self.now)
+        self.processes.append(process)
+        if not empty:
+            process.credential(may_ask=may_ask, place=place)
+        return process
 
     def task(
-        self, process: SimProcess, scope: str = "https://r/.default", *, cae: bool = False, at: float = 0.0
+        self,
+        process: SimProcess,
+        scope: str = "https://r/.default",
+        *,
+        cae: bool = False,
+        at: float = 0.0,
+        session: SimSession | None = None,
     ) -> SimTask:
         """Let a process ask for a token at some time."""
         request = TokenRequest((scope,), rows.TENANT, enable_cae=cae)
-        name = f"{process.name}/{len(self.tasks)}"
-        task = SimTask(name, process, request, _nothing(), started=at, wake=at)
-        task.life = self._live(task)
-        self.tasks.append(task)
-        return task
+        return self._add(process, session or process.session, request, at, self._live)
+
+    def sign_out(self, session: SimSession, process: SimProcess, *, at: float) -> SimTask:
+        """Let a process sign its user out at some time."""
+        return self._add(process, session, TokenRequest(("-",), rows.TENANT), at, self._sign_out)
 
     def run(self, *, until: float = 4000.0) -> None:
-        """Take one step after the other until every task of a living process has ended."""
+        """Take one step after the other until every task has ended whose process lives, and is not stopped for good."""
         while True:
-            waiting = [task for task in self.tasks if task.outcome is None and task.process.alive]
+            waiting = [task for task in self.tasks if not task.ended and task.process.goes_on(until)]
             if not waiting:
                 return
             ready = [task for task in waiting if task.ready]
             assert ready, "everybody waits for somebody: a deadlock"
-            soonest = min(max(task.wake, self.now) for task in ready)
+            soonest = min(max(task.wake, task.process.stopped_until, self.now) for task in ready)
             assert soonest <= until, f"not ended after {until} s: {[task.name for task in waiting]}"
+            if self._answers_before(soonest):
+                continue
             self.now = soonest
-            due = [task for task in ready if task.wake <= self.now]
+            due = [task for task in ready if max(task.wake, task.process.stopped_until) <= self.now]
             self._step(self.random.choice(due))
+
+    def _add(
+        self,
+        process: SimProcess,
+        session: SimSession,
+        request: TokenRequest,
+        at: float,
+        live: Callable[[SimTask], Generator[object, object, Any]],
+    ) -> SimTask:
+        task = SimTask(f"{process.name}/{len(self.tasks)}", process, session, request, _nothing(), wake=at)
+        task.life = live(task)
+        self.tasks.append(task)
+        return task
+
+    def _answers_before(self, soonest: float) -> bool:
+        """Let the authority answer the request that arrives next, if that is before anything else."""
+        if not self.requests or min(at for at, _ in self.requests) > soonest:
+            return False
+        next_one = min(self.requests, key=lambda request: request[0])
+        self.requests.remove(next_one)
+        self.now = max(self.now, next_one[0])
+        next_one[1]()
+        return True
 
     def _step(self, task: SimTask) -> None:
         if self.chance(self.odds.jump):
-            self.offset = self.random.uniform(-7200, 7200)
+            self.offset, self.jumped_at = self.random.uniform(-7200, 7200), self.now
             self.note(f"the clock jumps to {self.offset:+.0f} s")
         if self.chance(self.odds.death):
             self._die(task.process)
             return
+        if self.stops < self.odds.most_stops and self.chance(self.odds.stop):
+            self.stops += 1
+            seconds = self.random.uniform(0.1, self.odds.stopped_for)
+            task.process.stops.append((self.now, self.now + seconds))
+            self.note(f"{task.process.name} is stopped for {seconds:.0f} s")
+            return
         self.running = task.process
+        task.started = self.now if task.started is None else task.started
         answer = task.landing.result() if task.landing is not None else task.answer
         task.landing, task.answer = None, None
         try:
             next_step = task.life.send(answer)
         except StopIteration as stop:
-            task.outcome = stop.value
+            task.ended, task.outcome = True, stop.value
             self.note(f"{task.name} ends: {_shown(stop.value)}")
+            self._judge(task)
             return
         self._perform(task, next_step)
 
     def _perform(self, task: SimTask, step: object) -> None:
-        self.note(f"{task.name}: {type(step).__name__}")
+        if not isinstance(step, (_Until, _Landing)):
+            self.note(f"{task.name}: {type(step).__name__}")
         task.wake = self.now + self.random.uniform(0, 0.01)
         if isinstance(step, Sleep):
             task.wake = self.now + step.seconds
+        elif isinstance(step, _Until):
+            task.wake = step.at
         elif isinstance(step, _Landing):
             task.landing = step.future
         elif isinstance(step, _Answer):
@@ -365,12 +358,37 @@ class World:
         for key in [key for key, task in self.prompting.items() if task.process is process]:
             del self.prompting[key]
 
+    def _judge(self, task: SimTask) -> None:
+        """Look at what a caller got: whose it is, and whether it should be gone."""
+        if not isinstance(task.outcome, StoredToken):
+            return
+        grant = self.authority.access_tokens[task.outcome.secret.reveal()]
+        if grant.user != task.session.user:
+            self.strangers.append(f"{task.name} of {task.session.user} got a token of {grant.user}")
+        for gone in self.signed_out:
+            concerned = task.session is gone.session or task.process.born > gone.at
+            if grant in gone.grants and concerned and task.started is not None and task.started > gone.at:
+                self.ghosts.append(f"{task.name} got a token that was signed out at {gone.at:.2f}")
+
     # -- what a shell does, step by step
 
     def _live(self, task: SimTask) -> Generator[object, object, StoredToken | Failure]:
-        session = task.process.session
+        session = task.session
         flow = acquire.acquire(task.request, may_ask=session.config.may_ask)
         return (yield from self._drive(task, flow, StepHandler(session)))
+
+    def _sign_out(self, task: SimTask) -> Generator[object, object, None]:
+        session = task.session
+        yield _Answer(None)
+        grants = {self.authority.usable.get(secret) for cae in (False, True) for secret in self._stored(session, cae)}
+        grants |= {self.authority.access_tokens[entry.stored.secret.reveal()] for entry in session.memory.values()}
+        try:
+            sign_out(session, None)
+        except (StoreError, ValueError) as error:
+            self.note(f"{task.name} cannot sign out: {error}")
+            return
+        theirs = frozenset(grant for grant in grants if grant is not None and grant.user == session.user)
+        self.signed_out.append(SignedOut(session, self.now, theirs))
 
     def _drive(self, task: SimTask, flow: Flow[Any], turn: StepHandler) -> Generator[object, object, Any]:
         try:
@@ -393,25 +411,100 @@ class World:
         if isinstance(step, AskUser):
             return (yield from self._ask(task, step, turn))
         yield step
-        if isinstance(step, (Begin, Poll, Redeem)):
-            return turn.exchange(step)
+        if isinstance(step, Exchange):
+            return (yield from self._exchange(task, step, turn))
+        if isinstance(step, ReadCache):
+            task.seen[step.cae] = self._stored(task.session, step.cae)
         return None if isinstance(step, (Show, Notify)) else turn.perform(step)
 
+    def _exchange(self, task: SimTask, step: Exchange[Any], turn: StepHandler) -> Generator[object, object, object]:
+        """Send a request, which the authority answers whatever becomes of the process, and wait for the reply."""
+        sent, replies = self.now, [LOST]
+        at_authority = self.now + self.random.uniform(0, self.odds.latency / 2)
+        back = at_authority + self.random.uniform(0, self.odds.latency / 2)
+
+        def arrive() -> None:
+            replies[0] = self._served(task, step)
+
+        self.requests.append((at_authority, arrive))
+        yield _Until(back)
+        self.arrived = replies[0]
+        answer = turn.exchange(step)
+        if self.now - sent <= turn.within(step):
+            return answer
+        # It came when nobody waited for it any more: the process was stopped.
+        self.note(f"{task.name}: a late reply")
+        turn.late(step)(answer)
+        return turn.silence(step)
+
+    def _served(self, task: SimTask, step: Exchange[Any]) -> Any:
+        if self.chance(self.odds.lost_request):
+            self.note(f"{task.name}: a request is lost")
+            return LOST
+        answer: object
+        match step:
+            case Begin():
+                answer = self.authority.code(task.session.user)
+            case Poll(request, code):
+                answer = self.authority.poll(code, request)
+            case _:
+                assert isinstance(step, Redeem)
+                answer = self.authority.redeem(step.refresh_token.reveal(), step.request, task.process)
+        self.note(f"{task.name}: the authority answers {_answered(answer)}")
+        if self.chance(self.odds.lost_reply):
+            self.note(f"{task.name}: a reply is lost")
+            if isinstance(step, Redeem) and step.refresh_token.reveal() in self.authority.spent:
+                self.authority.spent[step.refresh_token.reveal()].lost = True
+            return LOST
+        return answer
+
     def _ask(self, task: SimTask, step: AskUser, turn: StepHandler) -> Generator[object, object, object]:
-        key = step.request.tenant_id
-        other = self.prompting.get(key)
-        if other is not None:
-            self.overlaps.append(f"{other.name} and {task.name}")
-        self.prompting[key] = task
+        key = (task.session.user, id(task.session.stores))
+        self._look_for_overlap(task, self.prompting.get(key))
+        if _shares(task):
+            self.prompting[key] = task
         self.prompts += 1
-        nested = StepHandler(turn.session)
+        self._look_for_needless(task)
+        with turn.asking():
+            nested = StepHandler(turn.session)
         flow = device_code.sign_in(step.request, started=self.now, timeout=None)
         outcome = yield from self._drive(task, flow, nested)
-        self.prompting.pop(key, None)
+        if self.prompting.get(key) is task:
+            del self.prompting[key]
         if isinstance(outcome, Failure):
             return outcome
         yield step
         return turn.signed_in(TokenResult(outcome), step.request)
+
+    def _look_for_overlap(self, task: SimTask, other: SimTask | None) -> None:
+        """Note two prompts at one time, for users of whom each could use the other's sign-in."""
+        if other is None or not _shares(task) or other.process.was_stopped_for(0.0, since=self.now - 901):
+            return
+        if self.jumped_at > self.now - 901:
+            return  # how long the other prompt lives cannot be told by a clock that was set
+        self.overlaps.append(f"{other.name} and {task.name}")
+
+    def _look_for_needless(self, task: SimTask) -> None:
+        """Note a prompt although the process has seen, in its last look, a refresh token that is usable still."""
+        if not may_use_cache(task.session.who):
+            return
+        there = {secret for cae in (False, True) for secret in self._stored(task.session, cae)}
+        seen = there & set().union(*task.seen.values())
+        usable = {secret for secret in seen if self._is_usable(secret, task.session.user)}
+        if usable:
+            self.needless.append(f"{task.name} asks at {self.now:.2f} with {sorted(usable)} in the cache")
+
+    def _is_usable(self, secret: str, user: str) -> bool:
+        grant = self.authority.usable.get(secret)
+        return grant is not None and grant.user == user
+
+    def _stored(self, session: SimSession, cae: bool) -> set[str]:  # noqa: FBT001 - one of two caches
+        """Return the refresh tokens that one cache of a credential holds for its user."""
+        state = session.cache(cae=cae).state()
+        account = account_of(session.user)
+        known = lookup.refresh_token(state, rows.CLIENT, frozenset({rows.HOST}), account)
+        all_of_them = {str(row["secret"]) for _, row in rows_of(state, "RefreshToken")}
+        return all_of_them if known is not None else set()
 
 
 @dataclass
@@ -424,10 +517,30 @@ class _Answer:
     value: object
 
 
-def _nothing() -> Generator[object, object, StoredToken | Failure]:
+@dataclass
+class _Until:
+    at: float
+
+
+def _shares(task: SimTask) -> bool:
+    """Notify whether a caller's credential could use the sign-in of another process, whoever signs in there."""
+    who = task.session.who
+    return who.adopts and who.username is None
+
+
+def _nothing() -> Generator[object, object, Any]:
     raise AssertionError
     yield
 
 
-def _shown(outcome: StoredToken | Failure) -> str:
+def _answered(answer: object) -> str:
+    error = getattr(answer, "error", None)
+    token = getattr(answer, "token", None)
+    shown = token.secret.reveal() if token is not None else type(answer).__name__
+    return str(error) if isinstance(error, str) else shown
+
+
+def _shown(outcome: StoredToken | Failure | None) -> str:
+    if outcome is None:
+        return "nothing"
     return outcome.secret.reveal() if isinstance(outcome, StoredToken) else outcome.reason.name

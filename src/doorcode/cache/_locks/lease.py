@@ -28,7 +28,7 @@ _TRIES: Final = 5
 _MOST_STEPS_BACK: Final = 3
 """How often a process that had the lease last lets others go first: there may be no other any more."""
 _SEEN_AT_LEAST: Final = 2.0
-"""Seconds for which a holder whose end has passed on the wall clock is watched: a clock can jump."""
+"""Seconds for which a holder is waited for in any case: it may have gone on, and a clock may have been set."""
 
 
 def check_lease_name(name: str) -> str:
@@ -84,11 +84,17 @@ class FileLease:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a lease file was when a process was turned away, and since when, in seconds of the monotonic clock."""
+    """What a lease file was when this process was first turned away by it.
+
+    Attributes:
+        file: which file.
+        note: what it said.
+        overdue: the time after which its holder is passed by, in seconds of the monotonic clock.
+    """
 
     file: tuple[int, int]
     note: LeaseNote | None
-    since: float
+    overdue: float
 
 
 class FileLeases:
@@ -157,12 +163,16 @@ class FileLeases:
         file, note, at = (status.st_dev, status.st_ino), read_note(path), self._clock()
         seen = self._seen.get(path)
         if seen is None or (seen.file, seen.note) != (file, note):
-            seen = self._seen[path] = _Seen(file, note, at)
-        watched = at - seen.since
+            seen = self._seen[path] = _Seen(file, note, at + self._left(note, seconds))
+        return at > seen.overdue
+
+    def _left(self, note: LeaseNote | None, seconds: float) -> float:
+        """Return how long a holder is waited for, in seconds from now."""
         if note is None:
-            return watched > seconds
-        ended = note.until is not None and self._now() > note.until
-        return watched > note.seconds or (ended and watched > _SEEN_AT_LEAST)
+            return seconds
+        # The wall clock is looked at once: it may be set while this process waits.
+        left = note.seconds if note.until is None else min(note.seconds, note.until - self._now())
+        return max(left, _SEEN_AT_LEAST)
 
     def _take_away(self, path: str) -> None:
         """Remove the file of a holder that is overdue, so that the next process to look makes a new one."""

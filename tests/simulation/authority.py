@@ -1,0 +1,137 @@
+"""The simulated authority: accounts whose refresh tokens rotate and may be used once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from doorcode._core.msal_cache.rows import stored_token
+from doorcode._core.replies.identity import Identity
+from doorcode._core.replies.parse import DeviceCode, ServiceError
+from doorcode._core.secret import SecretDict
+from doorcode._core.steps import TokenRequest, Tokens
+from support import rows
+from support.virtual import code as device_code
+
+if TYPE_CHECKING:
+    from simulation.world import SimProcess, World
+
+LONG_STOP = 60.0
+"""Seconds of being stopped after which other processes may have passed a process by: a lease lasts longer than that."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one sign-in of a user gave: all tokens that descend from it."""
+
+    user: str
+    number: int
+
+
+@dataclass
+class Spent:
+    """A refresh token that was redeemed: by whom, when, and whether the reply was lost."""
+
+    process: SimProcess
+    at: float
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class _Code:
+    """A device code: when its user answers, until when it lives, and whose it is."""
+
+    approved: float
+    lapses: float
+    user: str
+
+
+@dataclass
+class SimAuthority:
+    """Answer requests; remember which refresh tokens were sent a second time without need.
+
+    Attributes:
+        usable: the refresh tokens that may be redeemed, each with its grant.
+        spent: those that were.
+        access_tokens: all of them, each with its grant.
+        double_spends: what should not have been sent.
+    """
+
+    world: World
+    issued: int = 0
+    usable: dict[str, Grant] = field(default_factory=dict)
+    spent: dict[str, Spent] = field(default_factory=dict)
+    access_tokens: dict[str, Grant] = field(default_factory=dict)
+    codes: dict[str, _Code] = field(default_factory=dict)
+    double_spends: list[str] = field(default_factory=list)
+
+    def code(self, user: str) -> DeviceCode:
+        """Issue a device code that a user will answer after some time."""
+        world = self.world
+        self.issued += 1
+        name = f"DC{self.issued}"
+        wait = world.random.uniform(3, 60) if not world.chance(world.odds.slow) else 2000.0
+        self.codes[name] = _Code(world.now + wait, world.now + 900, user)
+        return replace(device_code(5, 900, name), expires_on=world.wall + 900)
+
+    def poll(self, code: DeviceCode, request: TokenRequest) -> Tokens | ServiceError:
+        """Answer a poll (RFC 8628 3.5)."""
+        name = code.device_code.reveal()
+        if name not in self.codes:
+            return ServiceError("bad_verification_code")
+        known = self.codes[name]
+        if self.world.now > known.lapses:
+            return ServiceError("expired_token")
+        if self.world.now < known.approved:
+            return ServiceError("authorization_pending")
+        del self.codes[name]
+        if self.world.chance(self.world.odds.decline):
+            return ServiceError("authorization_declined")
+        self.issued += 1
+        return self._issue(request, Grant(known.user, self.issued))
+
+    def redeem(self, secret: str, request: TokenRequest, process: SimProcess) -> Tokens | ServiceError:
+        """Redeem a refresh token, once."""
+        if secret in self.spent:
+            first = self.spent[secret]
+            if not (first.lost or self._is_excused(first, process)):
+                what = f"{secret}, at {first.at:.2f} by {first.process.name}, then by {process.name}"
+                self.double_spends.append(what)
+            return ServiceError("invalid_grant")
+        if secret not in self.usable:
+            return ServiceError("invalid_grant")
+        self.spent[secret] = Spent(process, self.world.now)
+        return self._issue(request, self.usable.pop(secret))
+
+    def _is_excused(self, first: Spent, process: SimProcess) -> bool:
+        """Tell whether a process cannot have known that a refresh token was spent."""
+        return (
+            not (first.process.alive and process.alive)
+            or first.process.was_stopped_for(LONG_STOP, since=first.at - LONG_STOP)
+            or process.was_stopped_for(LONG_STOP, since=first.at - LONG_STOP)
+            or first.process.node != process.node
+        )
+
+    def _issue(self, request: TokenRequest, grant: Grant) -> Tokens:
+        self.issued += 1
+        access, refresh = f"AT{self.issued}", f"RT{self.issued}"
+        self.usable[refresh] = self.access_tokens[access] = grant
+        username = f"{grant.user}@contoso.example"
+        made = rows.rows(
+            self.world.wall,
+            access_token=access,
+            refresh_token=refresh,
+            scope=" ".join(request.scopes),
+            expires_in=3600,
+            account=account_of(grant.user),
+            username=username,
+            realm=rows.TENANT,
+        )
+        token = stored_token(next(iter(made["AccessToken"].values())))
+        assert token is not None
+        return Tokens(token, Identity(account_of(grant.user), rows.TENANT, username), SecretDict(), made)
+
+
+def account_of(user: str) -> str:
+    """Return the home_account_id of a user."""
+    return f"{user}.{rows.ACCOUNT.partition('.')[2]}"
