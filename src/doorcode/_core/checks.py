@@ -246,8 +246,9 @@ def check_headers(options: Mapping[str, object]) -> None:
     for name in ("user_agent", "sdk_moniker", "request_id"):
         _check_header_value(name, options.get(name))
     for name in ("headers", "base_headers"):
-        headers = options.get(name)
-        for header, value in headers.items() if isinstance(headers, Mapping) else ():
+        given = options.get(name)
+        headers = cast("Mapping[object, object]", given) if isinstance(given, Mapping) else {}
+        for header, value in headers.items():
             if isinstance(header, str) and not _TOKEN.fullmatch(header):
                 raise ValueError(f"{name}= has {_shown(header)}, which cannot be the name of a header (RFC 9110 5.1)")
             _check_header_value(f"{name}= for {header}", value)
