@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import RequestsTransport
 
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode.emulator import Emulator, Refuse, ServerError
+from doorcode.emulator import Emulator, PromptApprover, Refuse, ServerError
 from support.signing import OTHER, SCOPE, changed
 
 WRITTEN = {
@@ -125,12 +125,16 @@ def test_trust_in_an_authority_is_not_remembered(make: Any, authority: Emulator,
 
 def test_a_known_cloud_needs_no_instance_discovery(make: Any, authority: Emulator) -> None:
     """At Microsoft's own hosts nothing but the tenant is discovered, and aliases never are."""
-    credential = make(
-        authority="login.microsoftonline.com", transport=ToTheEmulator(authority), disable_instance_discovery=False
-    )
-    credential.get_token(SCOPE)
-    credential.get_token(OTHER)
-    assert (authority.count("instance"), authority.count("discovery")) == (0, 1)
+    with Emulator(names=("127.0.0.1", "login.microsoftonline.com")) as own:
+        credential = make(
+            authority="login.microsoftonline.com",
+            transport=ToTheEmulator(own),
+            disable_instance_discovery=False,
+            prompt_callback=PromptApprover(own.approve),
+        )
+        credential.get_token(SCOPE)
+        credential.get_token(OTHER)
+        assert (own.count("instance"), own.count("discovery")) == (0, 1)
 
 
 def test_an_authority_without_the_device_flow(make: Any, authority: Emulator) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 
 import msal
 import pytest
-from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+import requests
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 import doorcode._entra.msal_client
 from doorcode import errors
+from doorcode._core.replies.faults import Endpoint, FaultKind
+from doorcode._entra.transport_errors import fault_of
 from doorcode._redact import chain, redacted
 from doorcode.emulator import Emulator, Hang, Reply, Reset
 from support.signing import OTHER, SCOPE, outcome
@@ -67,7 +70,7 @@ def test_an_error_of_our_own(
     assert not isinstance(found, errors.AuthorityUnreachableError)
     assert found.__cause__ is error
     assert "doorcode's own" in str(found)
-    (logged,) = [record for record in records.records if "not understood" in record.getMessage()]
+    (logged,) = [record for record in records.records if "A request failed" in record.getMessage()]
     assert logged.levelno == logging.DEBUG
     assert "in broken" in logged.getMessage()
 
@@ -247,3 +250,11 @@ def test_a_secret_that_cannot_be_taken_out() -> None:
     found = redacted(StubbornError(), [SECRET])
     assert isinstance(found, ConnectionError)
     assert str(found) == "StubbornError: …"
+
+
+def test_a_time_out_that_an_older_azure_core_does_not_name() -> None:
+    """It is one all the same: what requests says counts."""
+    error = ServiceResponseError("read", error=requests.exceptions.ReadTimeout("Read timed out."))
+    fault = fault_of(error, Endpoint.TOKEN, "login.example")
+    assert fault is not None
+    assert fault.kind is FaultKind.TIMEOUT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from doorcode import errors
+from doorcode._session.nesting import held, holding
 from doorcode.cache import TokenCachePersistenceOptions
 from doorcode.emulator import Emulator, ServerError
 from support.signing import GRACE, OTHER, PATIENCE, SCOPE, outcome, start
@@ -162,3 +165,19 @@ def test_a_log_handler_that_is_called_from_elsewhere(make_sync: Any, handler: As
     handler.ask = lambda: credential.get_token(OTHER)
     start(lambda: logging.getLogger("program").info("anything")).result(PATIENCE)
     assert handler.answers[0].token
+
+
+def test_a_task_that_is_destroyed() -> None:
+    """What a coroutine held that the garbage collector ends, in whatever context that runs, is nobody's trouble."""
+
+    async def waits() -> None:
+        with holding("a flight"):
+            await asyncio.Future()
+
+    async def begin() -> None:
+        coroutine.send(None)
+
+    coroutine = waits()
+    contextvars.copy_context().run(asyncio.run, begin())
+    coroutine.close()
+    assert held() == frozenset()

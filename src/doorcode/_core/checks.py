@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode._core.json_values import header_text
 from doorcode._core.scopes import check_one_resource
@@ -247,7 +247,7 @@ def check_headers(options: Mapping[str, object]) -> None:
         _check_header_value(name, options.get(name))
     for name in ("headers", "base_headers"):
         given = options.get(name)
-        headers = cast("Mapping[object, object]", given) if isinstance(given, Mapping) else {}
+        headers: Mapping[object, object] = cast("Any", given) if isinstance(given, Mapping) else {}
         for header, value in headers.items():
             if isinstance(header, str) and not _TOKEN.fullmatch(header):
                 raise ValueError(f"{name}= has {_shown(header)}, which cannot be the name of a header (RFC 9110 5.1)")

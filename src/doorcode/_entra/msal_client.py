@@ -17,7 +17,6 @@ from doorcode import errors
 from doorcode._config import Config
 from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.claims import merge_claims
-from doorcode._core.display import masked
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State
 from doorcode._core.msal_cache.rows import ACCESS_TOKEN, stored_token
@@ -32,12 +31,12 @@ from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._entra.http_client import NO_HEADERS, ErrorReply, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
+from doorcode._entra.msal_errors import MsalError, in_msal, own_error
 from doorcode._log import logger
 from doorcode._redact import redacted, trace_of
 
 T = TypeVar("T")
 _LOGGER: Final = logger(__name__)
-_LONGEST_WORD: Final = 24
 
 FORM_POST: Final = "form_post"
 CORRELATION_ID: Final = "_correlation_id"
@@ -121,9 +120,10 @@ class Application:
             application = self._application(request.tenant_id)
             if not application.authority.device_authorization_endpoint:
                 raise ErrorReply(_no_device_flow(self._config))
-            flow: dict[str, Any] = application.initiate_device_flow(
-                list(wanted(request.scopes)), claims_challenge=claims
-            )
+            with in_msal():
+                flow: dict[str, Any] = application.initiate_device_flow(
+                    list(wanted(request.scopes)), claims_challenge=claims
+                )
             return flow
 
         flow = self._call(call, within, repeat=True)
@@ -139,7 +139,7 @@ class Application:
             application = self._application(request.tenant_id)
             # MSAL changes the dict that it is given, and with an interval of 0 would loop inside.
             flow = {"device_code": code.device_code.reveal(), CORRELATION_ID: code.correlation_id, "interval": 1}
-            with self._recorder.noting(wanted(request.scopes)) as note:
+            with self._recorder.noting(wanted(request.scopes)) as note, in_msal():
                 result: dict[str, Any] = application.acquire_token_by_device_flow(
                     flow,
                     claims_challenge=merge_claims(request.claims, request.enable_cae),
@@ -155,14 +155,17 @@ class Application:
         """Make the address of a sign-in page, with PKCE, state and nonce (RFC 6749 4.1.1, RFC 7636 4.3)."""
 
         def call() -> dict[str, Any]:
-            flow: dict[str, Any] = self._application(request.tenant_id).initiate_auth_code_flow(
-                list(wanted(request.scopes)),
-                redirect_uri=redirect_uri,
-                prompt="select_account",
-                login_hint=login_hint,
-                claims_challenge=merge_claims(request.claims, request.enable_cae),
-                response_mode=FORM_POST,
-            )
+            application = self._application(request.tenant_id)
+            claims = merge_claims(request.claims, request.enable_cae)
+            with in_msal():
+                flow: dict[str, Any] = application.initiate_auth_code_flow(
+                    list(wanted(request.scopes)),
+                    redirect_uri=redirect_uri,
+                    prompt="select_account",
+                    login_hint=login_hint,
+                    claims_challenge=claims,
+                    response_mode=FORM_POST,
+                )
             return flow
 
         flow = self._call(call, within, repeat=True)
@@ -180,7 +183,7 @@ class Application:
             application = self._application(request.tenant_id)
             assert redirect.code is not None, "without a code there is nothing to redeem"
             answer = {"state": page.state.reveal(), "code": redirect.code.reveal()}
-            with self._recorder.noting(wanted(request.scopes)) as note:
+            with self._recorder.noting(wanted(request.scopes)) as note, in_msal():
                 try:
                     # MSAL changes the flow that it is given.
                     result: dict[str, Any] = application.acquire_token_by_auth_code_flow(
@@ -204,7 +207,7 @@ class Application:
         def call() -> Tokens:
             application = self._application(request.tenant_id)
             scopes = wanted(request.scopes)
-            with self._recorder.noting(scopes, home_account_id) as note:
+            with self._recorder.noting(scopes, home_account_id) as note, in_msal():
                 result: dict[str, Any] = application.acquire_token_by_refresh_token(
                     refresh_token.reveal(),
                     list(scopes),
@@ -253,13 +256,13 @@ class Application:
         except errors.AuthenticationFailedError as exception:
             traceback.clear_frames(exception.__traceback__)
             raise
-        except Exception as exception:
-            _LOGGER.debug("A reply was not understood\n%s", trace_of(exception))
-            theirs = _raised_by_msal(exception)
+        except MsalError as exception:
+            answer = self._unreadable(cast("Exception", exception.__cause__))
             traceback.clear_frames(exception.__traceback__)
-            if not theirs:
-                raise _own_error(exception) from exception
-            answer = self._unreadable(exception)
+        except Exception as exception:
+            _LOGGER.debug("A request failed\n%s", trace_of(exception))
+            traceback.clear_frames(exception.__traceback__)
+            raise own_error(exception) from exception
         if isinstance(answer, Fault) and answer.kind is FaultKind.NOT_PROTOCOL and self._metadata.give_up():
             # Where its endpoints were remembered to be, the authority is no more.
             self._applications.clear()
@@ -268,6 +271,8 @@ class Application:
         return answer
 
     def _unreadable(self, exception: Exception) -> Fault:
+        _LOGGER.debug("MSAL could not read a reply\n%s", trace_of(exception))
+        traceback.clear_frames(exception.__traceback__)
         words = f"{self._config.authority.netloc} sent a reply that could not be read ({type(exception).__name__})"
         return Fault(FaultKind.NOT_PROTOCOL, Endpoint.TOKEN, words, cause=redacted(exception))
 
@@ -295,32 +300,20 @@ class Application:
     def _build(self, tenant_id: str) -> msal.PublicClientApplication:
         config = self._config
         try:
-            return msal.PublicClientApplication(
-                config.client_id,
-                authority=config.authority.url(tenant_id),
-                token_cache=self._recorder,
-                http_client=self._http,
-                http_cache=_KeepsNothing(),
-                instance_discovery=None if config.instance_discovery else False,
-                enable_pii_log=config.support_logging,
-            )
+            with in_msal():
+                return msal.PublicClientApplication(
+                    config.client_id,
+                    authority=config.authority.url(tenant_id),
+                    token_cache=self._recorder,
+                    http_client=self._http,
+                    http_cache=_KeepsNothing(),
+                    instance_discovery=None if config.instance_discovery else False,
+                    enable_pii_log=config.support_logging,
+                )
         except ErrorReply as stop:
             if isinstance(stop.reply, ServiceError) and stop.reply.error == "invalid_instance":
                 raise _unknown_authority(config, stop) from None
             raise
-
-
-def _raised_by_msal(exception: Exception) -> bool:
-    """Tell whether MSAL could not read a reply; else the error is one of this library's own."""
-    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exception.__traceback__))
-    packages = [name for name in (module.partition(".")[0] for module in modules) if name in {"msal", "doorcode"}]
-    return packages[-1:] == ["msal"]
-
-
-def _own_error(exception: Exception) -> errors.AuthenticationFailedError:
-    words = f"Authentication failed: {type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
-    step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
-    return errors.AuthenticationFailedError(f"{words}\n{step}")
 
 
 def _at_once(_flow: object) -> bool:

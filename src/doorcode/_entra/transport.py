@@ -64,6 +64,14 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 class _Adapter(HTTPAdapter):
     """Make connections that are watched."""
 
+    def build_connection_pool_key_attributes(self, *args: Any, **options: Any) -> Any:
+        """Return what tells connections apart; requests 2.32.4 puts a TLS context there that everybody shares."""
+        host, tls = super().build_connection_pool_key_attributes(*args, **options)
+        if tls.pop("ssl_context", None) is not None:
+            bundled: Any = requests.utils
+            tls["ca_certs"] = bundled.extract_zipped_paths(bundled.DEFAULT_CA_BUNDLE_PATH)
+        return host, tls
+
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         """Return the pool of connections for a request."""
         try:

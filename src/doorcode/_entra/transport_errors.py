@@ -45,6 +45,8 @@ class Settings:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+_TIMEOUTS = (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)
+_TIMED_OUT = ("ReadTimeout", "ConnectTimeout")  # what azure-core 1.35 does not tell from other failures
 _NO_SETTINGS = Settings()
 
 
@@ -118,7 +120,7 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
         kind, words, step = FaultKind.CERTIFICATE, f"The server's certificate is not trusted ({reason})", _cure(text)
     elif "Tunnel connection failed: 407" in text:
         kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
-    elif isinstance(exception, (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)):
+    elif isinstance(exception, _TIMEOUTS) or any(sign in text for sign in _TIMED_OUT):
         kind, words = FaultKind.TIMEOUT, "No answer in time"
     elif type(exception) is azure.DecodeError:
         kind, words = FaultKind.NOT_PROTOCOL, "The reply could not be decompressed"

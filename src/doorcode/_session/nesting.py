@@ -6,9 +6,11 @@ A log handler, a hook or a prompt of the program's that asks for a token is such
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Final
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _HELD: Final[ContextVar[frozenset[object]]] = ContextVar("doorcode_held", default=frozenset())
 
@@ -24,7 +26,13 @@ def holding(*things: object) -> Generator[None]:
     try:
         yield
     finally:
-        _HELD.reset(token)
+        put_back(_HELD, token)
+
+
+def put_back(variable: ContextVar[T], token: Token[T]) -> None:
+    """Give a variable its earlier value; a task that was destroyed while it waited ends in another context, without."""
+    with suppress(ValueError):
+        variable.reset(token)
 
 
 def held() -> frozenset[object]:

@@ -37,7 +37,7 @@ from doorcode._core.steps import (
     WarmUp,
 )
 from doorcode._session.leases import HeldLeases
-from doorcode._session.nesting import held, holding, refuse_to_wait
+from doorcode._session.nesting import held, holding, put_back, refuse_to_wait
 
 if TYPE_CHECKING:
     from doorcode._core.flows.refusals import Refusal
@@ -133,7 +133,7 @@ class StepHandler:
         try:
             yield
         finally:
-            _ASKING.reset(asking)
+            put_back(_ASKING, asking)
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Make one request of the authority; blocks."""

@@ -52,7 +52,7 @@ def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: 
         next_try: seconds until the request may be sent again, where the authority has asked for that.
     """
     if next_try is not None:
-        fault = replace(fault, step=f"Wait {math.ceil(next_try)} s, then call again.")
+        fault = replace(fault, step=f"Wait {_whole(next_try)} s, then call again.")
     return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
 
@@ -95,7 +95,7 @@ def required(
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
     if next_try is not None:
-        words = _sentences(words, f"This refresh is not tried again for {math.ceil(next_try)} s.")
+        words = _sentences(words, f"This refresh is not tried again for {_whole(next_try)} s.")
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
 
 
@@ -176,6 +176,11 @@ def signed_out() -> Failure:
 def _lapsed(words: str, step: str, fault: Fault | None) -> str:
     """Return the words for time that ran out; what kept failing until then matters more than the time."""
     return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))
+
+
+def _whole(seconds: float) -> int:
+    """Return whole seconds, no fewer; what a clock adds by rounding is no second."""
+    return math.ceil(round(seconds, 3))
 
 
 def _with_trouble(words: str, fault: Fault | None) -> str:

@@ -1,0 +1,49 @@
+"""Tell what MSAL raises, which is about a reply, from an error of this library's own."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import dropwhile
+from typing import Final
+
+from doorcode import errors
+from doorcode._core.display import masked
+from doorcode._entra.http_client import ErrorReply
+
+_LONGEST_WORD: Final = 24
+
+
+class MsalError(Exception):
+    """Say that MSAL could not read a reply; the cause is what it raised."""
+
+
+@contextmanager
+def in_msal() -> Generator[None]:
+    """Tell what MSAL raises from what this library raises while MSAL calls it back, and around such calls.
+
+    Raises:
+        MsalError: MSAL failed.
+    """
+    try:
+        yield
+    except (ErrorReply, errors.AuthenticationFailedError):
+        raise
+    except Exception as exception:
+        if _is_of_a_callback(exception):
+            raise
+        raise MsalError from exception
+
+
+def _is_of_a_callback(exception: Exception) -> bool:
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exception.__traceback__))
+    beyond = dropwhile(lambda package: package == "doorcode", (module.partition(".")[0] for module in modules))
+    return [package for package in beyond if package in {"msal", "doorcode"}][-1:] == ["doorcode"]
+
+
+def own_error(exception: Exception) -> errors.AuthenticationFailedError:
+    """Return the error that is raised for one of this library's own, which is its cause."""
+    words = f"Authentication failed: {type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
+    return errors.AuthenticationFailedError(f"{words}\n{step}")
