@@ -105,6 +105,10 @@ def lint(session: nox.Session) -> None:
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+    session.run("zizmor", "--quiet", "--offline", "--persona", "pedantic", ".github")
 
 
 @nox.session
@@ -137,7 +141,11 @@ def simulation(session: nox.Session) -> None:
     """Interleave many processes and faults, ten thousand times; what follows `--` goes to pytest."""
     session.install("-q", *group("test"), EVERY_EXTRA)
     seeds = os.environ.get("DOORCODE_SIMULATION_SEEDS", "10000")
-    session.run("pytest", "-n", "auto", "tests/simulation", *session.posargs, env={"DOORCODE_SIMULATION_SEEDS": seeds})
+    # One test is thousands of schedules here, and takes longer than a test that hangs would be given.
+    patient = ("-o", "faulthandler_timeout=0")
+    session.run(
+        "pytest", "-n", "auto", *patient, "tests/simulation", *session.posargs, env={"DOORCODE_SIMULATION_SEEDS": seeds}
+    )
 
 
 @nox.session
