@@ -12,11 +12,13 @@ import pytest
 import requests
 
 from doorcode._browser import loopback, redirect_server
+from doorcode._browser.local import LocalBrowser
 from doorcode._browser.redirect_server import LARGEST_BODY, MOST_CONNECTIONS, Listener
 from doorcode._browser.result_page import FINISHED, failed
 from doorcode._core.browser_steps import Redirect
 from doorcode._core.secret import Secret
 from doorcode._core.steps import Failure, Reason
+from doorcode._error_mapping import exception_for
 from support.person import free_port, get, is_free, post
 from support.signing import PATIENCE, start
 
@@ -291,6 +293,29 @@ def test_the_first_port_that_is_free(port: int, monkeypatch: pytest.MonkeyPatch)
 def test_the_ports_of_registrations() -> None:
     """Registrations and ``ssh -L`` rely on these (contract)."""
     assert (loopback.PORTS[0], loopback.PORTS[-1]) == (8400, 8999)
+
+
+def test_no_thread_to_listen_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one nothing listens: the error says why, and the port is free."""
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(OSError, match="no further thread"):
+        Listener(f"http://localhost:{port}/back")
+    failure = LocalBrowser(f"http://localhost:{port}/back").start()
+    assert isinstance(failure, Failure)
+    assert "ulimit -u" in str(exception_for(failure))
+    assert is_free(port)
+
+
+def test_no_thread_for_a_connection(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener that gets no further thread answers in its own, and goes on."""
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    for _ in range(2):
+        assert get(f"{listener.redirect_uri}/other", {}).status_code == 404
+
+
+def no_thread(_: threading.Thread) -> None:
+    """Stand for a system that has no thread left."""
+    raise RuntimeError("can't start new thread")
 
 
 def test_closing(port: int) -> None:

@@ -71,6 +71,11 @@ def make_others(path: Path) -> None:
     os.chown(path, SOMEBODY, SOMEBODY)
 
 
+def make_hard_link(path: Path) -> None:
+    """Make a second name of a file that must not be touched."""
+    path.hardlink_to(path.with_name("victim"))
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "FIFO": make_fifo,
     "socket": make_socket,
@@ -98,6 +103,17 @@ def path(tmp_path: Path) -> Path:
 def untouched(path: Path) -> None:
     """Check that whatever a link leads to is as it was."""
     assert path.with_name("victim").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("beside", ["lockfile", "write.lock", "refresh.lock"])
+def test_a_second_name_of_another_file_is_not_written(path: Path, beside: str) -> None:
+    """A hard link in a lock's place is refused, and the file that it leads to keeps its content."""
+    path.with_name("victim").write_bytes(b"precious")
+    make_hard_link(path.with_name(f"cache.{beside}"))
+    store = FileStore(str(path))
+    with pytest.raises(StoreError, match="hard link"):
+        store.lease("refresh", 1) if beside == "refresh.lock" else store.update(lambda _: GOOD)
+    untouched(path)
 
 
 @pytest.mark.parametrize("beside", ["lockfile", "write.lock"])

@@ -209,6 +209,16 @@ def test_a_retry_after_that_leaves_no_time(make: Any, authority: Emulator, fault
     assert (authority.count("devicecode"), authority.count("token:refresh_token")) == (2, 1)
 
 
+@pytest.mark.parametrize("name", ["Retry-After", "x-ms-retry-after-ms"])
+@pytest.mark.parametrize("text", ["9" * 20, "soon", "Sun, 06 Nov 1994 08:49:60 GMT", "inf"])
+def test_a_retry_after_that_cannot_be_read(make: Any, authority: Emulator, name: str, text: str) -> None:
+    """The reply is what the error speaks of, and a pause that cannot be told is not waited for."""
+    authority.faults.queue("devicecode", Reply(503, b"", "text/plain", {name: text}))
+    with pytest.raises(errors.AuthorityUnreachableError, match="answered 503"):
+        make().get_token(SCOPE)
+    assert authority.count("devicecode") == 1
+
+
 def test_an_untrusted_certificate(make: Any, authority: Emulator) -> None:
     """It ends the sign-in at the first try, with the reason, and with the option to set as the next step (P41)."""
     tries: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import sys
 import threading
@@ -23,6 +24,8 @@ from doorcode._log import logger
 _LOGGER: Final = logger(__name__)
 FOREGROUND: Final = 4.0
 """Seconds after which a browser that was started and has not ended counts as open."""
+_TAKEN: Final = "Another program may have the port: end it, or pass another redirect_uri."
+_THREADS: Final = "Raise the limit on the processes and threads of this user (ulimit -u), or end some of them."
 _INSTEAD: Final = (
     "Use DeviceCodeCredential here, or InteractiveBrowserCredential(paste=True) to open the page on another machine."
 )
@@ -51,7 +54,7 @@ class LocalBrowser:
         except OSError as exception:
             where = self._redirect_uri or f"http://localhost:{PORTS[0]} to {PORTS[-1]}"
             why = f"Couldn't start an HTTP server on {where}: {exception.strerror or exception}"
-            return unavailable(why, "Another program may have the port: end it, or pass another redirect_uri.")
+            return unavailable(why, _THREADS if exception.errno == errno.EAGAIN else _TAKEN)
         return self._listener.redirect_uri
 
     def show(self, page: SignInPage, left: float) -> Failure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import selectors
 import socket
@@ -38,7 +39,7 @@ class Listener:
         redirect_uri: http on loopback with a port; None takes the first free one of ``PORTS`` on ``localhost``.
 
     Raises:
-        OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
+        OSError: the port is taken, on either address family; none of ``PORTS`` is free; or no thread can be had.
     """
 
     def __init__(self, redirect_uri: str | None = None) -> None:
@@ -51,7 +52,11 @@ class Listener:
         self._connections: deque[socket.socket] = deque()
         self._bell, self._ear = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="doorcode-listener", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as exception:
+            self._free()
+            raise OSError(errno.EAGAIN, "no further thread can be started") from exception
 
     def link(self, url: str) -> str:
         """Return a local address from which this user's browser is sent on to a page."""
@@ -83,9 +88,12 @@ class Listener:
                 while not self._ended_by(selector):
                     pass
         finally:
-            for each in (*self._sockets, self._ear, self._bell):
-                each.close()
-            self._hang_up(0)
+            self._free()
+
+    def _free(self) -> None:
+        for each in (*self._sockets, self._ear, self._bell):
+            each.close()
+        self._hang_up(0)
 
     def _ended_by(self, selector: selectors.BaseSelector) -> bool:
         """Accept what comes; return whether it was time to stop."""
@@ -103,7 +111,11 @@ class Listener:
         self._hang_up(MOST_CONNECTIONS - 1)
         with self._lock:
             self._connections.append(connection)
-        threading.Thread(target=self._serve, args=(connection, address), name="doorcode-redirect", daemon=True).start()
+        serve = threading.Thread(target=self._serve, args=(connection, address), name="doorcode-redirect", daemon=True)
+        try:
+            serve.start()
+        except RuntimeError:  # no further thread can be had: this one does it, and others wait as long
+            self._serve(connection, address)
 
     def _hang_up(self, most: int) -> None:
         """Cut the oldest connections until there are no more than so many."""

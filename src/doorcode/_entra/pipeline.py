@@ -26,7 +26,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from doorcode._core.display import one_line
 from doorcode._core.json_values import header_text
-from doorcode._core.replies.retry_after import retry_after
+from doorcode._core.replies.retry_after import pause_before_repeating
 from doorcode._core.values import dataclass
 from doorcode._entra.transport import AuthorityTransport, prepared, without_netrc
 from doorcode._entra.transport_errors import past_the_policies
@@ -87,8 +87,7 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
                 raise
             raise error from exception
         reply: Mapping[str, str] = response.http_response.headers or {}
-        wait = retry_after(reply.get("Retry-After"), time.time())
-        if wait is not None and wait >= self._left():
+        if pause_before_repeating(reply, time.time()) >= self._left():
             raise TooLongToWaitError(response)
         return response
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorcode._core.replies.retry_after import http_date, retry_after
+from doorcode._core.replies.retry_after import http_date, pause_before_repeating, retry_after
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 
@@ -29,6 +30,8 @@ NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
         pytest.param("Sun, 06 Nop 1994 08:50:37 GMT", None, id="no such month"),
         pytest.param("Sun, 06 Nov 1994 25:50:37 GMT", None, id="no such hour"),
         pytest.param("Sun, 06 Nov 0000 08:50:37 GMT", None, id="no such year"),
+        pytest.param("9" * 20, 3600.0, id="too many digits"),
+        pytest.param("9" * 6000, 3600.0, id="far too many digits"),
         pytest.param("soon", None, id="neither"),
         pytest.param("", None, id="empty"),
     ],
@@ -36,6 +39,29 @@ NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 def test_retry_after(text: str | None, seconds: float | None) -> None:
     """A wait comes as seconds or as one of three dates (RFC 9110 10.2.3, 5.6.7), and is never absurd."""
     assert retry_after(text, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({}, 0.0, id="no header"),
+        pytest.param({"retry-after": ""}, 0.0, id="empty"),
+        pytest.param({"retry-after": "-3"}, 0.0, id="negative"),
+        pytest.param({"retry-after": "2", "x-ms-retry-after-ms": "5000"}, 5.0, id="the longest of several"),
+        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:50:37 GMT"}, 60.0, id="date"),
+        pytest.param(
+            {"retry-after": "Sun, 06 Nov 1994 08:50:60 GMT"}, math.inf, id="leap second, which azure-core refuses"
+        ),
+        pytest.param({"retry-after": "soon"}, math.inf, id="no time"),
+        pytest.param({"retry-after": "inf"}, math.inf, id="not finite"),
+        pytest.param({"retry-after-ms": "nan"}, math.inf, id="not a number"),
+        pytest.param({"retry-after": "9" * 20}, 1e20, id="too many digits"),
+        pytest.param({"retry-after": "9" * 6000}, math.inf, id="more digits than a float has"),
+    ],
+)
+def test_a_pause_before_a_repetition(headers: dict[str, str], seconds: float) -> None:
+    """What azure-core's retry policy cannot read is never left to it."""
+    assert pause_before_repeating(headers, NOW) == pytest.approx(seconds)
 
 
 @settings(deadline=None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from doorcode._core.json_values import number
@@ -11,6 +14,9 @@ from doorcode._core.json_values import number
 LONGEST: Final = 3600.0
 """The longest wait that is believed, in seconds."""
 
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+_HEADERS: Final = (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0))
+"""What azure-core waits for before it repeats a request, and how many seconds a unit of it has."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 9110 5.6.7: a recipient MUST accept all three formats.
 _TIME: Final = r"(?P<time>\d{2}:\d{2}:\d{2})"
@@ -35,11 +41,46 @@ def retry_after(text: str | None, wall_now: float) -> float | None:
     """
     if text is None:
         return None
+    seconds = _seconds(text, wall_now)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+
+
+def pause_before_repeating(headers: Mapping[str, str], wall_now: float) -> float:
+    """Return how long azure-core's retry policy would wait before it repeats a request.
+
+    That policy raises a ValueError or an OverflowError at a value that it cannot read.
+
+    Args:
+        headers: of the reply, found whatever the case of their names.
+        wall_now: the time of the reply, in Unix seconds.
+
+    Returns:
+        Seconds from 0 on; infinity where a header has no value that both sides can read.
+    """
+    texts = ((headers.get(name), unit) for name, unit in _HEADERS)
+    return max((_pause(text, wall_now) * unit for text, unit in texts if text), default=0.0)
+
+
+def _pause(text: str, wall_now: float) -> float:
+    seconds = _seconds(text, wall_now)
+    if seconds is None:
+        return math.inf
+    if number(text) is None and not _DIGITS.fullmatch(text.strip()):
+        try:
+            parsedate_to_datetime(text)
+        except (TypeError, ValueError):
+            return math.inf
+    return max(seconds, 0.0)
+
+
+def _seconds(text: str, wall_now: float) -> float | None:
+    if _DIGITS.fullmatch(text.strip()):
+        return float(text)  # infinity where there are more digits than a float has
     seconds = number(text)
     if seconds is None:
         date = http_date(text)
         seconds = None if date is None else date - wall_now
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+    return seconds
 
 
 def http_date(text: str) -> float | None:

@@ -43,18 +43,28 @@ def open_own(path: str, flags: int) -> int:
 
     Raises:
         OSError: the system refuses.
-        StoreError: the path leads to something that is not a regular file, or belongs to another user.
+        StoreError: the path leads to something that is not a regular file, belongs to another user, or, where it
+            shall be written, has another name too.
     """
     # Looked at before it is opened too: opening a device can have an effect.
     with contextlib.suppress(FileNotFoundError):
         refuse_foreign(path, os.stat(path, follow_symlinks=False))
     descriptor = os.open(path, flags | _SAFELY, 0o600)
     try:
-        refuse_foreign(path, os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        refuse_foreign(path, status)
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            _refuse_links(path, status)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _refuse_links(path: str, status: os.stat_result) -> None:
+    if status.st_nlink > 1:
+        words = "a file that has another name too (a hard link), so writing here would change it there"
+        raise StoreError(f"{path} is {words}; remove it, or use another path", where=path, errno=errno.EMLINK)
 
 
 def refuse_foreign(path: str, status: os.stat_result) -> None:
