@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -319,6 +320,29 @@ class TestKeyringThatIsNotReached:
         with pytest.raises(StoreError, match="Secret Service"):
             cache.clear()
         assert caches(directory) == ([f"{NAME}.keyring"] if mark == "ours" else [NAME])
+
+
+class TestFullDisk:
+    @pytest.mark.parametrize("people_here", [["ada.t"], ["ada.t", "grace.t"]], ids=["alone", "two"])
+    def test_an_account_is_signed_out_where_that_needs_no_room(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, people_here: list[str]
+    ) -> None:
+        """The file of the only account is removed; one that must be written anew stays, with an error."""
+        over_ssh(*people_here)
+        (ada,) = (account for account in cache.accounts() if account.home_account_id == "ada.t")
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched:
+            patched.setattr("os.write", refuse)
+            if people_here == ["ada.t"]:
+                cache.sign_out(ada)
+            else:
+                with pytest.raises(StoreError, match=os.strerror(errno.ENOSPC)):
+                    cache.sign_out(ada)
+        assert people() == ({*people_here} if len(people_here) > 1 else set())
+        assert bool(caches(directory)) == (len(people_here) > 1)
 
 
 class TestFilesThatCannotBeOpened:

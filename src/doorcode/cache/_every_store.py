@@ -150,7 +150,14 @@ class EveryStore:
         self._discard(troubles, everything=True)
 
     def _remove_from(self, store: TokenStore, change: Change) -> None:
-        StoredCache(store, (), self._warn).remove(change)
+        try:
+            StoredCache(store, (), self._warn).remove(change)
+        except StoreError:
+            if not isinstance(store, FileStore):
+                raise
+            # A full disk has no room for what would be written, and a file that nobody is in need not be written.
+            store.delete_if(lambda data: _holds_nobody(change(parse(data))))
+            StoredCache(store, (), self._warn).remove(change)
         if isinstance(store, (FileStore, SignalledStore)):
             # Elsewhere, nobody could tell any more that nothing is in it. What cannot be opened may hold anything.
             store.delete_if(lambda data: _holds_nobody(parse(data)))

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from doorcode._core.json_values import number
@@ -14,6 +13,7 @@ from doorcode._core.json_values import number
 LONGEST: Final = 3600.0
 """The longest wait that is believed, in seconds."""
 
+_LEAP_SECOND: Final = re.compile(r":[6-9][0-9] ", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _HEADERS: Final = (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0))
 """What azure-core waits for before it repeats a request, and how many seconds a unit of it has."""
@@ -65,12 +65,7 @@ def _pause(text: str, wall_now: float) -> float:
     seconds = _seconds(text, wall_now)
     if seconds is None:
         return math.inf
-    if number(text) is None and not _DIGITS.fullmatch(text.strip()):
-        try:
-            parsedate_to_datetime(text)
-        except (TypeError, ValueError):
-            return math.inf
-    return max(seconds, 0.0)
+    return math.inf if _LEAP_SECOND.search(text) else max(seconds, 0.0)  # azure-core reads no leap second
 
 
 def _seconds(text: str, wall_now: float) -> float | None:
