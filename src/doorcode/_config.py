@@ -53,7 +53,7 @@ class Config:
         allowed_tenants: further tenants that requests may name; ``*`` is any.
         record: the account that the program named, or None.
         account: what the program said about the account.
-        may_ask: whether get_token may ask a person.
+        may_ask: whether get_token may ask a user.
         persistence: where tokens are kept beyond the process, or None.
         instance_discovery: whether the authority is checked with Microsoft's list.
         support_logging: whether MSAL may log personal data.

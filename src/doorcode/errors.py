@@ -4,7 +4,7 @@
 
     azure.core.exceptions.ClientAuthenticationError
     └── AuthenticationFailedError           the authority refused, or the sign-in could not be finished
-        ├── SignInDeclinedError             the person, or a policy, said no
+        ├── SignInDeclinedError             the user, or a policy, said no
         ├── CodeExpiredError                nobody signed in while the code was valid
         ├── SignInTimedOutError             nobody signed in within ``timeout``
         ├── SignInCancelledError            the program gave the sign-in up
@@ -12,7 +12,7 @@
         ├── AuthorityUnreachableError       no usable reply: network, proxy, certificate, outage
         ├── UnknownAuthorityError           instance discovery does not know the authority; also a ValueError
         └── CredentialUnavailableError      this credential cannot even try here
-            ├── AuthenticationRequiredError a person is needed and may not be asked
+            ├── AuthenticationRequiredError a user is needed and may not be asked
             └── CacheUnavailableError       no token store can be used here; also a ValueError
 
 Where ``azure.identity`` is imported in the same process, a CredentialUnavailableError is an instance of its class of
@@ -143,7 +143,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
 
 
 class SignInDeclinedError(AuthenticationFailedError):
-    """Say that the person declined, or that a policy denied the sign-in."""
+    """Say that the user declined, or that a policy denied the sign-in."""
 
 
 class CodeExpiredError(AuthenticationFailedError):
@@ -179,7 +179,7 @@ class CacheUnavailableError(CredentialUnavailableError, ValueError):
 
 
 class AuthenticationRequiredError(CredentialUnavailableError):
-    """Say that a person must sign in, and that the credential may not ask by itself.
+    """Say that a user must sign in, and that the credential may not ask by itself.
 
     Pass ``scopes`` and ``claims`` to ``authenticate``.
 

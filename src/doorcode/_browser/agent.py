@@ -1,4 +1,4 @@
-"""What brings a person to the sign-in page and the answer back: one for a window here, one for a screen elsewhere."""
+"""What brings a user to the sign-in page and the answer back: one for a window here, one for a screen elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BrowserAgent(Protocol):
         ...
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
-        """Bring the person to the page; they have so many seconds left."""
+        """Bring the user to the page; they have so many seconds left."""
         ...
 
     def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:
@@ -26,7 +26,7 @@ class BrowserAgent(Protocol):
         ...
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Tell the person how it ended, which may take so many seconds."""
+        """Tell the user how it ended, which may take so many seconds."""
         ...
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
 
 
 def courier(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
-    """Return what brings the person to the page and the answer back.
+    """Return what brings the user to the page and the answer back.
 
     Args:
         paste: False for a window here, True for the terminal, or the program's own prompt.

@@ -12,7 +12,7 @@ from typing import Final
 
 
 class SignInMethod(Enum):
-    """How a person is asked; the value is its name in ``prefer``."""
+    """How a user is asked; the value is its name in ``prefer``."""
 
     BROWSER = "browser"
     DEVICE_CODE = "device_code"
@@ -36,7 +36,7 @@ ELSEWHERE: Final = (
     # nobody is there: builds and batch jobs
     "CI", "TF_BUILD", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID",
 )  # fmt: skip
-"""Variables that say that a window opened here is not in front of the person; any value but an empty one counts."""
+"""Variables that say that a window opened here is not in front of the user; any value but an empty one counts."""
 DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
 WSL: Final = ("WSL_DISTRO_NAME", "WSL_INTEROP")
 MARKS: Final = ("/.dockerenv", "/run/.containerenv")
@@ -63,7 +63,7 @@ def choose_here() -> SignInMethod:
 
 
 def has_windows(environment: Mapping[str, str], system: str) -> bool:
-    """Return whether a program can open a window, in front of the person or not."""
+    """Return whether a program can open a window, in front of the user or not."""
     return system in DESKTOPS or is_wsl(environment) or any(environment.get(name) for name in DISPLAYS)
 
 

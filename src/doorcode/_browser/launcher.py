@@ -1,4 +1,4 @@
-"""Open a page in the person's browser, and never one that would take over the terminal."""
+"""Open a page in the user's browser, and never one that would take over the terminal."""
 
 from __future__ import annotations
 

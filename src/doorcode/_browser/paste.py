@@ -1,4 +1,4 @@
-"""Sign in in a browser on another machine: the person opens an address there and brings the one it ends on back."""
+"""Sign in in a browser on another machine: the user opens an address there and brings the one it ends on back."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from doorcode._core.values import dataclass
 from doorcode._session.prompt import prompting
 
 REDIRECT_URI: Final = "http://localhost:8400"
-"""Where the person's browser ends, if the program names nothing else; nobody listens there."""
+"""Where the user's browser ends, if the program names nothing else; nobody listens there."""
 MOST_TRIES: Final = 5
 """Pastes of something else before the sign-in is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasteRequest:
-    """What to show a person who signs in on another machine, and to whom they give the address they end on.
+    """What to show a user who signs in on another machine, and to whom they give the address they end on.
 
     ``str()`` of it is all of it in words. Show the application, the host and ``warning`` before the address: people are
     tricked into signing a stranger in this way.
@@ -50,7 +50,7 @@ class PasteRequest:
 
     @property
     def warning(self) -> str:
-        """Return what a person must know before they bring the address to anybody."""
+        """Return what a user must know before they bring the address to anybody."""
         return (
             "Go on only if you started this program yourself, just now. The address that you end on lets who has it "
             "into your account. Give it to this program alone: nobody else may ask you for it, whoever they say to be."
@@ -72,11 +72,11 @@ class PasteRequest:
 
 
 PastePrompt: TypeAlias = Callable[[PasteRequest], str]
-"""Shows a request to the person and returns what they paste; called in a thread of its own, so that it may block."""
+"""Shows a request to the user and returns what they paste; called in a thread of its own, so that it may block."""
 
 
 class Paste:
-    """Let the person carry the answer.
+    """Let the user carry the answer.
 
     Args:
         prompt: the program's own; None is the terminal.
@@ -107,7 +107,7 @@ class Paste:
         """Do nothing: the page is shown together with the question for the address."""
 
     def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:
-        """Ask until the person brings the address of this very sign-in."""
+        """Ask until the user brings the address of this very sign-in."""
         expires_on = datetime.fromtimestamp(time.time() + seconds, timezone.utc)
         problem: str | None = None
         for _ in range(MOST_TRIES):
@@ -123,7 +123,7 @@ class Paste:
         return prompt_failed(f"the address of this sign-in was not pasted in {MOST_TRIES} tries. {problem}")
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Do nothing: the program has the person's eye."""
+        """Do nothing: the program has the user's eye."""
 
     def close(self) -> None:
         """Ask no more, and give the terminal back."""

@@ -1,4 +1,4 @@
-"""The page that a person's browser ends on: what to say there, as HTML that needs nothing else."""
+"""The page that a user's browser ends on: what to say there, as HTML that needs nothing else."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class BrowserStepHandler(StepHandler):
 
     Args:
         session: of the credential.
-        courier: brings the person to the page and the answer back; the turn closes it.
+        courier: brings the user to the page and the answer back; the turn closes it.
     """
 
     def __init__(self, session: Session, courier: BrowserAgent) -> None:
@@ -29,7 +29,7 @@ class BrowserStepHandler(StepHandler):
         return self._courier.start() if isinstance(step, Listen) else super().perform(step)
 
     def exchange(self, step: Exchange[Any]) -> object:
-        """Make a request, or wait for the person; blocks."""
+        """Make a request, or wait for the user; blocks."""
         answer: object
         match step:
             case BeginBrowser(request, redirect_uri, login_hint, within):

@@ -1,4 +1,4 @@
-"""Read one line from the person's terminal without showing it, as long as a terminal takes, until it is given up."""
+"""Read one line from the user's terminal without showing it, as long as a terminal takes, until it is given up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PASTE_MARKS: Final = re.compile(r"\x1b\[20[01]~")
 
 
 def is_there() -> bool:
-    """Return whether a person could be asked at a terminal."""
+    """Return whether a user could be asked at a terminal."""
     try:
         os.close(os.open(TTY, os.O_RDWR | os.O_NOCTTY))
     except (OSError, AttributeError):  # Windows has no such file, and no such flag
@@ -46,11 +46,11 @@ class Terminal:
         """Return the next line, without its end.
 
         Args:
-            show: tells the person; called when the terminal is ready for their answer.
+            show: tells the user; called when the terminal is ready for their answer.
 
         Raises:
             OSError: there is no terminal.
-            EOFError: the person ended the input, or it was given up.
+            EOFError: the user ended the input, or it was given up.
         """
         try:
             termios = import_module("termios")

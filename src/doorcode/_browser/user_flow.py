@@ -23,11 +23,11 @@ _CHANGE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a person is asked.
+    """How a user is asked.
 
     Attributes:
         prefer: the first way; None chooses it anew for every sign-in.
-        timeout: seconds to wait for the person in each way, or None.
+        timeout: seconds to wait for the user in each way, or None.
         redirect_uri: of the browser's way, or None.
         login_hint: of the browser's way, or None.
     """

@@ -1,10 +1,10 @@
-"""Decide whose tokens a credential uses: the only place where that is decided.
+"""Decide whose tokens a credential uses. No other module decides that.
 
-- A record that was given, or a sign-in of this credential, names the account.
-- Else ``username`` names it.
-- Else the only account in the token cache is used, if the program allows that; ``login_hint`` narrows the choice to
-  the account of that name. Without a word of the program, it is allowed where the prompt appears on this machine:
-  a prompt of the program's own may appear in front of any visitor of a server, and each of them has to sign in.
+- A record that the program gave, or a sign-in of this credential, names the account.
+- Otherwise ``username`` names it.
+- Otherwise the only account in the token cache is used, if the program allows that; ``login_hint`` narrows the choice
+  to the account of that name. If the program says nothing, this is allowed only where the prompt appears on this
+  machine: a program's own prompt may appear in front of any visitor of a server, and each visitor has to sign in.
 - An account that was found in the cache once stays this credential's account.
 """
 
@@ -27,7 +27,7 @@ _PROMPTS: Final = "doorcode.prompts"
 
 @dataclass(frozen=True, slots=True)
 class AccountOptions:
-    """What the program said about the account of a credential.
+    """What the program says about the account of a credential.
 
     Attributes:
         home_account_id: of the record that was given, or None.
@@ -45,7 +45,7 @@ class AccountOptions:
 
     @property
     def adopts(self) -> bool:
-        """Return whether the only account in the cache may be used, where neither a record nor a name is given."""
+        """Return whether the only account in the cache may be used, if the program names no account."""
         return self.prompts_here if self.use_cached_account is None else self.use_cached_account
 
 
@@ -56,7 +56,8 @@ class AccountInUse:
     Attributes:
         signed_in: the ``home_account_id`` of its record, given or from its latest sign-in; or None.
         found: the ``home_account_id`` that was found in the cache instead, or None.
-        asks: whether the program has shown that its users sign in elsewhere, or has signed its account out.
+        asks: whether the user has to sign in even if the cache holds an account: the program has shown that its users
+            sign in elsewhere, or has signed its account out.
     """
 
     signed_in: str | None = None
@@ -65,13 +66,13 @@ class AccountInUse:
 
     @property
     def home_account_id(self) -> str | None:
-        """Return whose tokens this credential uses, None where that is open."""
+        """Return the account whose tokens this credential uses; None if that is not decided yet."""
         return self.found if self.signed_in is None else self.signed_in
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """More accounts than one that fit."""
+    """Several accounts fit."""
 
     candidates: tuple[Account, ...]
 
@@ -173,7 +174,7 @@ def same_name(one: str, other: str) -> bool:
 def prompts_here(callback: object) -> bool:
     """Return whether a ``prompt_callback`` shows its prompt on this machine: none, or one of ``doorcode.prompts``.
 
-    A function around such a prompt may do anything, and so may a subclass: both are the program's own.
+    A function that wraps such a prompt, or a subclass of it, is the program's own and may do anything.
     """
     if type(callback) is partial:
         bound = cast("partial[object]", callback)
@@ -185,7 +186,7 @@ def prompts_here(callback: object) -> bool:
 
 
 def is_of(function: object, package: str) -> bool:
-    """Return whether a function is written in a package."""
-    # Its globals are those of the module that defines it, whatever functools.wraps says of it.
+    """Return whether a function is defined in a package."""
+    # __globals__ belongs to the module that defines the function, whatever functools.wraps has copied onto it.
     home = function.__globals__.get("__name__") if isinstance(function, FunctionType) else None
     return isinstance(home, str) and (home == package or home.startswith(f"{package}."))

@@ -13,13 +13,13 @@ from doorcode._core.values import dataclass
 _DSTS: Final = "dstsv2"
 _CIAM: Final = ".ciamlogin.com"
 _EDGES: Final = "/ \t\r\n"
-"""What people and environment files leave at the end of an address."""
+"""Characters to remove from the end of an address: users and environment files leave them there."""
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Where people sign in.
+    """Where users sign in.
 
     Attributes:
         host: its host name, in lower case.
@@ -53,8 +53,8 @@ def parse_authority(text: object) -> Authority:
     """Read an authority: a host, ``host:port`` or an https URL, with or without a tenant in its path.
 
     Raises:
-        TypeError: it is no string.
-        ValueError: it is none of these; the message says what is wrong with it.
+        TypeError: it is not a string.
+        ValueError: it is none of these forms; the message says what is wrong with it.
     """
     if not isinstance(text, str):
         raise TypeError(f"authority must be a string, not {type(text).__name__}")

@@ -15,13 +15,13 @@ from doorcode._core.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """A page of the authority's where a person signs in (RFC 6749 4.1.1), and what its answer is checked with.
+    """A page of the authority where a user signs in (RFC 6749 4.1.1), and the values that its answer is checked with.
 
     Attributes:
         url: the address to open.
         redirect_uri: where the browser goes afterwards.
         state: what the answer must carry (RFC 6749 10.12).
-        flow: MSAL's own notes: the PKCE verifier, the nonce, the scopes.
+        flow: MSAL's own state of the sign-in: the PKCE verifier, the nonce, the scopes.
     """
 
     url: str = field(repr=False)
@@ -32,7 +32,7 @@ class SignInPage:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """The authority's answer, as a browser brought it (RFC 6749 4.1.2); neither code nor error is no answer at all."""
+    """The authority's answer as a browser brought it (RFC 6749 4.1.2): with a code or an error, else it is none."""
 
     code: Secret | None = None
     error: ServiceError | None = None
@@ -40,12 +40,12 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Listen(Step[str | Failure]):
-    """Make ready for the answer; the answer's place, a redirect URI, comes back."""
+    """Prepare to receive the answer; return the redirect URI that the browser must bring it to."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
-    """Make the address of a sign-in page, after discovery where that is needed."""
+    """Build the address of a sign-in page, after discovery where that is needed."""
 
     request: TokenRequest
     redirect_uri: str
@@ -55,7 +55,7 @@ class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
 
 @dataclass(frozen=True, slots=True)
 class OpenPage(Exchange[Failure | None]):
-    """Bring the person to the page, who then has ``left`` seconds."""
+    """Bring the user to the page; the user then has ``left`` seconds."""
 
     asks_authority: ClassVar[bool] = False
     page: SignInPage
@@ -65,7 +65,7 @@ class OpenPage(Exchange[Failure | None]):
 
 @dataclass(frozen=True, slots=True)
 class AwaitRedirect(Exchange[Redirect | Failure | None]):
-    """Wait until the browser brings the answer; None says that it did not within so many seconds."""
+    """Wait until the browser brings the answer; return None if it does not within ``within`` seconds."""
 
     asks_authority: ClassVar[bool] = False
     page: SignInPage
@@ -85,7 +85,7 @@ class RedeemCode(Exchange[Reply]):
 
 @dataclass(frozen=True, slots=True)
 class Conclude(Exchange[None]):
-    """Tell the person, where their browser is now, how it ended; may take ``within`` seconds."""
+    """Tell the user the result, in their browser; this may take ``within`` seconds."""
 
     asks_authority: ClassVar[bool] = False
     failure: Failure | None

@@ -90,7 +90,7 @@ def check_client_id(client_id: object) -> str:
 
 
 def check_timeout(value: object, default: float | None = None) -> float | None:
-    """Check a timeout in seconds; None is no limit of ours, 0 gives up without waiting, an empty text the default.
+    """Check a timeout in seconds. None means no time limit, 0 gives up without waiting, an empty text is the default.
 
     Raises:
         TypeError: it is neither None nor an int or float.
@@ -139,7 +139,7 @@ def check_callback(value: object) -> Callable[..., object] | None:
 
 
 def check_plain_callback(value: object) -> Callable[..., object] | None:
-    """Check a prompt callback that is only called: what a coroutine function returns would never be awaited.
+    """Check a prompt callback that is called but not awaited: a coroutine function would never run.
 
     Raises:
         TypeError: it is not callable, or a coroutine function.
@@ -173,7 +173,7 @@ def check_loopback_uri(value: object) -> str:
 
     Raises:
         TypeError: it is no string.
-        ValueError: it has no port or a query, or is not http on this machine: elsewhere nobody can listen.
+        ValueError: it has no port or a query, or is not http on this machine, where only this process can listen.
     """
     parts = split_uri(value) if isinstance(value, str) else None
     if parts is not None and (parts.scheme != "http" or not is_loopback(parts.hostname or "") or parts.query):
@@ -196,7 +196,7 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str | No
 
 
 def check_login_hint(value: object) -> str | None:
-    """Check a sign-in name that the page is to be filled in with; None is none.
+    """Check a sign-in name to fill the sign-in page in with; None stands for no name.
 
     Raises:
         TypeError: it is no string.
@@ -216,7 +216,7 @@ def check_login_hint(value: object) -> str | None:
 
 
 def check_time_limits(options: Mapping[str, object]) -> None:
-    """Check the time limits of an azure-core pipeline; None is none of the program's.
+    """Check the time limits of an azure-core pipeline; None means that the program sets none.
 
     Raises:
         TypeError: one is no number of seconds.
@@ -224,7 +224,7 @@ def check_time_limits(options: Mapping[str, object]) -> None:
     """
     for name in ("connection_timeout", "read_timeout"):
         value = options.get(name)
-        # azure-core takes both in one, too: how long connecting may take, and each read.
+        # azure-core also accepts a pair: how long connecting may take, and each read.
         pair = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
         if len(pair) > 1 and (name == "read_timeout" or len(pair) > _PAIR or options.get("read_timeout") is not None):
             raise TypeError(f"{name} must be one number of seconds")
@@ -276,7 +276,7 @@ def check_flag(name: str, value: object) -> bool:
     """Check an option that is on or off; None is off.
 
     Raises:
-        TypeError: it is anything else, as the text "false", which would count as true.
+        TypeError: it is anything else, such as the text "false", which Python would count as true.
     """
     if value is None or isinstance(value, bool):
         return bool(value)

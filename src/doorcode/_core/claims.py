@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from doorcode._core.json_values import as_object, decode_part, is_shallow, json_kind
 
 CAPABILITIES: Final = ("CP1",)
-"""What a client that handles claims challenges says of itself (continuous access evaluation)."""
+"""The client capability that announces support for claims challenges (continuous access evaluation)."""
 
 _ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - a name in a claims request
 
@@ -42,7 +42,7 @@ def parse_claims(claims: object) -> dict[str, object] | None:
 
 
 def merge_claims(claims: str | None, cae: bool) -> str | None:  # noqa: FBT001 - the one question that merging asks
-    """Return what goes on the wire as ``claims``: the request, with the CP1 capability for CAE.
+    """Return what is sent as ``claims``: the request, with the CP1 capability for CAE.
 
     Without a capability to add, the text stays as the caller wrote it, as MSAL does.
 
@@ -64,7 +64,7 @@ def _decode(claims: str) -> object:
     except RecursionError:
         raise ValueError("claims are nested too deeply") from None
     except ValueError:
-        # The text itself is left out: a challenge may say things about the person.
+        # The text itself is left out: a challenge may contain details about the user.
         hint = ": they are still base64, decode them first" if decode_part(claims) else ""
         raise ValueError(f"claims must be the text of a JSON object{hint}") from None
     return value

@@ -8,12 +8,12 @@ from typing import Final
 from doorcode._core.uris import is_loopback
 
 DEVELOPER_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-"""The Azure CLI's own application, in every cloud; azure-identity uses it too when a program names none."""
+"""The Azure CLI's own application, in every cloud; azure-identity also uses it when a program names none."""
 _GERMANY: Final = "login.microsoftonline.de"
 
 
 class _ClosedClouds(type):
-    """Answer for the constants of clouds that no longer exist, with a warning."""
+    """Keep the constants of clouds that no longer exist readable, with a warning."""
 
     def __getattr__(cls, name: str) -> str:
         if name != "AZURE_GERMANY":
@@ -38,7 +38,7 @@ class KnownAuthorities(AzureAuthorityHosts):
     """Name the same hosts as :class:`AzureAuthorityHosts`; older programs use this name."""
 
 
-# A cloud's hosts share accounts and refresh tokens; this is what instance discovery answers as aliases.
+# A cloud's hosts share accounts and refresh tokens; instance discovery returns these hosts as aliases.
 _CLOUDS: Final = (
     frozenset(
         {
@@ -66,7 +66,7 @@ _ARM_SCOPES: Final = {
 
 
 def aliases(host: str) -> frozenset[str]:
-    """Return every host of the same cloud; the host alone, in lower case, when it is of none."""
+    """Return every host of the same cloud; for a host of no known cloud, that host alone in lower case."""
     name = host.lower()
     return next((cloud for cloud in _CLOUDS if name in cloud), frozenset({name}))
 
@@ -82,9 +82,9 @@ def different_clouds(one: str, other: str) -> bool:
 
 
 def default_scope(host: str, port: int | None = None) -> str | None:
-    """Return the scope that ``authenticate()`` asks for without scopes: the cloud's ARM; None elsewhere.
+    """Return the scope that ``authenticate()`` requests by default: the cloud's ARM; None outside of known clouds.
 
-    A port of this machine is an emulator's, which stands for the public cloud: a program is tested as it is.
+    A loopback host with a port is an emulator, which stands for the public cloud, so that tests need no other code.
     """
     emulated = port is not None and is_loopback(host)
     cloud = aliases(AzureAuthorityHosts.AZURE_PUBLIC_CLOUD if emulated else host)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 LONGEST_NAME: Final = 320
 """Characters of a user name, which is mostly an e-mail address (RFC 5321 4.5.3.1)."""
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that nobody sees, although Unicode counts them as printable."""
+"""Letters and marks that are invisible, although Unicode counts them as printable."""
 _PUNCTUATION: Final = (".", "!", "?", ":", ";", ",")
 
 
@@ -26,28 +26,28 @@ def one_line(value: object, longest: int) -> str:
     """Make text from elsewhere safe to print: one line, and nothing that a terminal acts on.
 
     Args:
-        value: anything; what is no string becomes the empty string.
+        value: anything; a value that is not a string becomes the empty string.
         longest: the most characters to keep.
     """
     if not isinstance(value, str):
         return ""
-    # Four times, so that a run of invisible characters does not push out what can be read.
+    # Look at four times as many characters, so that a run of invisible ones does not push out the visible text.
     text = " ".join(_visible(value[: 4 * longest]).split())
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def account_name(username: str, home_account_id: str) -> str:
-    """Return what a message calls an account by: its user name, else its identifier."""
+    """Return the name of an account in a message: its user name, else its identifier."""
     return one_line(username, LONGEST_NAME) or one_line(home_account_id, LONGEST_NAME)
 
 
 def lines(text: str) -> str:
-    r"""Make a message of several lines safe to print: nothing but ``\n`` parts them, and a terminal acts on nothing."""
+    r"""Make a message of several lines safe to print: only ``\n`` separates lines, and a terminal acts on nothing."""
     return "\n".join(_visible(line) for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def log_line(message: object) -> str:
-    """Return a message as one line, for logs that are read line by line; its lines become sentences of it."""
+    """Return a message as one line, for logs that are read line by line; each of its lines becomes a sentence."""
     whole = ""
     for line in filter(None, map(str.strip, lines(str(message)).split("\n"))):
         whole += f"{'' if not whole else ' ' if whole.endswith(_PUNCTUATION) else '. '}{line}"
@@ -60,7 +60,7 @@ def masked(text: str, longest_word: int) -> str:
 
 
 def safe_repr(show: Callable[[T], str]) -> Callable[[T], str]:
-    """Return a ``__repr__`` that works for an object whose constructor failed, too: crash reporters show those."""
+    """Return a ``__repr__`` that also works if the object's constructor failed: crash reporters show such objects."""
 
     def shown(self: T) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Turn what came from elsewhere, bytes or text, into JSON values and numbers within bounds."""
+"""Turn bytes or text from elsewhere into JSON values and numbers within bounds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import re
 from typing import Final, cast
 
 DEEPEST: Final = 32
-"""Levels of nesting accepted in JSON: a reply of this protocol has four at most."""
+"""Levels of nesting accepted in JSON: a reply of this protocol has at most four."""
 
 LONGEST_SECONDS: Final = 10**9
-"""The longest duration that is believed, in seconds: later instants do not fit everybody's dates."""
+"""The longest duration that is accepted, in seconds: later instants exceed the dates of some systems."""
 
 _LONGEST_DIGITS: Final = 18
 _LATEST: Final = 10**11
@@ -28,7 +28,7 @@ def json_object(body: bytes) -> dict[str, object]:
     NaN, infinities and numbers of more than 18 digits come out as None; a byte order mark is skipped.
 
     Raises:
-        ValueError: it is no JSON object in UTF-8, or is nested too deeply; the message says which.
+        ValueError: it is not a JSON object in UTF-8, or is nested too deeply; the message says which.
     """
     try:
         value: object = json.loads(
@@ -52,7 +52,7 @@ def decode_part(text: object) -> dict[str, object] | None:
     """Decode a base64url part of a JWT, or a ``client_info``, without any verification (RFC 7515 2).
 
     Returns:
-        The JSON object in it; None when there is none, so that what MSAL decodes never fails there.
+        The JSON object in it; None if there is none, so that MSAL never fails when it decodes the same text.
     """
     if not isinstance(text, str) or not _BASE64.fullmatch(text):
         return None
@@ -63,7 +63,7 @@ def decode_part(text: object) -> dict[str, object] | None:
 
 
 def decode_object(text: str) -> dict[str, object] | None:
-    """Decode the text of a JSON object; None when it is none, or is nested too deeply."""
+    """Decode the text of a JSON object; return None if it is anything else, or is nested too deeply."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):

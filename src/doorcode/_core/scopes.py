@@ -1,4 +1,4 @@
-"""Compare scopes: which are reserved, which resource they name, which grant answers them."""
+"""Compare scopes: which ones are reserved, which resource they name, and whether a grant covers a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def wanted(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the scopes that say what a token is for: without reserved ones and repetitions, in order."""
+    """Return the scopes that say what a token is for, in order, without reserved ones and repetitions."""
     return tuple(dict.fromkeys(scope for scope in scopes if scope.lower() not in RESERVED))
 
 
@@ -36,17 +36,17 @@ def check_one_resource(scopes: tuple[str, ...], method: str) -> None:
 
 
 def resource_of(scope: str) -> str | None:
-    """Return the resource that a scope names, to compare: ``scheme://...`` or a GUID before its last slash.
+    """Return the resource that a scope names, for comparison: ``scheme://...`` or a GUID before its last slash.
 
     Returns:
-        It in lower case, without slashes at its end; None for a scope like ``User.Read``.
+        The resource in lower case, without slashes at its end; None for a scope like ``User.Read``.
     """
     head, separator, tail = scope.lower().partition("://")
     if not separator:
         name = head.partition("/")[0]
         return name if name != head and _GUID.fullmatch(name) else None
     name = (tail.rpartition("/")[0] or tail).rstrip("/")
-    # api://GUID and GUID are two spellings of one application.
+    # api://GUID and GUID name the same application.
     return name if head == "api" else f"{head}://{name}"
 
 
@@ -57,14 +57,14 @@ def answers(target: str, scopes: tuple[str, ...]) -> bool:
 
 
 def covers(asked: tuple[str, ...], granted: str | None) -> bool:
-    """Tell whether the grant of a reply gave what its request asked for, however spelt (RFC 6749 5.1).
+    """Tell whether the scopes that a reply grants cover those that were requested, however spelt (RFC 6749 5.1).
 
     Entra may answer ``api://app/user_impersonation`` with ``user_impersonation``, ``user.read`` with
     ``User.Read``, and ``/.default`` with whatever was consented to.
 
     Args:
         asked: the scopes of the request.
-        granted: ``scope`` of its reply, space-separated; None when it had none: the same as asked.
+        granted: ``scope`` of its reply, space-separated; None if it had none, which grants what was requested.
     """
     if granted is None:
         return True
@@ -79,15 +79,15 @@ def _given(scope: str, held: frozenset[str], short: frozenset[str]) -> bool:
     name = scope.rpartition("/")[2]
     if name == ".default":
         return bool(held)
-    # A short name stands for a long one, never one long name for another resource's.
+    # A short name may stand for a long one; two long names are different permissions.
     return name in held or (name == scope and name in short)
 
 
 def meant(scope: str) -> str | None:
-    """Return the scope that was meant by one that names a resource without a permission, or a misspelt ``.default``.
+    """Return the correction of a scope that names a resource without a permission, or misspells ``.default``.
 
     Returns:
-        it; None for a scope that can be right.
+        The corrected scope; None if the scope can be right.
     """
     scheme, separator, tail = scope.rstrip("/").rpartition("://")
     resource, slash, permission = tail.rpartition("/")

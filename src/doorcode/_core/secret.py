@@ -1,4 +1,4 @@
-"""Keep a secret out of every text: the one type that tokens, codes and keys travel in."""
+"""Keep a secret out of every text: tokens, codes and keys are passed around as this type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return the secret itself; call it only where it goes on the wire, to a store or to the caller."""
+        """Return the secret itself; call it only to send it, to store it or to give it to the caller."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -41,7 +41,7 @@ class Secret:
 
 
 class SecretDict(dict[str, object]):
-    """Hold a reply or a part of a token cache; its ``repr`` shows the names in it and no value."""
+    """Hold a reply or a part of a token cache; its ``repr`` shows the keys and no value."""
 
     __slots__ = ()
 

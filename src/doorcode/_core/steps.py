@@ -1,7 +1,7 @@
 """The frozen values that a flow yields to its driver, and those it receives for them.
 
 A flow is a generator. It yields a :class:`Step`, and its driver performs it and sends back
-``(at, answer)``: the monotonic time at which the answer was there, in seconds, and the answer.
+``(at, answer)``: the monotonic time at which the answer arrived, in seconds, and the answer.
 Flows never touch a socket, a clock, a file or a thread, so a test or a simulation can drive them.
 """
 
@@ -54,9 +54,9 @@ class Tokens:
 
     Attributes:
         token: the access token.
-        identity: who it is for; None when the reply names no account at all.
-        result: MSAL's result, for whoever overrides ``_request_token``.
-        rows: what MSAL's token cache made of the reply; empty without an account.
+        identity: the account that it is for; None if the reply names no account at all.
+        result: MSAL's result, for a subclass that overrides ``_request_token``.
+        rows: the rows that MSAL's token cache made of the reply; empty without an account.
     """
 
     token: StoredToken
@@ -87,13 +87,13 @@ class Failure:
     """A flow's end without a token.
 
     Attributes:
-        reason: what kind of end.
-        message: one or two sentences for a person, without any secret.
-        error: what the authority said, where it said something.
-        fault: the last network or protocol trouble, where there was one.
-        candidates: the accounts that one would have to choose from.
-        context: what was being done when the authority refused, where it did.
-        cause: what the program's own code raised, where it did.
+        reason: why the flow ended.
+        message: one or two sentences for a user, without any secret.
+        error: the authority's error, if it sent one.
+        fault: the last network or protocol failure, if there was one.
+        candidates: the accounts that the program has to choose from, if several fit.
+        context: what the authority refused, if it did.
+        cause: the exception that the program's own code raised, if it did.
     """
 
     reason: Reason
@@ -106,7 +106,7 @@ class Failure:
 
 
 class Step(Generic[A]):
-    """Something that a flow asks its driver to do; ``A`` is the answer's type."""
+    """A request of a flow to its driver; ``A`` is the answer's type."""
 
     __slots__ = ()
 
@@ -121,12 +121,12 @@ def ask(step: Step[A]) -> Flow[tuple[float, A]]:
 
 
 class Exchange(Step[A]):
-    """A step that waits for the authority or the user, for a bounded time; done in a thread.
+    """A step that waits for the authority or the user, for a limited time; the driver runs it in a thread.
 
     Attributes:
-        within: seconds after which the flow does not wait for the answer any more.
+        within: seconds after which the flow stops waiting for the answer.
         asks_authority: whether it makes requests, whose own time limits hold as well.
-        redeems: whether it sends what works once, so that its reply must not be lost.
+        redeems: whether it sends something that works only once, so that its reply must not be lost.
     """
 
     __slots__ = ()
@@ -150,7 +150,7 @@ class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
 
 @dataclass(frozen=True, slots=True)
 class Show(Step[None]):
-    """Show a code to the person, before the first poll."""
+    """Show a code to the user, before the first poll."""
 
     code: DeviceCode
 
@@ -164,7 +164,7 @@ class Sleep(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Poll(Exchange[Reply]):
-    """Ask once whether the person is done (RFC 8628 3.4)."""
+    """Ask the authority once whether the user has signed in (RFC 8628 3.4)."""
 
     redeems: ClassVar[bool] = True
     request: TokenRequest
@@ -186,9 +186,9 @@ class Who:
     Attributes:
         client_id: the application.
         environments: the authority's host and its aliases, without ports.
-        home_account_id: the account, where a record or a sign-in has named it.
-        username: the sign-in name, where only that was given.
-        adopts: whether the only account that is signed in may be used, where neither names one.
+        home_account_id: the account, if a record or a sign-in has named it.
+        username: the sign-in name, if only that was given.
+        adopts: whether the only account that is signed in may be used, if neither names one.
         insists: whether the program asked for that itself.
     """
 
@@ -202,9 +202,9 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class CacheSnapshot:
-    """What a cache held when it was looked at, for whom, and the wall clock then, in Unix seconds.
+    """What a cache held when it was read, whose tokens may be used, and the wall clock then, in Unix seconds.
 
-    ``sign_outs`` is how many sign-outs of this credential there had been before that.
+    ``sign_outs`` is the number of sign-outs of this credential before that.
     """
 
     state: State = field(repr=False)
@@ -224,7 +224,7 @@ class ReadCache(Step[CacheSnapshot]):
 class Remember(Step[None]):
     """Remember a token in this process's memory until ``fresh_until``, in Unix seconds.
 
-    Nothing is remembered when there have been more sign-outs than ``sign_outs``: the token may be of that account.
+    Nothing is remembered if there have been more sign-outs than ``sign_outs``: the token's account may be signed out.
     """
 
     request: TokenRequest
@@ -235,14 +235,14 @@ class Remember(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class UseAccount(Step[bool]):
-    """Go on as an account that was found in the cache; False says that the credential has another one meanwhile."""
+    """Continue as an account that was found in the cache; False if the credential uses another one by now."""
 
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
 class LogWarning(Step[None]):
-    """Tell the program's log of something that did not stop the request; with ``once``, a single time."""
+    """Log a warning about something that did not stop the request; with ``once``, only once."""
 
     message: str
     once: bool = False
@@ -257,21 +257,21 @@ class LogDebug(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Notify(Step[None]):
-    """Tell the person something, where a prompt would stand."""
+    """Tell the user something, in the place where a prompt would appear."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlightResult:
-    """What became of a flight that somebody else led: None is success."""
+    """The result of a flight that another caller led; None is success."""
 
     request: TokenRequest
     failure: Failure | None = None
 
 
 class FlightRole(Enum):
-    """One's part in a flight."""
+    """This caller's part in a flight."""
 
     LEAD = "does the work; whoever joins meanwhile waits"
     BUSY = "somebody else does it, and one did not want to wait"
@@ -280,7 +280,7 @@ class FlightRole(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JoinFlight(Step[FlightRole | FlightResult]):
-    """Lead the flight of that name in this process, or wait for whoever leads it."""
+    """Lead the flight of that name in this process, or wait for the caller that leads it."""
 
     name: tuple[str, ...]
     request: TokenRequest
@@ -289,7 +289,7 @@ class JoinFlight(Step[FlightRole | FlightResult]):
 
 @dataclass(frozen=True, slots=True)
 class FinishFlight(Step[None]):
-    """End a flight that one leads; whoever waits receives ``failure``, None for success."""
+    """End a flight that this caller leads; callers that wait for it receive ``failure``, None for success."""
 
     name: tuple[str, ...]
     failure: Failure | None
@@ -305,7 +305,7 @@ class TakeLease(Step[bool]):
 
 @dataclass(frozen=True, slots=True)
 class RenewLease(Step[bool]):
-    """Hold a lease for so many seconds from now; False where another process has taken it from this one."""
+    """Extend a lease to so many seconds from now; False if another process has taken it from this one."""
 
     name: str
     seconds: float
@@ -320,30 +320,30 @@ class DropLease(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class FindLeaseHolder(Step["LeaseHolder | None"]):
-    """Learn who holds a lease that this process has not got."""
+    """Find out which process holds a lease that this process could not take."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PromptLives(Step[None]):
-    """Tell the processes that wait for this sign-in that its prompt is good for so many seconds from now at most."""
+    """Tell the processes that wait for this sign-in that its prompt is valid for at most so many seconds from now."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp(Step[None]):
-    """Load what requests are made with, which takes a moment the first time; makes none."""
+    """Import what requests need, which takes a moment the first time; make no request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redeem(Exchange[Reply]):
-    """Redeem a refresh token (RFC 6749 6) and store what comes back.
+    """Redeem a refresh token (RFC 6749 6) and store the reply.
 
-    With ``no_retry`` the request is not repeated: a valid token is at hand. ``refused`` are the refresh tokens
-    that the authority has refused on the way to this one. Nothing is stored when the account was signed out after
-    ``sign_outs`` sign-outs.
+    With ``no_retry`` the request is not repeated, because a valid token is at hand. ``refused`` are the account's
+    refresh tokens that the authority has refused before this one. Nothing is stored if the account was signed out
+    after ``sign_outs`` sign-outs.
     """
 
     request: TokenRequest
@@ -363,6 +363,6 @@ class Redeem(Exchange[Reply]):
 
 @dataclass(frozen=True, slots=True)
 class AskUser(Step[Tokens | Failure]):
-    """Have the person sign in, and store what comes back."""
+    """Have the user sign in, and store the reply."""
 
     request: TokenRequest

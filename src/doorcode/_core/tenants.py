@@ -7,7 +7,7 @@ from typing import Final
 ANY_TENANT: Final = "*"
 ORGANIZATIONS: Final = "organizations"
 SHARED: Final = frozenset({ORGANIZATIONS, "common", "consumers"})
-"""Names that stand for whichever tenant the person belongs to."""
+"""Names that stand for the tenant that the user belongs to, whichever that is."""
 
 _ADFS: Final = "adfs"
 
@@ -32,7 +32,7 @@ def resolve_tenant(
         multitenant_disabled: whether AZURE_IDENTITY_DISABLE_MULTITENANTAUTH is set.
 
     Returns:
-        The tenant; None when the one that was asked for is not allowed.
+        The tenant; None if the requested one is not allowed.
     """
     if not asked or same_tenant(own, asked):
         return own

@@ -44,7 +44,7 @@ def check_answer(answer: Any, credential: object, *, name: str, other: str) -> s
     """
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
-            answer.close()  # else Python warns that nobody awaited it
+            answer.close()  # Otherwise Python warns that it was never awaited.
         raise _other_kind(credential, name, other)
     token: str = answer.token
     return token
@@ -62,7 +62,7 @@ def check_awaitable(answer: Any, credential: object, *, name: str, other: str) -
 
 
 def _is_other_kind(credential: object, get: object, *, awaits: bool) -> bool:
-    """Tell what can be told without a call, which might ask the user: a plain method may still return an awaitable."""
+    """Return whether a credential is certainly of the other kind, without a call, which might prompt the user."""
     coroutine = inspect.iscoroutinefunction(get)
     if not awaits:
         return coroutine

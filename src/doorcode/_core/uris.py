@@ -1,4 +1,4 @@
-"""Decide which URIs may be shown to a person or followed."""
+"""Decide which URIs may be shown to a user or followed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def is_https(value: object) -> bool:
 
 
 def is_presentable(value: object) -> bool:
-    """Tell whether a person may be sent to a URI: https, or http on this machine (RFC 8628 3.2)."""
+    """Tell whether a user may be sent to a URI: https, or http on this machine (RFC 8628 3.2)."""
     parts = split_uri(value)
     if parts is None:
         return False

@@ -30,10 +30,10 @@ SOON: Final = 0.05
 
 
 class BasePending:
-    """Hold a device code that a person may be entering just now.
+    """Hold a device code that a user may be entering just now.
 
     Attributes:
-        verification_uri: where the person goes.
+        verification_uri: where the user goes.
         user_code: what they enter there.
         expires_on: until when, an aware UTC ``datetime``.
         message: both in a sentence, without control characters.

@@ -1,4 +1,4 @@
-"""How a person is told: the program's own callback, or the service's message on standard output."""
+"""How a user is told: the program's own callback, or the service's message on standard output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNSEEN: Final = prompt_failed(
 
 
 def present(code: DeviceCode, callback: PromptCallback | None) -> object:
-    """Show a code to the person.
+    """Show a code to the user.
 
     Args:
         code: what to show.

@@ -303,7 +303,7 @@ class Session:
     # -- what replies change
 
     def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
-        """Store a sign-in that a person finished, and let the record name its account.
+        """Store a sign-in that a user finished, and let the record name its account.
 
         Args:
             tokens: what came back.

@@ -1,4 +1,4 @@
-"""InteractiveBrowserCredential: a person signs in in a browser, on this machine or another."""
+"""InteractiveBrowserCredential: a user signs in in a browser, on this machine or another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from doorcode._sync.credential import InteractiveCredential
 
 
 class InteractiveBrowserCredential(InteractiveCredential):
-    """Sign a person in in their browser (authorization code with PKCE, RFC 6749 4.1, RFC 7636, RFC 8252).
+    """Sign a user in in their browser (authorization code with PKCE, RFC 6749 4.1, RFC 7636, RFC 8252).
 
     A drop-in for ``azure.identity.InteractiveBrowserCredential``. It opens the browser of this machine, and listens
     on loopback for what it brings back. Thread-safe; constructing it asks nobody and sends nothing.
@@ -30,8 +30,8 @@ class InteractiveBrowserCredential(InteractiveCredential):
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
         login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
             name is used; the user may choose another one on the page.
-        timeout: seconds to wait for the person; None waits for a day, 0 asks nobody and times out at once.
-        paste: True has the person open the page on another machine and paste the address that it ends on into the
+        timeout: seconds to wait for the user; None waits for a day, 0 asks nobody and times out at once.
+        paste: True has the user open the page on another machine and paste the address that it ends on into the
             terminal; a function does so elsewhere: it is called with a ``doorcode.prompts.PasteRequest`` in a thread of
             its own, and returns what they pasted. Read ``docs/browser.md`` first: people are tricked this way.
         **kwargs: as for :class:`InteractiveCredential`.

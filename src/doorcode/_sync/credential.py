@@ -25,9 +25,9 @@ R = TypeVar("R")
 
 
 class InteractiveCredential(BaseCredential, ABC):
-    """The base of credentials that sign a person in and keep them signed in. Thread-safe.
+    """The base of credentials that sign a user in and keep them signed in. Thread-safe.
 
-    A subclass says how a person is asked: :meth:`_request_token`.
+    A subclass says how a user is asked: :meth:`_request_token`.
 
     Args:
         authentication_record: the account, as an earlier ``authenticate`` returned it; it names the application
@@ -52,7 +52,7 @@ class InteractiveCredential(BaseCredential, ABC):
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AccessToken:
-        """Return an access token, from memory, the cache, a refresh token, or by asking the person.
+        """Return an access token, from memory, the cache, a refresh token, or by asking the user.
 
         Azure SDK clients call this. It blocks for as long as that takes.
 
@@ -68,7 +68,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
         Raises:
             ValueError: no scope, or an argument that cannot be right.
-            AuthenticationRequiredError: a person is needed, and ``disable_automatic_authentication`` was set.
+            AuthenticationRequiredError: a user is needed, and ``disable_automatic_authentication`` was set.
             ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
         """
         try:
@@ -113,7 +113,7 @@ class InteractiveCredential(BaseCredential, ABC):
         force_prompt: bool = False,
         **kwargs: Any,
     ) -> AuthenticationRecord:
-        """Sign a person in, and return the record of their account.
+        """Sign a user in, and return the record of their account.
 
         A credential that has a record already, given or from an earlier sign-in, returns it without asking when a
         token for the scopes can be had silently.
@@ -200,7 +200,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
     @abstractmethod
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        """Ask the person, and return a result of MSAL's shape.
+        """Ask the user, and return a result of MSAL's shape.
 
         Args:
             *scopes: what the token is for.

@@ -1,4 +1,4 @@
-"""DeviceCodeCredential: a person signs in on another screen, with a code."""
+"""DeviceCodeCredential: a user signs in on another screen, with a code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DeviceCodeCredential(InteractiveCredential):
-    """Sign a person in with a code that they enter on any device with a browser (RFC 8628).
+    """Sign a user in with a code that they enter on any device with a browser (RFC 8628).
 
     For programs without a browser: over SSH, in containers, notebooks, on login nodes. A drop-in for
     ``azure.identity.DeviceCodeCredential``. Thread-safe; constructing it asks nobody and sends nothing.
@@ -27,7 +27,7 @@ class DeviceCodeCredential(InteractiveCredential):
     Args:
         client_id: the application that people sign in to. The default is Microsoft's own for developers;
             register one of your own for anything that others use.
-        timeout: seconds to wait for the person; by default, and at most, as long as the code is valid.
+        timeout: seconds to wait for the user; by default, and at most, as long as the code is valid.
             0 asks nobody and times out at once.
         prompt_callback: called with ``verification_uri``, ``user_code`` and ``expires_on`` (an aware UTC
             ``datetime``) instead of printing the service's message. What it raises ends the sign-in.
@@ -65,7 +65,7 @@ class DeviceCodeCredential(InteractiveCredential):
     ) -> PendingSignIn:
         """Begin a sign-in and return at once with a code to show; nothing is printed and no callback is called.
 
-        For programs that must not block: servers, agents, user interfaces. Whether the person is asked does not
+        For programs that must not block: servers, agents, user interfaces. Whether the user is asked does not
         depend on ``disable_automatic_authentication``.
 
         Args:

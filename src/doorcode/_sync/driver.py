@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class Asking(Protocol):
-    """What a flow needs of its credential: the seam that asks the person, and what tells them something."""
+    """What a flow needs of its credential: the seam that asks the user, and what tells them something."""
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]: ...
 
@@ -37,9 +37,9 @@ def drive(
 
     Args:
         flow: what to perform.
-        credential: whose person is asked.
+        credential: whose user is asked.
         turn: the flow's turn in the credential's session.
-        show: shows a code to the person.
+        show: shows a code to the user.
         waits: what ``cancel`` ends; this thread's is in there meanwhile.
     """
     wait = CancelScope()

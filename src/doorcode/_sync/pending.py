@@ -44,12 +44,12 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     def poll(self) -> AuthenticationRecord | None:
-        """Look once whether the person is done; blocks no longer than one request.
+        """Look once whether the user is done; blocks no longer than one request.
 
         Looking more often than ``interval``, or while another thread looks, sends nothing.
 
         Returns:
-            the record, or None while the person is not done.
+            the record, or None while the user is not done.
 
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
@@ -60,7 +60,7 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     def wait(self, timeout: float | None = None) -> AuthenticationRecord:
-        """Wait for the person.
+        """Wait for the user.
 
         Args:
             timeout: seconds; None waits as long as the code is valid. The sign-in outlives it.
@@ -69,7 +69,7 @@ class PendingSignIn(BasePending):
             the record.
 
         Raises:
-            TimeoutError: the person was not done in time.
+            TimeoutError: the user was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()

@@ -1,4 +1,4 @@
-"""UserCredential: a person signs in in the way that fits where the program runs."""
+"""UserCredential: a user signs in in the way that fits where the program runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from doorcode._sync.credential import InteractiveCredential
 
 
 class UserCredential(InteractiveCredential):
-    """Sign a person in: silently if that is possible, else in a browser where one opens here, else with a code.
+    """Sign a user in: silently if that is possible, else in a browser where one opens here, else with a code.
 
     Not here means: over SSH, in a container, in a notebook server, in a build, without a display. When a policy of the
     organization (Conditional Access) refuses the one way, or no browser opens, the other is tried. Thread-safe.
@@ -29,7 +29,7 @@ class UserCredential(InteractiveCredential):
         client_id: the application that people sign in to. The default is Microsoft's own for developers;
             register one of your own for anything that others use.
         prefer: ``"browser"`` or ``"device_code"`` to choose the first way yourself.
-        timeout: seconds to wait for the person, in each way; by default 300 for a browser, and for a code as long as
+        timeout: seconds to wait for the user, in each way; by default 300 for a browser, and for a code as long as
             it is valid. 0 asks nobody and times out at once.
         prompt_callback: shows a code, as for :class:`DeviceCodeCredential`.
         redirect_uri: as for :class:`InteractiveBrowserCredential`.

@@ -1,4 +1,4 @@
-"""The asyncio InteractiveBrowserCredential: a person signs in in a browser, on this machine or another."""
+"""The asyncio InteractiveBrowserCredential: a user signs in in a browser, on this machine or another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from doorcode.aio.paste import AsyncPastePrompt, blocking
 
 
 class InteractiveBrowserCredential(InteractiveCredential):
-    """Sign a person in in their browser (authorization code with PKCE), with asyncio.
+    """Sign a user in in their browser (authorization code with PKCE), with asyncio.
 
     Args:
         client_id: the application that people sign in to. The default is Microsoft's own for developers;
@@ -26,7 +26,7 @@ class InteractiveBrowserCredential(InteractiveCredential):
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
         login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
             name is used; the user may choose another one on the page.
-        timeout: seconds to wait for the person; None waits for a day, 0 asks nobody and times out at once.
+        timeout: seconds to wait for the user; None waits for a day, 0 asks nobody and times out at once.
         paste: as for :class:`doorcode.InteractiveBrowserCredential`; a coroutine function is awaited on the event
             loop, any other function is called in a thread of its own.
         **kwargs: as for :class:`doorcode.InteractiveCredential`.

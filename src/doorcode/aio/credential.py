@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class InteractiveCredential(BaseCredential, ABC):
-    """The base of asyncio credentials that sign a person in and keep them signed in.
+    """The base of asyncio credentials that sign a user in and keep them signed in.
 
     The event loop is never blocked: requests, files, keyrings and locks are waited for in daemon threads. One
     credential may be used from several tasks, event loops and threads, and after the loop that it was first used in
@@ -46,7 +46,7 @@ class InteractiveCredential(BaseCredential, ABC):
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AccessToken:
-        """Return an access token, from memory, the cache, a refresh token, or by asking the person.
+        """Return an access token, from memory, the cache, a refresh token, or by asking the user.
 
         A fresh token in memory is returned without a switch to another task.
 
@@ -62,7 +62,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
         Raises:
             ValueError: no scope, or an argument that cannot be right.
-            AuthenticationRequiredError: a person is needed, and ``disable_automatic_authentication`` was set.
+            AuthenticationRequiredError: a user is needed, and ``disable_automatic_authentication`` was set.
             ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
         """
         try:
@@ -107,7 +107,7 @@ class InteractiveCredential(BaseCredential, ABC):
         force_prompt: bool = False,
         **kwargs: Any,
     ) -> AuthenticationRecord:
-        """Sign a person in, and return the record of their account.
+        """Sign a user in, and return the record of their account.
 
         Args:
             scopes: what to ask for; by default the cloud's Resource Manager.
@@ -188,7 +188,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
     @abstractmethod
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        """Ask the person, and return a result of MSAL's shape.
+        """Ask the user, and return a result of MSAL's shape.
 
         Args:
             *scopes: what the token is for.

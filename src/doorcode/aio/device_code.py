@@ -1,4 +1,4 @@
-"""The asyncio DeviceCodeCredential: a person signs in on another screen, with a code."""
+"""The asyncio DeviceCodeCredential: a user signs in on another screen, with a code."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from doorcode.aio.prompt import AsyncPromptCallback, show
 
 
 class DeviceCodeCredential(InteractiveCredential):
-    """Sign a person in with a code that they enter on any device with a browser (RFC 8628), with asyncio.
+    """Sign a user in with a code that they enter on any device with a browser (RFC 8628), with asyncio.
 
     Args:
         client_id: the application that people sign in to. The default is Microsoft's own for developers;
             register one of your own for anything that others use.
-        timeout: seconds to wait for the person; by default, and at most, as long as the code is valid.
+        timeout: seconds to wait for the user; by default, and at most, as long as the code is valid.
             0 asks nobody and times out at once.
         prompt_callback: a function or a coroutine function, called with ``verification_uri``, ``user_code`` and
             ``expires_on`` (an aware UTC ``datetime``) instead of printing the service's message. A plain function
@@ -64,7 +64,7 @@ class DeviceCodeCredential(InteractiveCredential):
     ) -> PendingSignIn:
         """Begin a sign-in and return at once with a code to show; nothing is printed and no callback is called.
 
-        For programs that must not block: servers, agents, user interfaces. Whether the person is asked does not
+        For programs that must not block: servers, agents, user interfaces. Whether the user is asked does not
         depend on ``disable_automatic_authentication``.
 
         Args:

@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 
 class Asking(Protocol):
-    """What a flow needs of its credential: the seam that asks the person, and what tells them something."""
+    """What a flow needs of its credential: the seam that asks the user, and what tells them something."""
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]: ...
 

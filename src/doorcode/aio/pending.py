@@ -41,13 +41,13 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     async def poll(self) -> AuthenticationRecord | None:
-        """Look once whether the person is done; takes no longer than one request.
+        """Look once whether the user is done; takes no longer than one request.
 
         Looking more often than ``interval``, or while another task looks, sends nothing. Cancelling the task gives up
         the look, not the sign-in.
 
         Returns:
-            the record, or None while the person is not done.
+            the record, or None while the user is not done.
 
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
@@ -57,7 +57,7 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     async def wait(self, timeout: float | None = None) -> AuthenticationRecord:
-        """Wait for the person. Cancelling the task gives up the wait, not the sign-in.
+        """Wait for the user. Cancelling the task gives up the wait, not the sign-in.
 
         Args:
             timeout: seconds; None waits as long as the code is valid. The sign-in outlives it.
@@ -66,7 +66,7 @@ class PendingSignIn(BasePending):
             the record.
 
         Raises:
-            TimeoutError: the person was not done in time.
+            TimeoutError: the user was not done in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()

@@ -1,4 +1,4 @@
-"""How a person is told, with asyncio: a callback is awaited on the loop, and nothing is printed there."""
+"""How a user is told, with asyncio: a callback is awaited on the loop, and nothing is printed there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AsyncPromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[None] 
 
 
 async def show(code: DeviceCode, callback: PromptCallback | None) -> None:
-    """Show a code to the person.
+    """Show a code to the user.
 
     Args:
         code: what to show.

@@ -1,4 +1,4 @@
-"""The asyncio UserCredential: a person signs in in the way that fits where the program runs."""
+"""The asyncio UserCredential: a user signs in in the way that fits where the program runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from doorcode.aio.prompt import AsyncPromptCallback, show
 
 
 class UserCredential(InteractiveCredential):
-    """Sign a person in, with asyncio: silently, else in a browser where one opens here, else with a code.
+    """Sign a user in, with asyncio: silently, else in a browser where one opens here, else with a code.
 
     Args:
         client_id: the application that people sign in to. The default is Microsoft's own for developers;
             register one of your own for anything that others use.
         prefer: ``"browser"`` or ``"device_code"`` to choose the first way yourself.
-        timeout: seconds to wait for the person, in each way; by default 300 for a browser, and for a code as long as
+        timeout: seconds to wait for the user, in each way; by default 300 for a browser, and for a code as long as
             it is valid. 0 asks nobody and times out at once.
         prompt_callback: shows a code, as for :class:`doorcode.aio.DeviceCodeCredential`.
         redirect_uri: as for :class:`doorcode.aio.InteractiveBrowserCredential`.

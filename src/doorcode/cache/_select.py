@@ -62,7 +62,7 @@ class Choice:
         store: to read and write.
         also: to read, in this order, for accounts that the store lacks.
         rejected: what was tried before, and why it was not taken.
-        caution: what to warn a person of, once; None when there is nothing.
+        caution: what to warn a user of, once; None when there is nothing.
     """
 
     store: TokenStore

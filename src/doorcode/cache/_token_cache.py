@@ -208,7 +208,7 @@ class StoredCache:
         """Read what is stored, for a program that brings its own key.
 
         Raises:
-            StoreKeyError: the key does not open it; without this, a person would be asked at every start.
+            StoreKeyError: the key does not open it; without this, a user would be asked at every start.
         """
         with self._lock:
             self._reload(self._own, StoreKeyError)

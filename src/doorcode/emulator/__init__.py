@@ -1,6 +1,6 @@
 """Emulate Microsoft Entra ID on this machine, to test programs that sign people in without the cloud.
 
-`Emulator` is the authority: start it, point a credential at it, play the person. It needs the extra
+`Emulator` is the authority: start it, point a credential at it, play the user. It needs the extra
 ``emulator``. Nothing else of doorcode imports this package.
 """
 

@@ -1,4 +1,4 @@
-"""Play the person behind a ``prompt_callback``."""
+"""Play the user behind a ``prompt_callback``."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def slow_down() -> EntraError:
 
 
 def authorization_declined() -> EntraError:
-    """Say that the person declined."""
+    """Say that the user declined."""
     return EntraError("authorization_declined", None, "The person declined to sign in.")
 
 
@@ -202,7 +202,7 @@ def unknown_instance() -> EntraError:
 
 
 def consent_declined() -> EntraError:
-    """Say that the person cancelled in the browser."""
+    """Say that the user cancelled in the browser."""
     return EntraError("access_denied", 65004, "The person declined to consent to the application.", suberror="cancel")
 
 

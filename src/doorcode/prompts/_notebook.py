@@ -12,7 +12,7 @@ from doorcode.prompts._words import instructions
 
 
 def notebook(verification_uri: str, user_code: str, expires_on: datetime) -> None:
-    """Show the person a link and the code under the cell that runs.
+    """Show the user a link and the code under the cell that runs.
 
     Args:
         verification_uri: where to go.

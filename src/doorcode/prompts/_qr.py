@@ -10,7 +10,7 @@ from doorcode.prompts._words import instructions
 
 
 def qr(verification_uri: str, user_code: str, expires_on: datetime) -> None:
-    """Tell the person on standard error, with a QR code of the address; the code itself is typed.
+    """Tell the user on standard error, with a QR code of the address; the code itself is typed.
 
     Args:
         verification_uri: where to go.

@@ -9,7 +9,7 @@ from doorcode.prompts._words import instructions
 
 
 def stderr(verification_uri: str, user_code: str, expires_on: datetime) -> None:
-    """Tell the person on standard error, at once.
+    """Tell the user on standard error, at once.
 
     Args:
         verification_uri: where to go.

@@ -6,11 +6,11 @@ from datetime import datetime
 
 
 def instructions(verification_uri: str, user_code: str, expires_on: datetime) -> str:
-    """Return what the person is to do, in one line.
+    """Return what the user is to do, in one line.
 
     Args:
         verification_uri: where to go.
         user_code: what to enter there.
-        expires_on: until when, aware; shown in the person's own time zone.
+        expires_on: until when, aware; shown in the user's own time zone.
     """
     return f"To sign in, open {verification_uri} and enter the code {user_code} before {expires_on.astimezone():%H:%M}."

@@ -583,7 +583,7 @@ def test_flights_are_named_after_account_and_tenant() -> None:
     for who, whose in ((WHO, rows.ACCOUNT), (replace(WHO, home_account_id=None, username="ada"), "ada")):
         world = World(who=who, person=[tokens()])
         world.acquire(may_ask=True)
-        assert world.steps(JoinFlight)[0].name == ("person", whose, rows.TENANT)
+        assert world.steps(JoinFlight)[0].name == ("sign-in", whose, rows.TENANT)
     world = cached(age=4000)
     world.redeemed = [tokens()]
     world.acquire()

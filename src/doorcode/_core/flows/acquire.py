@@ -1,4 +1,4 @@
-"""The order in which a token is looked for: memory, cache, refresh token, person."""
+"""The order in which a token is looked for: memory, cache, refresh token, user."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from doorcode._core.steps import Failure, FlightResult, Flow, ReadMemory, TokenR
 
 
 def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None = None) -> Flow[StoredToken | Failure]:
-    """Get a token from the first place that has one.
+    """Get a token from the first source that has one.
 
     Args:
-        request: what the token is for; with ``claims``, tokens that are there already do not answer it.
-        may_ask: whether a person may be asked.
-        wait_timeout: seconds to wait for another process that asks the same person; None waits to its end.
+        request: what the token is for; with ``claims``, stored tokens do not answer it.
+        may_ask: whether the user may be prompted.
+        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
     """
     ended: FlightResult | None = None
     while True:
@@ -41,11 +41,11 @@ def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None 
 
 
 def sign_in(request: TokenRequest, *, wait_timeout: float | None = None) -> Flow[StoredToken | Failure]:
-    """Ask the person, whatever is cached; a sign-in that is under way in this process already counts.
+    """Prompt the user, whatever is cached; a sign-in that already runs in this process counts.
 
     Args:
         request: what the token is for.
-        wait_timeout: seconds to wait for another process that asks the same person; None waits to its end.
+        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
     """
     found: StoredToken | Failure | FlightResult | Retry = Retry()
     while isinstance(found, Retry):
@@ -55,7 +55,7 @@ def sign_in(request: TokenRequest, *, wait_timeout: float | None = None) -> Flow
     return found.failure or (yield from acquire(request, may_ask=True))
 
 
-# What a token that is stored does without is loaded when it is needed: most processes find one.
+# Modules that a stored token does not need are imported later: most processes find a stored token.
 
 
 def _renew(

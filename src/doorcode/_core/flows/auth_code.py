@@ -1,4 +1,4 @@
-"""The authorization code grant with PKCE in a person's browser (RFC 6749 4.1, RFC 7636, RFC 8252)."""
+"""The authorization code grant with PKCE in a user's browser (RFC 6749 4.1, RFC 7636, RFC 8252)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from doorcode._core.secret import Secret
 from doorcode._core.steps import Failure, Flow, LogDebug, PromptLives, Reply, Sleep, TokenRequest, Tokens, ask
 
 LONGEST_OPENING: Final = 5.0
-"""Seconds to wait for a browser to start; one that runs on by then has."""
+"""Seconds to wait for a browser to start; a browser that still runs after that has started."""
 LONGEST_REDEEMING: Final = 30.0
-"""Seconds after which the code is not sent again: its user is done, so ``timeout`` does not count any more."""
+"""Seconds after which the code is not sent again. The user has signed in, so ``timeout`` does not apply any more."""
 LONGEST_FAREWELL: Final = 2.0
-"""Seconds to wait until the browser has its last page."""
+"""Seconds to wait until the browser has received the result page."""
 NO_LIMIT: Final = 86400.0
-"""Seconds to wait without a ``timeout``: no sign-in page is good for longer than a day."""
+"""Seconds to wait without a ``timeout``: no sign-in page is valid for longer than a day."""
 BACK_OFF: Final = (1.0, 2.0, 4.0)
-"""Seconds between the tries to redeem a code while the network fails."""
+"""Seconds between attempts to redeem a code while the network fails."""
 _MOST_FIELDS: Final = 32
 _BEGINNING: Final = "Couldn't begin authentication"
 
@@ -41,12 +41,12 @@ _BEGINNING: Final = "Couldn't begin authentication"
 def sign_in(
     request: TokenRequest, *, started: float, timeout: float | None, login_hint: str | None = None
 ) -> Flow[Tokens | Failure]:
-    """Bring a person to the sign-in page and wait for what their browser brings back.
+    """Bring a user to the sign-in page and wait for what their browser brings back.
 
     Args:
         request: what the token is for.
         started: when the sign-in began, in monotonic seconds.
-        timeout: seconds from then that the person has; None is a day, 0 asks nobody.
+        timeout: seconds from then that the user has; None is a day, 0 prompts no user.
         login_hint: the sign-in name that the page is filled in with, or None.
 
     Returns:
@@ -102,13 +102,13 @@ def _context(request: TokenRequest) -> ErrorContext:
 
 
 def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: float) -> Flow[Reply]:
-    """Redeem the code; while no answer comes, try again: the person has done their part."""
+    """Redeem the code; while no answer arrives, try again, because the user has signed in already."""
     until = at + LONGEST_REDEEMING
     trouble: Fault | None = None
     for attempt, pause in enumerate((*BACK_OFF, None), 1):
         at, reply = yield from ask(RedeemCode(request, page, redirect))
         if not isinstance(reply, Fault):
-            # A code is good for one request: if that one's reply was lost, what was lost is the answer.
+            # A code works for one request: if the authority used it up, the reply with the token was lost.
             spent = trouble is not None and isinstance(reply, ServiceError) and reply.error == "invalid_grant"
             return trouble if spent and trouble is not None else reply
         trouble = reply
@@ -128,7 +128,7 @@ def read_redirect(fields: str, state: Secret) -> Redirect | None:
         state: that of the sign-in page.
 
     Returns:
-        the answer; None when it does not carry this very ``state``, once, and so is somebody else's.
+        The answer; None if it does not carry exactly this ``state``, once, and so belongs to another sign-in.
     """
     try:
         pairs = parse_qsl(fields, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
@@ -146,14 +146,14 @@ def read_redirect(fields: str, state: Secret) -> Redirect | None:
 
 
 def read_address(text: str, page: SignInPage) -> Redirect | str:
-    """Read the address that a person copied out of their browser.
+    """Read the address that a user copied out of their browser.
 
     Args:
-        text: what they pasted; what a terminal or a mail program puts around it or breaks it with is passed over.
-        page: the page that they were sent to.
+        text: what they pasted; characters that a terminal or a mail program adds or inserts are ignored.
+        page: the page that the user was sent to.
 
     Returns:
-        the answer, or a sentence for the person that says what is wrong with it.
+        the answer, or a sentence for the user that says what is wrong with it.
     """
     address = "".join(text.split()).strip("<>\"'")
     if not address:
@@ -166,7 +166,7 @@ def read_address(text: str, page: SignInPage) -> Redirect | str:
 
 
 def _query_at(address: str, redirect_uri: str) -> str | None:
-    """Return the query of an address whose rest is the redirect URI; None when it is not."""
+    """Return the query of an address that otherwise equals the redirect URI; None for any other address."""
     try:
         parts, expected = urlsplit(address), urlsplit(redirect_uri)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the caches know of a request: a token that answers it, a refresh token that may, or nothing."""
+"""Search the caches: for a token that answers a request, or a refresh token that may get one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InteractionRequired:
-    """Say that interaction is required.
+    """Interaction is required: no token can be had without the user.
 
     Attributes:
         refused: the account's refresh tokens that were refused.
-        error: what the authority said to the last of them.
-        candidates: the accounts that the program would have to choose from.
-        home_account_id: the account, where it is known.
+        error: the authority's answer to the last of them.
+        candidates: the accounts that the program has to choose from.
+        home_account_id: the account, if it is known.
         next_try: seconds until the refused refresh may be sent again.
     """
 
@@ -37,19 +37,19 @@ class InteractionRequired:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Somebody else changed what is known: look from the start."""
+    """The caches have changed meanwhile: start again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshable:
-    """An account whose refresh token may be redeemed, with the token that is valid meanwhile.
+    """An account whose refresh token may be redeemed, with the token that is still valid until then.
 
     Attributes:
-        home_account_id: the account's.
-        refresh_token: what may be redeemed.
-        valid: the token that is valid meanwhile, if there is one.
-        now: the wall clock when the caches were looked at, in Unix seconds.
-        sign_outs: how many sign-outs of this credential there had been before that.
+        home_account_id: the account.
+        refresh_token: the refresh token to redeem.
+        valid: a token that is still valid meanwhile, or None.
+        now: the wall clock when the caches were read, in Unix seconds.
+        sign_outs: the number of sign-outs of this credential before that.
     """
 
     home_account_id: str
@@ -62,11 +62,11 @@ class Refreshable:
 def find(
     request: TokenRequest, refused: tuple[Secret, ...] = ()
 ) -> Flow[StoredToken | Refreshable | InteractionRequired | Retry]:
-    """Look into the caches.
+    """Search the caches.
 
     Args:
-        request: what the token is for; with ``claims``, no access token that is there answers it.
-        refused: refresh tokens that the authority has refused: they are passed over.
+        request: what the token is for; with ``claims``, no stored access token answers it.
+        refused: refresh tokens that the authority has refused; they are skipped.
     """
     _, view = yield from ask(ReadCache(request.enable_cae))
     other = None
@@ -89,13 +89,13 @@ def find(
 
 
 def _needs_other(view: CacheSnapshot, refused: tuple[Secret, ...]) -> bool:
-    """Return whether the other cache may say more about the account; its refresh token serves both, as one grant."""
+    """Return whether the other cache may know more about the account; its refresh token works for both caches."""
     account = view.who.home_account_id
     return may_use_cache(view.who) and (account is None or _refresh_token(view, account, refused) is None)
 
 
 def _account(view: CacheSnapshot, other: CacheSnapshot | None) -> Flow[str | InteractionRequired | Retry]:
-    """Return the account to use, by its identifier, or why there is none."""
+    """Return the ``home_account_id`` of the account to use, or why there is none."""
     who = view.who
     found = find_account(who, view.state, {} if other is None else other.state)
     if isinstance(found, Ambiguous):
@@ -112,7 +112,7 @@ def _account(view: CacheSnapshot, other: CacheSnapshot | None) -> Flow[str | Int
 
 
 def _warn_of_several(candidates: tuple[lookup.Account, ...]) -> Flow[None]:
-    from doorcode._core.messages.failures import several_accounts  # a stored token does without the words of failures
+    from doorcode._core.messages.failures import several_accounts  # a stored token needs no words of failures
 
     words = f"use_cached_account=True takes no account from the cache. {several_accounts(candidates)}"
     yield from ask(LogWarning(words, once=True))
@@ -129,5 +129,5 @@ def _access_token(view: CacheSnapshot, request: TokenRequest, account: str) -> S
 def _refresh_token(view: CacheSnapshot, account: str, refused: tuple[Secret, ...]) -> Secret | None:
     who = view.who
     found = lookup.refresh_token(view.state, who.client_id, who.environments, account)
-    # An older one beside the newest is spent for sure.
+    # If the newest refresh token was refused, an older one certainly would be.
     return None if found in refused else found

@@ -1,4 +1,4 @@
-"""The device authorization grant (RFC 8628): when to ask the authority, how long to wait, when to stop."""
+"""The device authorization grant (RFC 8628): when to poll the authority, how long to wait, when to stop."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ from doorcode._core.values import dataclass
 SLOWER: Final = 5.0
 """Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""
 MARGIN: Final = 1.2
-"""How much longer to wait once a slow_down showed that this clock runs faster than the authority's."""
+"""Factor for the waits after a slow_down has shown that this clock runs faster than the authority's."""
 LONGEST_BACK_OFF: Final = 10.0
 """Seconds between polls at most while the network fails, unless the interval or a Retry-After is longer."""
 MOST_FAILURES: Final = 16
-"""Failures in a row that are counted: more make no wait longer."""
+"""Consecutive failures that are counted: further ones make no wait longer."""
 LONG_OUTAGE: Final = 30.0
-"""Seconds of failing polls after which the program's log has a warning."""
+"""Seconds of failing polls after which a warning is logged."""
 LONGEST_BEGINNING: Final = 60.0
 """Seconds that the request for a code may take, where the program sets no other limits."""
 GRACE: Final = 1.5
-"""Seconds past a ``timeout`` that the reply of the last poll is waited for: it may hold the token."""
+"""Seconds past a ``timeout`` to wait for the reply of the last poll: it may hold the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast to poll, as the replies so far demand it.
+    """How fast to poll, given the replies so far.
 
     Attributes:
         interval: seconds between polls, as the authority wants it.
-        margin: by how much this clock is distrusted.
-        failures: polls in a row without a usable reply.
-        trouble: the last of these.
-        retry_after: seconds that the last reply asked for, or None.
+        margin: the factor that makes up for a fast clock.
+        failures: consecutive polls without a usable reply.
+        trouble: the last of these failures.
+        retry_after: seconds that the last reply asked to wait, or None.
     """
 
     interval: float
@@ -88,7 +88,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class AwaitPoll(Sleep):
-    """Wait for the next poll; ``pace`` is how fast to poll from here on, as a sign-in in two steps keeps it."""
+    """Wait for the next poll; ``pace`` is how fast to poll from here on, which a pending sign-in stores."""
 
     pace: Pace
 
@@ -107,8 +107,8 @@ class Outage:
 
     Attributes:
         attempt: the number of the last poll.
-        since: when the first of the polls failed that have failed in a row (monotonic seconds), or None.
-        warned: whether the log has a warning about them.
+        since: when the first of the consecutive failures happened (monotonic seconds), or None.
+        warned: whether a warning about them has been logged.
     """
 
     attempt: int = 0
@@ -116,24 +116,24 @@ class Outage:
     warned: bool = False
 
     def after(self, reply: ServiceError | Fault, at: float) -> Outage:
-        """Return what a reply that came at ``at`` makes of it."""
+        """Return the outage after a reply that arrived at ``at``."""
         if isinstance(reply, Fault):
             return replace(self, attempt=self.attempt + 1, since=at if self.since is None else self.since)
         return Outage(self.attempt + 1)
 
     def lasted(self, at: float) -> float:
-        """Return the seconds that polls have failed for."""
+        """Return for how many seconds polls have failed."""
         return 0.0 if self.since is None else at - self.since
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a wait ends (monotonic seconds), and what to say then.
+    """When a wait ends (monotonic seconds), and what the failure says then.
 
     Attributes:
         at: when the last poll may be sent.
-        end: makes the failure, out of the last trouble.
-        is_lapse: whether the code itself ends then; the reply to the last poll is waited for like any other.
+        end: builds the failure from the last network failure.
+        is_lapse: whether the code itself expires then; the reply to the last poll is waited for like any other.
     """
 
     at: float
@@ -144,13 +144,13 @@ class Deadline:
 def sign_in(
     request: TokenRequest, *, started: float, timeout: float | None, max_codes: int = 1
 ) -> Flow[Tokens | Failure]:
-    """Show a code to a person and wait until they have signed in with it.
+    """Show a code to a user and wait until they have signed in with it.
 
     Args:
         request: what the token is for.
         started: when the sign-in began, in monotonic seconds.
-        timeout: seconds from then to the last poll; None waits as long as the code lives, 0 asks nobody.
-        max_codes: how many codes to show, one after the other, when nobody comes.
+        timeout: seconds from then to the last poll; None waits until the code expires, 0 prompts no user.
+        max_codes: how many codes to show, one after the other, if each expires unused.
 
     Returns:
         the tokens, or why there are none.
@@ -195,7 +195,7 @@ def begin(
 def begin_pending(
     request: TokenRequest, *, started: float, timeout: float | None
 ) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
-    """Ask for a device code whose sign-in the program finishes; a cache that cannot be used is an error before that.
+    """Ask for a device code for a sign-in that the program finishes later; fail first if the cache cannot be used.
 
     Args:
         request: what the token is for.
@@ -212,14 +212,14 @@ def begin_pending(
 def wait(
     request: TokenRequest, code: DeviceCode, deadline: Deadline, at: float, progress: Progress | None = None
 ) -> Flow[Tokens | Failure]:
-    """Poll until the person is done, the authority says no, or the deadline has come.
+    """Poll until the user has signed in, the authority refuses, or the deadline has come.
 
     Args:
         request: what the token is for.
         code: the code that was shown.
         deadline: when to stop.
-        at: when the authority's last reply was there, in monotonic seconds.
-        progress: how far another process had come with this sign-in; None at its beginning.
+        at: when the authority's last reply arrived, in monotonic seconds.
+        progress: the progress that another process had made with this sign-in; None at its beginning.
     """
     pace = Pace(code.interval) if progress is None else progress.pace
     due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
@@ -263,7 +263,7 @@ def _log_outage(outage: Outage, reply: ServiceError | Fault, at: float, pause: f
 
 
 def until_lapse(code: DeviceCode, sent: float) -> Deadline:
-    """Return the deadline at which a code that was asked for at ``sent`` (monotonic seconds) runs out."""
+    """Return the deadline at which a code that was requested at ``sent`` (monotonic seconds) expires."""
     return Deadline(sent + code.expires_in, lambda fault: code_lapsed(code.expires_in, fault), is_lapse=True)
 
 
@@ -278,7 +278,7 @@ def _until(code: DeviceCode, sent: float, started: float, timeout: float | None)
 def _due(pace: Pace, at: float, deadline: Deadline) -> float:
     due = at + pace.pause
     if pace.retry_after is not None and at + pace.interval * pace.margin <= deadline.at < due:
-        # A Retry-After that reaches past the deadline leaves one last look at it (RFC 8628 3.5 wants the wait).
+        # If Retry-After reaches past the deadline, poll once more at the deadline (RFC 8628 3.5 demands the wait).
         return deadline.at
     return due
 
@@ -290,5 +290,5 @@ def _end(reply: Reply, trouble: Fault | None, context: ErrorContext) -> Tokens |
         return unreachable(reply) if reply.kind in {FaultKind.CERTIFICATE, FaultKind.SETTING} else None
     if reply.error in ("authorization_pending", "slow_down"):
         return None
-    # A reply with the token may have been lost or unreadable, and the code is spent now.
+    # The reply with the token may have been lost or unreadable; the code is used up now.
     return refused(reply, trouble=trouble, context=context)

@@ -1,4 +1,4 @@
-"""Two ways to ask a person: the one that fits, and the other when that one is not to be had."""
+"""Two methods to sign a user in: the preferred one, and the other if a policy or this machine rules the first out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from doorcode._core.steps import Failure, Flow, Notify, Reason, Tokens, ask
 
 POLICIES: Final = frozenset({50005, 50097, 50131, 50199, 53000, 53001, 53003, 530032, 530034, 530035})
-"""AADSTS codes of policies that let one way through and not the other, Conditional Access above all.
+"""AADSTS codes of policies that allow one method and not the other, Conditional Access above all.
 
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -17,15 +17,15 @@ Ask = Callable[[], Flow[Tokens | Failure]]
 
 
 def sign_in(first: Ask, second: Ask, change: str) -> Flow[Tokens | Failure]:
-    """Ask a person in one way, and in the other when a policy or the surroundings rule the first out.
+    """Sign a user in with one method, and with the other if a policy or this machine rules the first out.
 
     Args:
-        first: begins the way that fits.
-        second: begins the other.
-        change: what to tell the person in between.
+        first: starts the preferred method.
+        second: starts the other.
+        change: what to tell the user in between.
 
     Returns:
-        the tokens, or why there are none: the first way's reason when the second cannot even begin.
+        The tokens, or why there are none: the first method's reason if the second cannot start.
     """
     outcome = yield from first()
     if isinstance(outcome, Tokens) or not rules_out(outcome):
@@ -37,6 +37,6 @@ def sign_in(first: Ask, second: Ask, change: str) -> Flow[Tokens | Failure]:
 
 
 def rules_out(failure: Failure) -> bool:
-    """Return whether a failure is one of the way rather than of the person or the account."""
+    """Return whether a failure is due to the method; else it is due to the user or the account."""
     codes = failure.error.codes if failure.error is not None else ()
     return failure.reason is Reason.UNAVAILABLE or not POLICIES.isdisjoint(codes)

@@ -1,4 +1,4 @@
-"""The request of a person: one at a time in a process and among processes that share a cache."""
+"""Prompt the user: one prompt at a time in a process, and among processes that share a cache."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from doorcode._core.steps import (
 )
 
 LOOK_FOR_SIGN_IN: Final = 0.5
-"""Seconds between looks while another process asks the person."""
+"""Seconds between reads of the cache while another process prompts the user."""
 TELL_AFTER: Final = 2.0
 """Seconds of waiting for another process's sign-in after which the user is told."""
 
@@ -41,37 +41,37 @@ TELL_AFTER: Final = 2.0
 def interactive(
     request: TokenRequest, needed: InteractionRequired | None, wait_timeout: float | None
 ) -> Flow[StoredToken | Failure | FlightResult | Retry]:
-    """Ask the person, unless somebody else does so already: then wait for that.
+    """Prompt the user, or wait for another caller or process that already does.
 
     Args:
         request: what the token is for.
-        needed: why, and what was tried before; None to ask whatever is there.
-        wait_timeout: seconds to wait for another process that asks the same person; None waits to its end.
+        needed: why interaction is required, and what was tried before; None to prompt whatever is stored.
+        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
 
     Returns:
-        the token; or why there is none, what another request's sign-in ended with, or that somebody has signed in
-        and one is to look again.
+        The token; or why there is none; or the result of another request's sign-in; or Retry, if another process has
+        signed the user in and the caches are to be searched again.
     """
     _, view = yield from ask(ReadCache(request.enable_cae))
     whose = view.who.home_account_id or view.who.username or ""
-    flight = ("person", whose, request.tenant_id)
+    flight = ("sign-in", whose, request.tenant_id)
     _, role = yield from ask(JoinFlight(flight, request))
     if isinstance(role, FlightResult):
         return role
     if role is not FlightRole.LEAD:
         return Retry()
-    lease = _person_lease(view.who, request.tenant_id)
-    waited = None if lease is None else (yield from _turn_to_ask(request, needed, lease, wait_timeout))
+    lease = _user_lease(view.who, request.tenant_id)
+    waited = None if lease is None else (yield from _wait_to_prompt(request, needed, lease, wait_timeout))
     outcome: StoredToken | Failure | Retry = waited or (yield from _asked(request, needed, lease, view.sign_outs))
     yield from ask(FinishFlight(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
 
 
-def _turn_to_ask(
+def _wait_to_prompt(
     request: TokenRequest, needed: InteractionRequired | None, lease: str, wait_timeout: float | None
 ) -> Flow[Retry | Failure | None]:
-    """Wait until no other process asks the same person; None says that it is one's turn, with the lease taken."""
-    if needed is not None and (yield from _somebody_signed_in(request, needed)):
+    """Wait until no other process prompts the same user; None means that this process may, and holds the lease."""
+    if needed is not None and (yield from _user_has_signed_in(request, needed)):
         return Retry()
     at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
     tell_at: float | None = at + TELL_AFTER
@@ -81,18 +81,18 @@ def _turn_to_ask(
             return timed_out(wait_timeout or 0.0, None)
         if tell_at is not None and at >= tell_at:
             tell_at = None
-            yield from _tell_whom_for(request, lease)
+            yield from _notify_of_wait(request, lease)
         yield from ask(Sleep(LOOK_FOR_SIGN_IN if until is None else min(LOOK_FOR_SIGN_IN, until - at)))
-        if needed is not None and (yield from _somebody_signed_in(request, needed)):
+        if needed is not None and (yield from _user_has_signed_in(request, needed)):
             return Retry()
         at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
-    if needed is not None and (yield from _somebody_signed_in(request, needed)):
+    if needed is not None and (yield from _user_has_signed_in(request, needed)):
         yield from ask(DropLease(lease))
         return Retry()
     return None
 
 
-def _tell_whom_for(request: TokenRequest, lease: str) -> Flow[None]:
+def _notify_of_wait(request: TokenRequest, lease: str) -> Flow[None]:
     _, holder = yield from ask(FindLeaseHolder(lease))
     _, view = yield from ask(ReadCache(request.enable_cae))
     yield from ask(Notify(waiting_for(holder, view.now)))
@@ -107,18 +107,18 @@ def _asked(
     if lease is not None:
         yield from ask(DropLease(lease))
     if isinstance(outcome, Failure):
-        # A process that was stopped in the meantime finds its code expired, and that the user has signed in elsewhere.
+        # If this process was suspended meanwhile, its code has expired and the user may have signed in elsewhere.
         over = outcome.reason in (Reason.EXPIRED, Reason.TIMED_OUT) and needed is not None
-        return Retry() if over and needed and (yield from _somebody_signed_in(request, needed)) else outcome
+        return Retry() if over and needed and (yield from _user_has_signed_in(request, needed)) else outcome
     yield from ask(Remember(request, outcome.token, outcome.token.fresh_until, sign_outs))
     return outcome.token
 
 
-def _person_lease(who: Who, tenant_id: str) -> str | None:
-    """Return the name of the lease for asking the user to sign in to a tenant; None needs no lease.
+def _user_lease(who: Who, tenant_id: str) -> str | None:
+    """Return the name of the lease for prompting a user to sign in to a tenant; None if no lease is needed.
 
-    Where any account in the cache would do, the account is no part of the name: one process may know already which
-    it is, and another not yet. Else the users are many, and a sign-in of one of them is no use to another.
+    If any account in the cache would do, the name leaves the account out: one process may already know which account it
+    is, and another may not. Otherwise there are many users, and the sign-in of one does not help another.
     """
     if not may_use_cache(who):
         return None
@@ -128,7 +128,7 @@ def _person_lease(who: Who, tenant_id: str) -> str | None:
     return f"sign-in.{sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _somebody_signed_in(request: TokenRequest, needed: InteractionRequired) -> Flow[bool]:
-    """Return whether a token is there that was not when silence failed."""
+def _user_has_signed_in(request: TokenRequest, needed: InteractionRequired) -> Flow[bool]:
+    """Return whether a token is stored now that was missing when interaction became required."""
     known = yield from find(request, needed.refused)
     return not isinstance(known, InteractionRequired)

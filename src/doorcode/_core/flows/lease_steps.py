@@ -1,4 +1,4 @@
-"""Who holds a lease that other processes wait for, and how they say so."""
+"""The steps and values with which a process learns who holds a lease, and tells others how long it needs it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final
 from doorcode._core.values import dataclass
 
 LONGEST_PROMPT: Final = 900.0
-"""Seconds that other processes wait for a sign-in that does not say how long its prompt lives: as long as a device code
-commonly does."""
+"""Seconds that other processes wait for a sign-in that does not say how long its prompt is valid: the usual lifetime
+of a device code."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:
-    """Who holds a lease.
+    """The process that holds a lease.
 
     Attributes:
-        process: its number; None where that is not known.
-        host: the name of its machine, on one line; "" where that is not known.
-        until: the wall clock's time at which what it does is over, in Unix seconds; None where it has not said.
+        process: its number; None if unknown.
+        host: the name of its machine, on one line; "" if unknown.
+        until: when its work ends by the wall clock, in Unix seconds; None if it has not said so.
     """
 
     process: int | None = None
@@ -28,10 +28,10 @@ class LeaseHolder:
 
 
 def waiting_for(holder: LeaseHolder | None, now: float) -> str:
-    """Say whom this process waits for, and for how long at most.
+    """Say which process this process waits for, and for how long at most.
 
     Args:
-        holder: of the lease of the sign-in; None where that is not known.
+        holder: of the lease of the sign-in; None if unknown.
         now: the time in Unix seconds.
     """
     who, until = "", ""

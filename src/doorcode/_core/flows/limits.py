@@ -1,4 +1,4 @@
-"""How long requests to the authority may take, and which of them may be given up."""
+"""How long requests to the authority may take, and which of them may be abandoned."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final, cast
 from doorcode._core.values import dataclass
 
 CONNECT: Final = 10.0
-"""Seconds that connecting may take: a user waits."""
+"""Seconds that connecting may take, while a user waits."""
 READ: Final = 10.0
-"""Seconds that the authority may be silent in answer to a request that can be made again."""
+"""Seconds to wait for data from the authority after a request that can be repeated."""
 REDEEM: Final = 60.0
-"""Seconds that it may be silent in answer to what works once, a code or a refresh token: its reply must not be lost."""
+"""Seconds to wait for data after sending a code or a refresh token: it works once, so its reply must not be lost."""
 REPEAT: Final = 35.0
-"""Seconds after which a request that can be made again is not made again."""
+"""Seconds after which a repeatable request is not repeated any more."""
 REPEAT_REDEEMING: Final = 10.0
 """Seconds after which a code or a refresh token is not sent again."""
 _DEFAULT: Final = 300
@@ -23,7 +23,7 @@ _TOTAL: Final = 10
 _BACK_OFF: Final = 0.8
 _LONGEST_BACK_OFF: Final = 120.0
 _LONGEST: Final = 604800.0
-"""azure-core's own defaults; the last is the seconds that its requests may take altogether."""
+"""azure-core's own defaults; the last one is the total of seconds that its requests may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class RequestLimits:
     """The time limits of a credential's requests, in seconds.
 
     Attributes:
-        connect: to connect.
-        read: for the authority to say something, where nothing is redeemed.
-        redeem: the same, where a code or a refresh token is redeemed.
-        waits: between the repetitions of one request, all of them together.
+        connect: for connecting.
+        read: for data from the authority to arrive, if nothing is redeemed.
+        redeem: the same, if a code or a refresh token is redeemed.
+        waits: the pauses between the attempts of one request, in total.
     """
 
     connect: float
@@ -47,20 +47,20 @@ class RequestLimits:
         return self.connect + (self.redeem if redeems else self.read)
 
     def repeat(self, *, redeems: bool) -> float:
-        """Return how long after the first request another one may be made."""
+        """Return how long after the first attempt another one may start."""
         return (REPEAT_REDEEMING if redeems else REPEAT) + self.waits
 
     def whole(self, *, redeems: bool, repeats: bool = True) -> float:
-        """Return how long a request may take, with its repetitions and what has to be asked before it."""
+        """Return how long a request may take, with its repetitions and the discovery before it."""
         before = self.one(redeems=False) if redeems else 0.0
         return before + self.one(redeems=redeems) + (self.repeat(redeems=redeems) if repeats else 0.0)
 
 
 def request_limits(options: Mapping[str, object]) -> RequestLimits:
-    """Return the time limits that the options of an azure-core pipeline set; they have been checked.
+    """Return the time limits that the options of an azure-core pipeline set. The options have been checked already.
 
     Args:
-        options: ``connection_timeout``, ``read_timeout``, ``retry_*``, and what a ``transport`` of the program's has.
+        options: ``connection_timeout``, ``read_timeout``, ``retry_*``, and those of the program's ``transport``.
     """
     configured = getattr(options.get("transport"), "connection_config", None)
     connect = options.get("connection_timeout", _own(getattr(configured, "timeout", None)))
@@ -73,12 +73,12 @@ def request_limits(options: Mapping[str, object]) -> RequestLimits:
 
 
 def _own(value: object) -> object:
-    """Return a time limit of a transport of the program's; azure-core's default is none that the program has chosen."""
+    """Return a time limit of the program's transport; None for azure-core's default, which nothing has chosen."""
     return None if value == _DEFAULT else value
 
 
 def _waits(options: Mapping[str, object]) -> float:
-    """Return the seconds that azure-core waits between the repetitions of one request, all of them together."""
+    """Return the total of seconds that azure-core pauses between the attempts of one request."""
     each = [_seconds(options.get(name), default) for name, default in _RETRIES.items()]
     tries = int(min(_seconds(options.get("retry_total"), _TOTAL), max(each), 64))
     factor = _seconds(options.get("retry_backoff_factor"), _BACK_OFF)

@@ -1,4 +1,4 @@
-"""The refresh of a token: one at a time in a process and among processes, whatever comes of it."""
+"""Refresh a token: one refresh at a time in a process and among processes, and every possible result."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ if TYPE_CHECKING:
 
 REFRESH_LEASE: Final = "refresh"
 LEASE_SECONDS: Final = 90.0
-"""Seconds that one redemption may take: the request's own time limit, and two writes to caches that others lock."""
+"""Seconds that one redemption may take: the request's own time limit, and two writes to caches that others may lock."""
 LOOK_AGAIN: Final = 0.02
 LOOK_OFTEN: Final = 0.005
 LOOK_SELDOM: Final = 0.05
-"""Seconds between looks while another process refreshes: at first, when this process has waited for some time, and
-when it is rather the authority that is slow. Without the second, a process that gets many tokens in a row takes the
-lease again before any other process looks."""
+"""Seconds between reads of the cache while another process refreshes: at first, after this process has waited for
+some time, and once the authority appears to be slow. Without the second value, a process that gets many tokens in a row
+takes the lease again before any other process reads the cache."""
 OUT_OF_LUCK: Final = 1.0
-"""Seconds of waiting after which it is rather the authority that is slow: from here on looks become fewer again."""
+"""Seconds of waiting after which the authority appears to be slow: from here on the cache is read less often."""
 PREPARE_AFTER: Final = 0.2
-"""After waiting this long for another process's refresh, in seconds, import what requests are made with, so that this
-process can refresh at once if the other one brings no token for it."""
+"""After waiting this long for another process's refresh, in seconds, import MSAL and requests, so that this process can
+refresh at once if the other one brings no token for it."""
 CALM: Final = 30.0
-"""Seconds for which a valid token is used without another try, after a refresh that failed; longer with Retry-After."""
+"""Seconds for which a valid token is used without another attempt after a failed refresh; longer with Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """What the authority answered to a refresh token, now or before.
+    """The authority's answer to a refresh token, now or before.
 
     Attributes:
-        known: what was redeemed, and the token that is valid meanwhile.
+        known: the redeemed refresh token, and the token that is still valid.
         reply: the answer.
-        tried: the account's refresh tokens that were refused, this one among them where it was.
-        next_try: seconds until the same may be asked again, where the authority has refused it.
+        tried: the account's refresh tokens that were refused, including this one if it was.
+        next_try: seconds until the same refresh may be sent again, if the authority has refused it.
         new: whether the request was sent just now.
     """
 
@@ -81,11 +81,11 @@ def renew(
 
     Args:
         request: what the token is for.
-        known: the refresh token, and the token that is valid meanwhile.
+        known: the refresh token, and the token that is still valid.
 
     Returns:
-        the token; or why there is none, what another request's refresh ended with, that things have changed and
-        this request is to look again, or that interaction is required.
+        The token; or why there is none; or the result of another request's refresh; or Retry, if the caches have
+        changed and are to be searched again; or that interaction is required.
     """
     due = yield from _due(request, known, [])
     if isinstance(due, _Answered):
@@ -109,12 +109,12 @@ def renew(
 def _due(
     request: TokenRequest, known: Refreshable, tried: list[Secret]
 ) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
-    """Return what may be redeemed now: a refresh that the authority has refused is left alone for a while.
+    """Return the refresh token to redeem now, if the authority has not just refused the same refresh.
 
     Args:
         request: what the token is for.
-        known: the refresh token, and the token that is valid meanwhile.
-        tried: refresh tokens that were refused; those that were refused before are added.
+        known: the refresh token, and the token that is still valid.
+        tried: refresh tokens that were refused; those of earlier requests are added.
     """
     while True:
         at, past = yield from ask(FindRefusal(request, known.refresh_token))
@@ -128,7 +128,7 @@ def _due(
 
 
 def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
-    """Return what there is beside a refresh token that turned out to be spent; without anything, the answer to it."""
+    """Return what else the caches hold if a refresh token turned out to be spent; else the authority's answer."""
     reply = answered.reply
     if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
         return answered
@@ -145,7 +145,7 @@ def _as_failure(found: StoredToken | Retry | InteractionRequired) -> Failure | N
 def _shared(
     ended: FlightResult, request: TokenRequest, known: Refreshable
 ) -> FlightResult | Retry | InteractionRequired:
-    """Return what another request's refresh means for this one: an outage is everybody's, a refusal its own."""
+    """Return what another request's refresh means for this one: it shares an outage, but not a refusal."""
     failure = ended.failure
     if failure is not None and failure.reason is Reason.UNREACHABLE:
         return ended
@@ -157,7 +157,7 @@ def _shared(
 
 
 def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Retry | InteractionRequired]:
-    found = yield from _turn(request, known)
+    found = yield from _wait_for_lease(request, known)
     if not isinstance(found, Refreshable):
         return found
     outcome = yield from _redeemed(request, found)
@@ -167,11 +167,13 @@ def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Fa
     return (yield from _settle(request, outcome))
 
 
-def _turn(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | InteractionRequired | Retry | Refreshable]:
-    """Wait in line for this process's turn to refresh, for as long as that takes: each turn takes a bounded time.
+def _wait_for_lease(
+    request: TokenRequest, known: Refreshable
+) -> Flow[StoredToken | InteractionRequired | Retry | Refreshable]:
+    """Wait for the lease to refresh, for as long as that takes: each holder keeps it for a limited time.
 
     Returns:
-        what may be redeemed, with the lease taken; or what has made that needless, without it.
+        The refresh token to redeem, with the lease taken; or, without the lease, what has made that unnecessary.
     """
     at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
     start, prepared = at, False
@@ -199,13 +201,13 @@ def _until_next_look(waited: float) -> float:
 
 
 def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Retry]:
-    """Redeem the refresh token and, where it turns out to be spent, one that another process has stored."""
+    """Redeem the refresh token and, if it turns out to be spent, one that another process has stored."""
     tried: list[Secret] = []
     while True:
         due = yield from _due(request, known, tried)
         if not isinstance(due, Refreshable):
             return due
-        # A process that was stopped in the meantime has lost its turn, and another one may have spent the token.
+        # If this process was suspended meanwhile, it has lost the lease, and another one may have spent the token.
         _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
         if not held:
             return Retry()
@@ -246,7 +248,7 @@ def _use_stale(
     again = yield from find(request)
     if isinstance(again, StoredToken):
         return again
-    if isinstance(again, Refreshable) and again.valid == valid:  # else the account was signed out meanwhile
+    if isinstance(again, Refreshable) and again.valid == valid:  # otherwise the account was signed out meanwhile
         until = min(again.now + max(CALM, reply.retry_after or 0.0), valid.expires_on)
         yield from ask(Remember(request, valid, until, again.sign_outs))
     return valid

@@ -1,4 +1,4 @@
-"""Which refreshes the authority has refused, when each may be tried again, and the steps to learn that."""
+"""Which refreshes the authority has refused, when each may be tried again, and the steps that read and record that."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 FIRST_WAIT: Final = 5.0
 LONGEST_WAIT: Final = 60.0
-"""Seconds before a refused refresh is sent again: the first, doubled with each refusal, up to the second. Entra answers
-programs that do not wait with AADSTS50196."""
+"""Seconds before a refused refresh is sent again: first the lower one, doubled with each refusal up to the upper one.
+Entra answers AADSTS50196 to programs that do not wait."""
 MOST: Final = 64
-"""Refusals that are remembered; the oldest ones go first."""
+"""Refusals that are remembered; the oldest ones are dropped first."""
 _TOO_MANY: Final = 429
 
 _Key: TypeAlias = "tuple[tuple[str, ...], str, str | None, bool, Secret]"
@@ -28,9 +28,9 @@ class Refusal:
     """One refresh that the authority has refused.
 
     Attributes:
-        reply: what it said.
+        reply: the authority's answer.
         until: when the refresh may be sent again, in monotonic seconds.
-        count: how often in a row it was refused.
+        count: how many times in a row it was refused.
     """
 
     reply: ServiceError | Fault
@@ -48,9 +48,9 @@ class FindRefusal(Step["Refusal | None"]):
 
 @dataclass(frozen=True, slots=True)
 class NoteReply(Step["Refusal | None"]):
-    """Remember, for as long as the process lives, what came of a refresh; a refusal comes back as one.
+    """Remember the reply to a refresh, for as long as the process lives; return the refusal if it is one.
 
-    ``at`` is when the reply was there, in monotonic seconds.
+    ``at`` is when the reply arrived, in monotonic seconds.
     """
 
     request: TokenRequest
@@ -60,17 +60,17 @@ class NoteReply(Step["Refusal | None"]):
 
 
 class Refusals:
-    """Remember refused refreshes of one credential, by what was asked for with which refresh token."""
+    """Remember the refused refreshes of one credential, by request and refresh token."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, Refusal] = {}
 
     def find(self, request: TokenRequest, refresh_token: Secret) -> Refusal | None:
-        """Return what was answered to this very request the last time, where that was a refusal."""
+        """Return the last answer to this very request, if it was a refusal."""
         return self._known.get(_key(request, refresh_token))
 
     def note(self, request: TokenRequest, refresh_token: Secret, reply: Reply, at: float) -> Refusal | None:
-        """Remember a reply, if it is a refusal; anything else ends the memory of earlier ones.
+        """Remember a reply if it is a refusal; any other reply clears the earlier refusals of this request.
 
         Args:
             request: what the token is for.
@@ -91,7 +91,7 @@ class Refusals:
         return None
 
     def forgive(self) -> None:
-        """Forget those for which the authority has named no time: a user wants to try again now."""
+        """Forget refusals for which the authority has named no time, because the user wants to try again now."""
         self._known = {key: refusal for key, refusal in self._known.items() if refusal.reply.retry_after is not None}
 
     def clear(self) -> None:
@@ -100,7 +100,7 @@ class Refusals:
 
 
 def _is_refusal(reply: ServiceError | Fault) -> bool:
-    """Tell whether a reply is the authority's wish not to be asked this again; trouble on the way to it is not."""
+    """Tell whether the authority refuses to be asked the same again; a network failure is not a refusal."""
     from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError  # a stored token does without
 
     if isinstance(reply, ServiceError):

@@ -1,8 +1,8 @@
-"""Say what a person can do next about an error of the authority's: the table of codes and its words.
+"""Say what a user can do next about an error of the authority: the table of codes and their advice.
 
 The codes are documented at https://learn.microsoft.com/entra/identity-platform/reference-error-codes, each
 with a page of its own under https://login.microsoftonline.com/error. Microsoft may change them at any time,
-so nothing here decides what the program does: it is advice for people.
+so the program's behaviour does not depend on this table: it only advises users.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that all personal Microsoft accounts belong to."""
 
 WRONG_SCOPES: Final = frozenset({28000, 70011, 500011, 650053, 700022})
-"""The codes of a scope that its resource does not have, or of a resource that is not there."""
+"""The codes for a scope that its resource does not have, or for a resource that does not exist."""
 
 INVALID_GRANT: Final = 70000
-"""The code of a refresh token that is not accepted."""
+"""The code for a refresh token that is not accepted."""
 
 ERROR_PAGE: Final = "https://login.microsoftonline.com/error?code={code}"
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What an error means, and one thing to do about it.
+    """The meaning of an error, and one thing to do about it.
 
     Attributes:
         meaning: why it happens: a sentence.
@@ -227,10 +227,10 @@ BY_CODE_ELSEWHERE: Final = {
     **dict.fromkeys((50131, 53003, 530032, 530035), _POLICY_ELSEWHERE),
     50199: _CONFIRM_ELSEWHERE,
 }
-"""The advice for the codes that mean something else in a browser and in a refresh."""
+"""The advice for codes with another meaning in a browser sign-in and in a refresh."""
 
 DECLINED: Final = "authorization_declined"
-"""The error of a user who said no. The codes that come with it are about something else."""
+"""The error of a user who refused. The AADSTS codes that come with it describe something else."""
 
 BY_ERROR: Final = {
     "access_denied": Advice("The sign-in was refused in the browser.", "Call again, and accept in the browser."),
@@ -248,7 +248,7 @@ BY_ERROR: Final = {
         "Check client_id and tenant_id, and that the app registration has 'Allow public client flows' on.",
     ),
 }
-"""The advice for errors that came without a known code (RFC 6749 5.2, RFC 8628 3.5)."""
+"""The advice for errors without a code of this table (RFC 6749 5.2, RFC 8628 3.5)."""
 
 _NETWORK: Final = "Check the network, the VPN and the proxy (proxies= or HTTPS_PROXY), then call again."
 BY_KIND: Final = {
@@ -263,7 +263,7 @@ BY_KIND: Final = {
     FaultKind.STATUS: "Wait a little, then call again.",
     FaultKind.NOT_PROTOCOL: "Sign in to the network if it wants that, check authority= and the proxy, then call again.",
 }
-"""The next step for each kind of trouble that left no answer of the authority's."""
+"""The next step for each kind of fault that left no answer of the authority."""
 
 _UNKNOWN: Final = ErrorContext()
 OWN_AUTHORITY: Final = "If the authority is yours and you trust it, pass disable_instance_discovery=True."
@@ -271,39 +271,39 @@ MORE_TIME: Final = "Call again, with a longer timeout= where people need more ti
 
 
 def advice(error: ServiceError, context: ErrorContext | None = None) -> str | None:
-    """Return the next step for a person.
+    """Return the next step for a user.
 
     Args:
-        error: what the authority said.
-        context: what was being done.
+        error: the authority's error.
+        context: what the authority refused.
 
     Returns:
-        One sentence; None when there is nothing better to say than the authority's own words.
+        One sentence; None if the authority's own words are the best advice.
     """
     found = _find(error, context or _UNKNOWN)
     return None if found is None else found.step
 
 
 def new_code(expires_in: float | None = None) -> str:
-    """Return the next step after a code that ran out; ``expires_in`` is how long it lived, in seconds."""
+    """Return the next step after a code has expired; ``expires_in`` is how long it was valid, in seconds."""
     return f"Call again for a new code, and enter it within its {ErrorContext(expires_in=expires_in).lifetime}."
 
 
 def remedy(fault: Fault) -> str:
-    """Return the next step for a person, where the authority gave no answer."""
+    """Return the next step for a user after an exchange that brought no answer of the authority."""
     step = fault.step or BY_KIND[fault.kind]
     return f"{step} {OWN_AUTHORITY}" if fault.endpoint is Endpoint.INSTANCE else step
 
 
 def explain(error: ServiceError, context: ErrorContext | None = None) -> str:
-    """Return all that is known about an error, for a person with time to read.
+    """Return everything that is known about an error, in several lines.
 
     Args:
-        error: what the authority said.
-        context: what was being done.
+        error: the authority's error.
+        context: what the authority refused.
 
     Returns:
-        Several lines: its own words, what they mean, what to do, and what support will ask for.
+        Several lines: its own words, their meaning, what to do, and the IDs that Microsoft's support asks for.
     """
     found = _find(error, context or _UNKNOWN)
     parts = [f"{error.error}: {error.description}" if error.description else error.error]

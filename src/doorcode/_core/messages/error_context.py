@@ -1,4 +1,4 @@
-"""What was being done when the authority refused: its error means another thing in another flow."""
+"""The context of a refused request: the same error has another meaning in another flow."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 from doorcode._core.values import dataclass
 
 DEFAULT_LIFETIME: Final = 900.0
-"""Seconds that Entra's device codes live."""
+"""How long Entra's device codes are valid, in seconds."""
 MINUTE: Final = 60.0
 
 
 class Grant(Enum):
-    """What was sent for tokens (RFC 6749 1.3, RFC 8628)."""
+    """The grant that was sent for tokens (RFC 6749 1.3, RFC 8628)."""
 
     DEVICE_CODE = "device code"
     AUTHORIZATION_CODE = "authorization code"
@@ -25,10 +25,10 @@ class ErrorContext:
     """What advice about an error depends on, besides the error.
 
     Attributes:
-        grant: what was sent, or was to be; None where a program's own code did it.
-        scopes: what was asked for.
-        home_account_id: the account that the request was for, where it is known.
-        expires_in: how long the device code lived, in seconds, where there was one.
+        grant: the grant that was sent, or would have been; None if the program's own code sent it.
+        scopes: the requested scopes.
+        home_account_id: the account of the request, if it is known.
+        expires_in: how long the device code was valid, in seconds, if there was one.
     """
 
     grant: Grant | None = None
@@ -38,6 +38,6 @@ class ErrorContext:
 
     @property
     def lifetime(self) -> str:
-        """Return how long the code lived, in words."""
+        """Return how long the code was valid, in words."""
         seconds = DEFAULT_LIFETIME if self.expires_in is None else self.expires_in
         return f"{seconds:.0f} seconds" if seconds < 2 * MINUTE else f"{seconds // MINUTE:.0f} minutes"

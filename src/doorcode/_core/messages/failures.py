@@ -1,4 +1,4 @@
-"""Say why a flow ended without a token: one place for the words."""
+"""Say why a flow ended without a token. All messages of failures are written here."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def refused(
     trouble: Fault | None = None,
     context: ErrorContext | None = None,
 ) -> Failure:
-    """Return the end that an error of the authority stands for, with its words and one next step.
+    """Return the failure for an error of the authority, with its words and one next step.
 
     Args:
-        error: what the authority said.
-        lead: the words before its own.
-        trouble: the last reply before it that could not be used, where there was one.
-        context: what was being done, where it is known.
+        error: the authority's error.
+        lead: the words before the authority's own.
+        trouble: the last unusable reply before it, if there was one.
+        context: what the authority refused, if it is known.
     """
     reason, words = ENDS.get(error.error, (Reason.REFUSED, lead))
     said = _with_trouble(f"{words}: {error.description or error.error}", trouble)
@@ -44,12 +44,12 @@ def refused(
 
 
 def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: float | None = None) -> Failure:
-    """Return the end for a request that got no usable reply.
+    """Return the failure of a request that got no usable reply.
 
     Args:
         fault: what came instead.
         lead: the words before it.
-        next_try: seconds until the request may be sent again, where the authority has asked for that.
+        next_try: seconds until the request may be sent again, if the authority has asked for a wait.
     """
     if next_try is not None:
         fault = replace(fault, step=f"Wait {_whole(next_try)} s, then call again.")
@@ -57,19 +57,19 @@ def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: 
 
 
 def timed_out(seconds: float, fault: Fault | None) -> Failure:
-    """Return the end for a ``timeout`` of so many seconds that ran out."""
+    """Return the failure for a ``timeout`` of so many seconds that ran out."""
     words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
     return Failure(Reason.TIMED_OUT, _lapsed(words, MORE_TIME, fault), fault=fault)
 
 
 def code_lapsed(seconds: float, fault: Fault | None) -> Failure:
-    """Return the end for a device code whose so many seconds of validity ran out."""
+    """Return the failure for a device code that was valid for so many seconds and has expired."""
     words = f"Timed out waiting for user to authenticate: the code expired after {seconds:g} s"
     return Failure(Reason.EXPIRED, _lapsed(words, new_code(seconds), fault), fault=fault)
 
 
 def still_failing(seconds: float, fault: Fault) -> str:
-    """Return the warning for a sign-in whose polls have failed for so many seconds, in one line."""
+    """Return the warning, in one line, for a sign-in whose polls have failed for so many seconds."""
     words = f"The authority has not answered for {seconds:.0f} s; the sign-in goes on. {_with_trouble('', fault)[2:]}"
     return f"{words}. {remedy(fault)}"
 
@@ -81,11 +81,11 @@ def required(
     *,
     next_try: float | None = None,
 ) -> Failure:
-    """Return the end for a request that needs a user who may not be asked.
+    """Return the failure of a request that needs the user while the program forbids to prompt.
 
     Args:
-        error: what the authority said to the refresh, where there was one.
-        candidates: the accounts that the program would have to choose from.
+        error: the authority's answer to the refresh, if there was one.
+        candidates: the accounts that the program has to choose from.
         context: of the refresh.
         next_try: seconds until the same refresh may be sent again.
     """
@@ -100,13 +100,13 @@ def required(
 
 
 def several_accounts(candidates: tuple[Account, ...]) -> str:
-    """Return what to do where several accounts fit."""
+    """Return what to do if several accounts fit."""
     names = ", ".join(account_name(account.username, account.home_account_id) for account in candidates)
     return f"Several accounts are signed in ({names}): choose one with username or authentication_record."
 
 
 def other_account(expected: str, username: str) -> Failure:
-    """Return the end for a sign-in by somebody other than the record or ``username`` names."""
+    """Return the failure of a sign-in with another account than the one that the record or ``username`` names."""
     name = one_line(username, LONGEST_NAME) or "another account"
     words = (
         f"Authentication failed: {name} signed in, but this credential is for {expected}. "
@@ -116,7 +116,7 @@ def other_account(expected: str, username: str) -> Failure:
 
 
 def no_account() -> Failure:
-    """Return the end of an ``authenticate`` whose reply holds a token but names nobody."""
+    """Return the failure of an ``authenticate`` whose reply holds a token but names no account."""
     words = (
         "Authentication failed: the authority issued a token but named no account (neither client_info nor a usable "
         "ID token), so there is no AuthenticationRecord to return. get_token returns the token."
@@ -125,7 +125,7 @@ def no_account() -> Failure:
 
 
 def waits_for_itself() -> Failure:
-    """Return the end for a call inside the very sign-in or request that it would wait for."""
+    """Return the failure of a call that would wait for the sign-in or request that it is part of."""
     words = (
         "Authentication failed: a token was asked for inside the credential's own prompt_callback, hook or log "
         "handler, where it would wait for itself. Ask after that has returned"
@@ -134,18 +134,18 @@ def waits_for_itself() -> Failure:
 
 
 def prompt_failed(why: str, cause: BaseException | None = None) -> Failure:
-    """Return the end of a sign-in whose prompt did not reach the person; ``cause`` is what it raised."""
+    """Return the failure of a sign-in whose prompt did not reach the user; ``cause`` is the exception behind it."""
     return Failure(Reason.REFUSED, f"Authentication failed: {why}", cause=cause)
 
 
 def without_answer() -> Failure:
-    """Return the end of a sign-in whose browser came back with neither a code nor an error."""
+    """Return the failure of a sign-in whose browser came back with neither a code nor an error."""
     words = "Authentication failed: the browser came back from the authority with neither a code nor an error"
     return Failure(Reason.REFUSED, words)
 
 
 def opened_twice() -> Failure:
-    """Return the end of a sign-in whose address two browsers opened, one of which may be another user's."""
+    """Return the failure of a sign-in whose address two browsers opened; one of them may be another user's."""
     words = (
         "Authentication failed: two browsers opened the address of this sign-in, and one of them may belong to another "
         "user of this machine. Nothing was stored.\nCall again. To use another browser than the one that opens, open "
@@ -155,17 +155,17 @@ def opened_twice() -> Failure:
 
 
 def unavailable(why: str, advice: str) -> Failure:
-    """Return the end of a sign-in that cannot even begin in this way here."""
+    """Return the failure of a sign-in that cannot start with this method on this machine."""
     return Failure(Reason.UNAVAILABLE, _sentences(why, advice))
 
 
 def cancelled() -> Failure:
-    """Return the end for a sign-in that the program gave up."""
+    """Return the failure of a sign-in that the program cancelled."""
     return Failure(Reason.CANCELLED, "Authentication failed: the program cancelled the sign-in")
 
 
 def signed_out() -> Failure:
-    """Return the end of a sign-in during which the program signed that account out."""
+    """Return the failure of a sign-in during which the program signed the same account out."""
     words = (
         "Authentication failed: the program signed the account out while this sign-in was under way, so nothing was "
         "stored. Call again to sign in"
@@ -174,7 +174,7 @@ def signed_out() -> Failure:
 
 
 def _lapsed(words: str, step: str, fault: Fault | None) -> str:
-    """Return the words for time that ran out; what kept failing until then matters more than the time."""
+    """Return the words for an expired time limit; an outage until then matters more than the time limit itself."""
     return _sentences(_with_trouble(words, fault), step if fault is None else remedy(fault))
 
 

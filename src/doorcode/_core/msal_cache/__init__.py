@@ -1,1 +1,1 @@
-"""MSAL's unified token cache: its rows, how to find one, how to change them."""
+"""MSAL's unified token cache: its rows, how to find a row, how to change the rows."""

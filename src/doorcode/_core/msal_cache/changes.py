@@ -1,4 +1,4 @@
-"""Make the next state of a token cache; what is not understood in it stays as it is."""
+"""Compute the next state of a token cache; parts of it that are not understood stay as they are."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LEFT_EXPIRED: Final = 86400
-"""How long an access token that ended stays, in seconds, so that no clock that jumps loses a live one."""
+"""How long an expired access token stays, in seconds, so that a clock that jumps loses no valid token."""
 
 _TOKENS: Final = (ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN)
 
 
 def with_asked_target(rows: State, asked: tuple[str, ...], tenant_id: str | None = None) -> SecretDict:
-    """Add to the rows of one reply its access token under what was asked.
+    """Add a second row for the access token of a reply, under the requested scopes and tenant.
 
-    MSAL stores scopes and tenant as the authority spelt them, and looks for them as the program does.
+    MSAL stores scopes and tenant as the authority spells them, but looks for them as the program spells them.
 
     Args:
         rows: what MSAL's cache made of the reply.
         asked: the scopes of the request.
-        tenant_id: the tenant of the request, where it may be another name of the row's realm.
+        tenant_id: the tenant of the request, if it may be another name of the row's realm.
 
     Returns:
-        The rows and those that were added.
+        The rows and the added ones.
     """
     scopes = wanted(asked)
     added: dict[str, Row] = {}
@@ -59,12 +59,12 @@ def merge(state: State, rows: State, now: float | None = None) -> State:
 
     Args:
         state: what the cache holds.
-        rows: what to put into it, under MSAL's keys.
-        now: the time in Unix seconds, to let go of access tokens of the same clients that ended
+        rows: the rows to store, under MSAL's keys.
+        now: the time in Unix seconds, to drop access tokens of the same clients that expired
             more than a day ago; None keeps them.
 
     Returns:
-        The next state, which shares with the old one what did not change, and its index.
+        The next state, which shares the unchanged parts and the index with the old one.
     """
     merged: dict[str, Mapping[str, Row]] = dict(state)
     for section in rows:
@@ -78,8 +78,8 @@ def fill_in(state: State, other: State) -> State:
     """Return the state with the rows of accounts that only the other one has.
 
     Args:
-        state: what counts.
-        other: what is looked at only where ``state`` knows nothing of an account.
+        state: the state that takes precedence.
+        other: the state that is used only for accounts that ``state`` does not have.
     """
     known = {text_of(row, "home_account_id") for section in _TOKENS for _, row in rows_of(state, section)}
     missing = {
@@ -90,25 +90,25 @@ def fill_in(state: State, other: State) -> State:
 
 
 def without_refresh_tokens(rows: State) -> State:
-    """Return the rows of a reply without its refresh token, for a cache that has a row of the account's already."""
+    """Return the rows of a reply without its refresh token, for a cache that has a row of the account already."""
     return {name: section for name, section in rows.items() if name != REFRESH_TOKEN}
 
 
 def replace_refresh_token(
     state: State, client_id: str, environments: frozenset[str], home_account_id: str, secret: Secret, now: float
 ) -> State:
-    """Put a rotated refresh token in the place of those that an account has.
+    """Replace an account's refresh tokens by a rotated one.
 
     Args:
         state: what the cache holds.
-        client_id: whose token it is.
+        client_id: the application that the token was issued to.
         environments: the hosts of the authority, in lower case.
-        home_account_id: the account's.
+        home_account_id: the account.
         secret: the new refresh token.
         now: the time in Unix seconds.
 
     Returns:
-        The next state; the same object when the account has none, or has this one already.
+        The next state; the same object if the account has no refresh token, or already has this one.
     """
     changed: dict[str, Row] = {}
     for key, row in rows_of(state, REFRESH_TOKEN):
@@ -123,12 +123,12 @@ def remove_account(state: State, client_id: str | None, environments: frozenset[
 
     Args:
         state: what the cache holds.
-        client_id: whose tokens; None for every client's.
+        client_id: the application whose tokens are removed; None for every application's.
         environments: the hosts of the authority, in lower case.
-        home_account_id: the account's.
+        home_account_id: the account.
 
     Returns:
-        The next state; the same object when there is nothing to remove.
+        The next state; the same object if there is nothing to remove.
     """
 
     def is_theirs(row: Row) -> bool:
@@ -151,7 +151,7 @@ def _key(row: Row) -> str:
 
 
 def _section(state: State, name: str) -> Mapping[str, Row]:
-    # What stands in it that is no row is kept as well.
+    # Values in a section that are not rows are kept as well.
     return cast("Mapping[str, Row]", as_object(state.get(name)) or {})
 
 
@@ -159,7 +159,7 @@ def _grown(state: State, name: str, added: Mapping[str, Row]) -> Mapping[str, Ro
     rows = _section(state, name)
     if name != ACCESS_TOKEN:
         return {**rows, **added}
-    # Thousands gather in this one: it goes on with its index.
+    # Thousands of rows gather in this section, so it keeps its index.
     return (rows if isinstance(rows, Section) else Section(rows)).with_rows(added)
 
 

@@ -1,7 +1,7 @@
-"""Remember where the rows of a section are, so that a cache of thousands of tokens answers like one of a few.
+"""Index the rows of a section, so that a cache of thousands of tokens is searched as fast as one of a few.
 
-An index holds hints: the keys under which a row may be. Sections share one as they grow, so a hint may lead to a row
-that an older section lacks, or that has changed since; whoever follows one looks at the row itself.
+An index holds hints: the keys under which a row may be. Sections share an index as they grow, so a hint may lead to a
+row that is missing in an older section, or that has changed since. A caller that follows a hint checks the row itself.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 Holder: TypeAlias = tuple[str, str, str]
-"""Whose a token is: client, home_account_id, and host in lower case."""
+"""The holder of a token: client, home_account_id, and host in lower case."""
 
 _Hints: TypeAlias = "dict[object, dict[str, None]]"
 
 
 class Section(dict[str, Row]):
-    """The rows of one section, with an index of each kind that was asked for. Its rows never change in place."""
+    """The rows of one section, with the indexes that have been needed so far. Its rows never change in place."""
 
     __slots__ = ("_ends", "_holders", "_scopes")
 
@@ -33,7 +33,7 @@ class Section(dict[str, Row]):
         self._ends: dict[str, int] | None = None
 
     def with_rows(self, added: Mapping[str, Row]) -> Section:
-        """Return a section that has these rows too, and goes on with the indexes of this one."""
+        """Return a section that has these rows too, and continues the indexes of this one."""
         grown = Section(self)
         grown.update(added)
         grown._holders, grown._scopes, grown._ends = self._holders, self._scopes, self._ends
@@ -47,7 +47,7 @@ class Section(dict[str, Row]):
         return grown
 
     def holders(self) -> Iterator[Holder]:
-        """Yield whose tokens are here."""
+        """Yield the holders of the tokens in this section."""
         if self._holders is None:
             self._holders = _indexed(self, lambda row: [holder_of(row)])
         for holder, keys in list(self._holders.items()):
@@ -62,10 +62,10 @@ class Section(dict[str, Row]):
         return (row for row in self._at(self._scopes.get(name, {})) if name in _scopes_of(row))
 
     def may_have_ended(self, clients: Collection[str], before: float) -> bool:
-        """Tell whether a token of one of these clients may have ended before then; False is certain."""
+        """Return whether a token of one of these clients may have expired before then; False is certain."""
         ends = self._ends
         if ends is None or _is_due(ends, clients, before):
-            # What was due may have been replaced meanwhile.
+            # The token that was due may have been replaced meanwhile.
             ends = self._ends = {}
             for _, row in _objects(self):
                 _note_end(ends, row)
@@ -82,19 +82,19 @@ class Section(dict[str, Row]):
 
 
 def indexed(state: State) -> State:
-    """Return a state whose access tokens have an index, built when it is first asked for."""
+    """Return a state whose access tokens have an index, built on first use."""
     rows = as_object(state.get(ACCESS_TOKEN))
     return state if rows is None else {**state, ACCESS_TOKEN: Section(cast("Mapping[str, Row]", rows))}
 
 
 def section_of(state: State, name: str) -> Section:
-    """Return a section with its index; one that has none yet gets one that lasts as long as the result."""
+    """Return a section with its index; a section without one gets one that lives as long as the result."""
     rows = state.get(name)
     return rows if isinstance(rows, Section) else Section(dict(rows_of(state, name)))
 
 
 def holder_of(row: Row) -> Holder:
-    """Return whose a token's row is."""
+    """Return the holder of a token's row."""
     return text_of(row, "client_id"), text_of(row, "home_account_id"), text_of(row, "environment").lower()
 
 

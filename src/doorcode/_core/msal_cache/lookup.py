@@ -1,4 +1,4 @@
-"""Find which token, refresh token or account in a token cache answers a request."""
+"""Find the token, refresh token or account in a token cache that answers a request."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ __all__ = [
     "without_refresh_tokens",
 ]
 
-# A token that is bound to a key, or was issued under conditions that we did not ask for, is not ours to use.
+# A token that is bound to a key, or was issued under conditions that this library did not request, is not used.
 _BINDINGS: Final = ("ext_cache_key", "key_id", "user_assertion_hash")
 
 
@@ -67,8 +67,8 @@ class Account:
     """An account that a client is signed in to.
 
     Attributes:
-        home_account_id: what it is found by.
-        username: as the cache has it, to be cleaned where it is shown; may be "".
+        home_account_id: the identifier of the account.
+        username: as the cache has it, to be cleaned before it is shown; may be "".
         environment: the host of its authority.
         realms: the tenants that it was seen in.
         local_account_id: its object ID in the first of them; may be "".
@@ -90,8 +90,8 @@ def accounts(state: State, client_id: str, environments: frozenset[str]) -> tupl
 
 
 def account_with_id(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> Account | None:
-    """Find the account with an identifier; a username is not looked at (OpenID Connect Core 5.7)."""
-    # The first row that is theirs will do: with a refresh token there, no access token is looked at.
+    """Find the account with an identifier; usernames are not compared (OpenID Connect Core 5.7)."""
+    # The first row of the account is enough: if it is a refresh token, no access token is read.
     for name, host in _signed_in(state, client_id, environments):
         if name == home_account_id:
             return _described(state, environments, {name: host})[0]
@@ -114,19 +114,19 @@ def access_token(
 ) -> StoredToken | None:
     """Find the access token that answers a request.
 
-    A fresh one under MSAL's own key is found without reading any other row; else those with the first scope are read.
+    A fresh one under MSAL's own key is found without reading another row; else the rows with the first scope are read.
 
     Args:
         state: what the cache holds.
-        client_id: who asks.
+        client_id: the application that asks.
         environments: the hosts of the authority, in lower case.
-        home_account_id: the account's.
+        home_account_id: the account.
         tenant_id: the tenant of the request.
         scopes: its scopes, without reserved ones.
         now: the time in Unix seconds.
 
     Returns:
-        The freshest that has every scope and has not ended; None when there is none.
+        The token with every scope that stays fresh longest; None if each one has expired or there is none.
     """
     if not scopes:
         return None
@@ -143,7 +143,7 @@ def access_token(
 def refresh_token(state: State, client_id: str, environments: frozenset[str], home_account_id: str) -> Secret | None:
     """Find the newest refresh token that an account has for this client.
 
-    Those of other clients are never used, whatever family they belong to.
+    Refresh tokens of other clients are never used, whatever family of applications they belong to.
     """
     rows = [
         row
@@ -158,7 +158,7 @@ def refresh_token(state: State, client_id: str, environments: frozenset[str], ho
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What an access token is wanted for."""
+    """The properties of the access token that a request needs."""
 
     state: State
     client_id: str
@@ -207,21 +207,21 @@ def _is_bearer(row: Row) -> bool:
 
 
 def _signed_in(state: State, client_id: str, environments: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield the home_account_id and host of whoever this client has tokens for."""
+    """Yield the home_account_id and host of each account that this client has tokens for."""
     for client, name, host in _holders(state):
         if name and client == client_id and host in environments:
             yield name, host
 
 
 def _holders(state: State) -> Iterator[Holder]:
-    """Yield whose tokens are there, those with refresh tokens first."""
+    """Yield the holders of tokens, those with refresh tokens first."""
     for _, row in rows_of(state, REFRESH_TOKEN):
         yield holder_of(row)
     yield from section_of(state, ACCESS_TOKEN).holders()
 
 
 def _described(state: State, environments: frozenset[str], hosts: Mapping[str, str]) -> tuple[Account, ...]:
-    """Return the accounts of these identifiers, with what the cache says of them."""
+    """Return the accounts of these identifiers, with the details that the cache has."""
     described: dict[str, list[Row]] = {name: [] for name in hosts}
     for _, row in rows_of(state, ACCOUNT):
         if text_of(row, "environment").lower() in environments:

@@ -1,4 +1,4 @@
-"""An authority's metadata, as it says and as a cache remembers it (RFC 8414, OpenID Connect Discovery 4.3)."""
+"""An authority's metadata, as its reply and as a cache row (RFC 8414, OpenID Connect Discovery 4.3)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 _REQUIRED: Final = ("authorization_endpoint", "token_endpoint")
 _DEVICE: Final = "device_authorization_endpoint"
 METADATA: Final = "DoorcodeMetadata"
-"""The section of a token cache that remembers OpenID configurations, by their URL; MSAL keeps it and looks past it."""
+"""The section of a token cache that holds OpenID configurations by their URL; MSAL keeps it and ignores it."""
 REMEMBERED_FOR: Final = 86400
-"""Seconds, as long as MSAL keeps such a page within a process."""
+"""How long a cached configuration is used, in seconds: as long as MSAL uses one within a process."""
 
 
 def discovery_reply(body: Mapping[str, object]) -> dict[str, object]:
     """Normalise an OpenID configuration.
 
     Returns:
-        Its endpoints, each an https URI, its issuer where that is text, and its other plain values.
+        Its endpoints, each an https URI, its issuer if that is text, and its other plain values.
 
     Raises:
         ValueError: an endpoint is missing or is no https URI; the message says which.
@@ -47,7 +47,7 @@ def discovery_reply(body: Mapping[str, object]) -> dict[str, object]:
 
 
 def metadata_row(url: str, reply: Mapping[str, object], now: float) -> Row | None:
-    """Return what a cache may remember of an OpenID configuration.
+    """Return the cache row for an OpenID configuration.
 
     Args:
         url: where it is.
@@ -55,15 +55,15 @@ def metadata_row(url: str, reply: Mapping[str, object], now: float) -> Row | Non
         now: Unix seconds.
 
     Returns:
-        Its endpoints and issuer; None where an endpoint is of another host than ``url``: tokens go only to a host that
-        the program named, or that it has just named itself.
+        Its endpoints and issuer; None if an endpoint is of another host than ``url``: tokens go only to a host that
+        the program named, or that this host has just named itself.
     """
     named = {name: reply[name] for name in (*_REQUIRED, _DEVICE, "issuer") if name in reply}
     return {**named, "cached_at": str(int(now))} if _is_at_home(url, named) else None
 
 
 def remembered(state: State, url: str, now: float) -> dict[str, object] | None:
-    """Return what a cache remembers of an OpenID configuration, checked as a reply is.
+    """Return an OpenID configuration from a cache, checked as a reply is.
 
     Args:
         state: of the cache.
@@ -71,7 +71,7 @@ def remembered(state: State, url: str, now: float) -> dict[str, object] | None:
         now: Unix seconds.
 
     Returns:
-        As :func:`discovery_reply`; None where there is nothing, or what there is is too old, or is not sound.
+        As :func:`discovery_reply`; None if the cache has none, or if it is too old or invalid.
     """
     row = dict(rows_of(state, METADATA)).get(url)
     cached_at = None if row is None else instant(row.get("cached_at"))

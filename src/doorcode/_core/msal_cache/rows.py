@@ -1,4 +1,4 @@
-"""Read the rows of MSAL's unified token cache; rows that are odd count as missing, never as an error."""
+"""Read the rows of MSAL's unified token cache; malformed rows count as missing, never as an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from doorcode._core.secret import Secret
 from doorcode._core.values import dataclass
 
 State: TypeAlias = Mapping[str, Mapping[str, Mapping[str, object]]]
-"""A token cache as MSAL serializes it: rows by section and key. What is not so is skipped and kept."""
+"""A token cache as MSAL serializes it: rows by section and key. Other values in it are skipped and kept."""
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -20,10 +20,10 @@ ID_TOKEN: Final = "IdToken"  # noqa: S105
 ACCOUNT: Final = "Account"
 
 BEARER: Final = "Bearer"
-"""The token type that is presented as it is (RFC 6750)."""
+"""The type of a token that is sent as it is (RFC 6750)."""
 
 REFRESH_EARLY: Final = 300
-"""How long before its end a token without ``refresh_on`` is refreshed, in seconds."""
+"""How long before it expires a token without ``refresh_on`` is refreshed, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class StoredToken:
 
     Attributes:
         secret: the token.
-        expires_on: when it ends, in Unix seconds.
-        refresh_on: when the authority wants it refreshed, in Unix seconds; None when it did not say.
+        expires_on: when it expires, in Unix seconds.
+        refresh_on: when the authority wants it refreshed, in Unix seconds; None if it did not say.
         cached_at: when it was stored, in Unix seconds.
-        token_type: how it is presented, as ``Bearer``.
-        home_account_id: the account that it was issued for; "" where the reply named none.
+        token_type: how it is sent, such as ``Bearer``.
+        home_account_id: the account that it was issued for; "" if the reply named none.
     """
 
     secret: Secret
@@ -54,11 +54,11 @@ class StoredToken:
         return min(self.refresh_on, self.expires_on)
 
     def fresh(self, now: float) -> bool:
-        """Tell whether it can be used without a thought; one stored in the future is not trusted."""
+        """Return whether it can be used without a refresh; a token that was stored in the future is not trusted."""
         return self.cached_at <= now < self.fresh_until
 
     def valid(self, now: float) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether it has not expired."""
         return now < self.expires_on
 
 
@@ -82,7 +82,7 @@ def text_of(row: Row, name: str) -> str:
 
 
 def secret_of(row: Row) -> Secret | None:
-    """Return a row's token; None when it has none that can be sent."""
+    """Return a row's token; None if it has none that can be sent."""
     secret = vschars(row.get("secret"))
     return Secret(secret) if secret else None
 
@@ -93,7 +93,7 @@ def is_account(row: Row, environments: frozenset[str], home_account_id: str) -> 
 
 
 def stored_token(row: Row) -> StoredToken | None:
-    """Read an access token's row; None when it has no token or no end."""
+    """Read an access token's row; return None if it has no token or no expiry."""
     secret, expires_on = secret_of(row), instant(row.get("expires_on"))
     if secret is None or expires_on is None:
         return None

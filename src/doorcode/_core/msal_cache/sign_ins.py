@@ -1,4 +1,4 @@
-"""What a reply of the token endpoint changes in a cache."""
+"""How a reply of the token endpoint changes a cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def with_sign_in(state: State, who: Who, tokens: Tokens, home_account_id: str, now: float) -> State:
-    """Return a cache with what a person's sign-in brought.
+    """Return a cache with the reply of a user's sign-in.
 
     Args:
         state: what the cache holds.
@@ -30,7 +30,7 @@ def with_sign_in(state: State, who: Who, tokens: Tokens, home_account_id: str, n
 def with_refresh(
     state: State, who: Who, tokens: Tokens, home_account_id: str, spent: tuple[Secret, ...], now: float
 ) -> State:
-    """Return a cache with what a refresh brought: a new refresh token in the place of the spent one, not beside it.
+    """Return a cache with the reply to a refresh: its new refresh token replaces the spent one.
 
     Args:
         state: what the cache holds.
@@ -49,10 +49,10 @@ def with_refresh(
 def with_rotated(
     state: State, who: Who, tokens: Tokens, home_account_id: str, spent: tuple[Secret, ...], now: float
 ) -> State:
-    """Return a cache with a refresh's new refresh token in the place of a spent one.
+    """Return a cache with a refresh's new refresh token in the place of the spent one.
 
-    A refresh token that another process has stored meanwhile stays: this reply may be late, and then its refresh token
-    is the older of the two.
+    A refresh token that another process has stored meanwhile stays: this reply may be delayed, and then its refresh
+    token is the older of the two.
     """
     known = lookup.refresh_token(state, who.client_id, who.environments, home_account_id)
     return renewed(state, who, tokens, home_account_id, now) if known in spent else state
@@ -69,15 +69,15 @@ def renewed(state: State, who: Who, tokens: Tokens, home_account_id: str, now: f
 class StoreSignIn:
     """The change that stores a sign-in.
 
-    A change that could not be stored is applied again later. When the account has been removed from the cache by then,
-    another process signed it out, and the change brings nothing back.
+    A change that could not be written is applied again later. If the account has been removed from the cache by then,
+    another process has signed it out, and the change does not bring it back.
 
     Args:
         who: whose tokens the credential may use.
         tokens: the reply.
         home_account_id: the account that it is for.
         now: Unix seconds.
-        is_signed_out: tells whether this credential has signed the account out since the sign-in began.
+        is_signed_out: returns whether this credential has signed the account out since the sign-in began.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class StoreSignIn:
         self._is_signed_out = is_signed_out
         self._was_there = False
         self.again = False
-        """Whether the change has been made, so that a later application is another try to store it."""
+        """Whether the change has been applied before; a later application is another attempt to write it."""
 
     def __call__(self, state: State) -> State:
-        """Return the cache with the sign-in, or the very state that it was."""
+        """Return the cache with the sign-in, or the same object if nothing changes."""
         there = lookup.has_account(state, self._who.client_id, self._who.environments, self._account)
         removed = self.again and self._was_there and not there
         if removed or self._is_signed_out():
@@ -103,7 +103,7 @@ class StoreSignIn:
 
 
 class StoreRefresh:
-    """The change that stores what a refresh brought, unless the account was signed out meanwhile.
+    """The change that stores the reply to a refresh, unless the account was signed out meanwhile.
 
     Args:
         who: whose tokens the credential may use.
@@ -111,8 +111,8 @@ class StoreRefresh:
         home_account_id: the account that it is for.
         spent: the refresh token that was redeemed, and those that were refused before it.
         now: Unix seconds.
-        is_signed_out: tells whether this credential has signed the account out since the refresh token was read.
-        elsewhere: what other caches held just now, where the account may be instead.
+        is_signed_out: returns whether this credential has signed the account out since the refresh token was read.
+        elsewhere: what other caches held just now, if they may hold the account instead.
     """
 
     def __init__(
@@ -132,13 +132,13 @@ class StoreRefresh:
         self._now = now
         self._is_signed_out = is_signed_out
         self._elsewhere = elsewhere
-        # Looked at before the commit: a change is applied under the cache's own lock.
+        # Read before the commit, because a change is applied under the cache's own lock.
         self._known: tuple[State, ...] = tuple(elsewhere())
         self._borrows = False
         self.stored = True
 
     def __call__(self, state: State) -> State:
-        """Return the cache with the reply, or the very state that it was."""
+        """Return the cache with the reply, or the same object if nothing changes."""
         own = self._has(state)
         self.stored = not self._is_signed_out() and (own or any(map(self._has, self._known)))
         self._borrows = not own
@@ -147,10 +147,10 @@ class StoreRefresh:
         return with_refresh(state, self._who, self._tokens, self._account, self._spent, self._now)
 
     def is_undone(self) -> bool:
-        """Look once more, after the commit, where the account was known from another cache alone.
+        """Check once more, after the commit, an account that only another cache held.
 
-        That one may have been cleared between the look and the commit. From here on only the cache's own content
-        counts: a change that could not be stored is applied again later.
+        That cache may have been cleared between the check and the commit. From here on only the cache's own content
+        counts, because a change that could not be written is applied again later.
         """
         self._known = ()
         return self.stored and self._borrows and not any(map(self._has, self._elsewhere()))

@@ -1,1 +1,1 @@
-"""What the authority answers, as typed values and named faults."""
+"""The authority's replies, as typed values and named faults."""

@@ -18,10 +18,10 @@ DEFAULT_INTERVAL: Final = 5.0
 """Seconds between polls when the reply does not say: "clients MUST use 5 as the default" (RFC 8628 3.2)."""
 
 SHORTEST_INTERVAL: Final = 1.0
-"""The least time between polls, in seconds, whatever the reply says."""
+"""The shortest accepted time between polls, in seconds."""
 
 DEFAULT_EXPIRES_IN: Final = 900.0
-"""How long a code is believed to live when the reply does not say, in seconds: as long as Entra's do."""
+"""How long a code is taken to be valid if the reply does not say, in seconds: as long as Entra's codes."""
 
 _LONGEST_MESSAGE: Final = 2000
 _LONGEST_USER_CODE: Final = 128
@@ -29,18 +29,18 @@ _LONGEST_USER_CODE: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:
-    """A code for a person to enter.
+    """A code for a user to enter.
 
     Attributes:
         device_code: what the program polls with.
-        user_code: what the person enters.
-        verification_uri: where: https, or on this machine.
-        verification_uri_complete: the same with the code in it, where the authority has one (3.3.1).
-        message: what to tell the person: one line, with the code in it.
+        user_code: what the user enters.
+        verification_uri: where the user enters it: an https URI, or one on this machine.
+        verification_uri_complete: the same with the code in it, if the authority sent one (3.3.1).
+        message: what to tell the user: one line that contains the code.
         interval: the least time between polls, in seconds.
-        expires_in: how long the code lives, in seconds.
-        expires_on: when it ends by the wall clock, in Unix seconds.
-        correlation_id: what support finds the request by; "" when unknown.
+        expires_in: how long the code is valid, in seconds.
+        expires_on: when it expires by the wall clock, in Unix seconds.
+        correlation_id: the ID with which Microsoft's support finds the request; "" if unknown.
     """
 
     device_code: Secret
@@ -81,7 +81,7 @@ def device_reply(body: Mapping[str, object], wall_now: float) -> DeviceCode:
 
 
 def _required(body: Mapping[str, object]) -> tuple[str, str, str]:
-    # Older drafts, and Google still, call it verification_url.
+    # Older drafts, and still Google, call it verification_url.
     uri_name = "verification_uri" if body.get("verification_uri") else "verification_url"
     given = {
         "device_code": body.get("device_code"),

@@ -1,4 +1,4 @@
-"""Name what can go wrong in one exchange with an authority, without a word that is secret."""
+"""Name the failures of one exchange with an authority, without any secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAY_BE_SECRET: Final = re.compile(r"token|code|secret|^\W*[{\[\"]", re.IGNORECA
 
 
 class Endpoint(Enum):
-    """What was asked; the value is its name in messages."""
+    """The endpoint that a request went to; the value is its name in messages."""
 
     INSTANCE = "instance discovery endpoint"
     DISCOVERY = "OpenID configuration"
@@ -41,13 +41,13 @@ class RawReply:
     """One reply as it was read, whatever it holds.
 
     Attributes:
-        endpoint: what was asked.
-        host: who was asked, for messages.
+        endpoint: where the request went.
+        host: the host that was asked, for messages.
         status: the HTTP status.
         headers: by names in lower case.
-        body: what was read of it.
-        wall_now: when it came, in Unix seconds.
-        truncated: whether there was more than was read.
+        body: the bytes that were read.
+        wall_now: when it arrived, in Unix seconds.
+        truncated: whether the reply was longer than what was read.
     """
 
     endpoint: Endpoint
@@ -60,7 +60,7 @@ class RawReply:
 
 
 class FaultKind(Enum):
-    """How an exchange failed to bring an answer of the authority's."""
+    """Why an exchange brought no answer of the authority."""
 
     UNREACHABLE = "no connection"
     TIMEOUT = "no reply in time"
@@ -72,22 +72,22 @@ class FaultKind(Enum):
 
     @property
     def permanent(self) -> bool:
-        """Whether trying again is of no use until somebody changes something."""
+        """Whether a repetition is useless until the user or an administrator changes something."""
         return self in {FaultKind.CERTIFICATE, FaultKind.PROXY, FaultKind.SETTING}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An exchange that brought no answer of the authority's.
+    """An exchange that brought no answer of the authority.
 
     Attributes:
-        kind: what kind of trouble.
-        endpoint: what was asked.
-        message: one sentence for a person, without a full stop, safe to print.
-        status: the HTTP status, where there was a reply.
-        retry_after: how long the service asked to be left alone, in seconds.
-        step: what to do next; None for what its kind always wants.
-        cause: what MSAL or the transport raised, without secrets; None where a reply was the trouble.
+        kind: why there was no answer.
+        endpoint: where the request went.
+        message: one sentence for a user, without a full stop, safe to print.
+        status: the HTTP status, if there was a reply.
+        retry_after: how long the service asked to wait, in seconds.
+        step: what to do next; None for the usual step of its kind.
+        cause: the exception of MSAL or the transport, without secrets; None if the reply was the problem.
     """
 
     kind: FaultKind
@@ -100,19 +100,19 @@ class Fault:
 
 
 def not_protocol(raw: RawReply, why: str, *, excerpt: bool = False) -> Fault:
-    """Make the fault of a reply that is not the protocol's.
+    """Make the fault of a reply that does not follow the protocol.
 
     Args:
         raw: the reply.
         why: what is wrong with it.
-        excerpt: whether a little of its text may be shown.
+        excerpt: whether the message may show a short part of its text.
     """
     message = f"{_answered(raw)}: {why}{_excerpt(raw) if excerpt else ''}"
     return Fault(FaultKind.NOT_PROTOCOL, raw.endpoint, message, raw.status)
 
 
 def unavailable(raw: RawReply, words: str, retry_after: float | None) -> Fault:
-    """Make the fault of a service that is busy or broken; ``words`` is what it said, safe to print."""
+    """Make the fault of a service that is busy or broken; ``words`` is its own text, safe to print."""
     message = f"{_answered(raw)}{f': {words}' if words else _excerpt(raw)}"
     step = f"Wait {retry_after:g} s, then call again." if retry_after else None
     return Fault(FaultKind.STATUS, raw.endpoint, message, raw.status, retry_after, step)
@@ -125,7 +125,7 @@ def proxy_refused(raw: RawReply) -> Fault:
 
 
 def redirected(raw: RawReply) -> Fault:
-    """Make the fault of a redirect, which no endpoint of the protocol answers with."""
+    """Make the fault of a redirect: no endpoint of the protocol answers with one."""
     try:
         host = one_line(urlsplit(raw.headers.get("location", "")).hostname or "", _EXCERPT)
     except ValueError:
@@ -135,7 +135,7 @@ def redirected(raw: RawReply) -> Fault:
 
 
 def is_html(raw: RawReply) -> bool:
-    """Tell whether a reply is a page for a browser, by its type or its first character."""
+    """Tell whether a reply is an HTML page, by its type or its first character."""
     return "html" in raw.headers.get("content-type", "").lower() or raw.body.lstrip()[:1] == b"<"
 
 
@@ -147,7 +147,7 @@ def _answered(raw: RawReply) -> str:
 def _excerpt(raw: RawReply) -> str:
     page = is_html(raw)
     text = one_line(_text(raw, page=page), _LOOKED_AT)
-    # A success holds tokens, whatever form it has; only a page's words are shown of one.
+    # A success holds tokens, whatever its format, so an excerpt is shown only if it is an HTML page.
     hidden = bool(_MAY_BE_SECRET.search(text)) or (not page and raw.status in SUCCESS)
     shown = "" if hidden else one_line(masked(text, _LONGEST_WORD), _EXCERPT)
     looks = ", which looks like a proxy or login page" if page else ""

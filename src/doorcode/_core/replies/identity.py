@@ -1,4 +1,4 @@
-"""Read from a sign-in's reply who signed in: the fields of an AuthenticationRecord."""
+"""Read the user who signed in from a sign-in's reply: the fields of an AuthenticationRecord."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _USERNAME_CLAIMS: Final = ("preferred_username", "upn", "email", "unique_name")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signed in.
+    """The user who signed in.
 
     Attributes:
-        home_account_id: what the account is found by: ``uid.utid``, or ``sub`` without them.
+        home_account_id: the identifier of the account: ``uid.utid``, or ``sub`` without them.
         tenant_id: the tenant that issued the token.
         username: as the authority wrote it, to be cleaned where it is shown; "" when the reply names none (OpenID
             Connect Core 5.7).
@@ -35,20 +35,20 @@ class Identity:
 
 
 def mailbox_header(home_account_id: str) -> dict[str, str]:
-    """Return the header that tells Entra whose request this is, so that it is routed as MSAL's own are.
+    """Return the header that tells Entra the account of a request, so that it is routed as MSAL's requests are.
 
     Args:
         home_account_id: as an authority or a record has it, whatever it holds.
 
     Returns:
-        one header; none for an identifier that no header can carry: it is a hint, and the request does without.
+        One header; none if the identifier cannot stand in a header, because the request works without this hint.
     """
     named = vschars(home_account_id)
     return {} if named is None else {"X-AnchorMailbox": f"Oid:{named.replace('.', '@')}"}
 
 
 def identify(result: Mapping[str, object], asked_tenant: str) -> Identity | None:
-    """Tell who a successful reply is for.
+    """Return the account that a successful reply is for.
 
     Args:
         result: MSAL's result, with ``id_token_claims`` and ``client_info`` where the reply had them.

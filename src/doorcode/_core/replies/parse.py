@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 LARGEST: Final = 1024 * 1024
-"""The most bytes of a reply that are worth reading; a token with a hundred groups has a tenth of it."""
+"""The most bytes of a reply that are read; a token with a hundred groups needs a tenth of it."""
 
 PENDING: Final = frozenset({"authorization_pending", "slow_down"})
 """The errors that mean "not yet" (RFC 8628 3.5)."""
@@ -58,9 +58,8 @@ def read(raw: RawReply) -> SecretDict | ServiceError | Fault:
     """Read any reply.
 
     Returns:
-        What MSAL may be handed in place of the reply: a flat JSON object with what the endpoint's
-        answer needs, in the right types; or the authority's error; or what was wrong with the reply.
-        Nothing raises, whatever came.
+        The reply as MSAL may receive it: a flat JSON object with the fields that the endpoint's answer needs, in the
+        right types; or the authority's error; or what is wrong with the reply. This function never raises.
     """
     if raw.status == _PROXY_AUTHENTICATION:
         return proxy_refused(raw)
@@ -86,7 +85,7 @@ def read_device_code(
         body: the JSON object.
         wall_now: the time of the reply, in Unix seconds.
         status: its HTTP status, for the message of a fault.
-        host: who answered, likewise.
+        host: the host that answered, likewise.
     """
     try:
         return device_reply(body, wall_now)
@@ -132,7 +131,7 @@ def _success(raw: RawReply, body: dict[str, object]) -> SecretDict:
 
 
 def _is_final(raw: RawReply, error: ServiceError) -> bool:
-    # "429 and a pending body": the person is asked to wait, and so is the program.
+    # A 429 with a pending body: the user has not signed in yet, and the program has to slow down.
     if raw.status == _TOO_MANY and error.error in PENDING:
         return True
     return not _is_busy(raw.status) and error.error != _BUSY

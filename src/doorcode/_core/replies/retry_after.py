@@ -1,4 +1,4 @@
-"""Read ``Retry-After``: how long a service asks to be left alone (RFC 9110 10.2.3)."""
+"""Read ``Retry-After``: how long a service asks clients to wait (RFC 9110 10.2.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from doorcode._core.json_values import number
 
 LONGEST: Final = 3600.0
-"""The longest wait that is believed, in seconds."""
+"""The longest wait that is accepted, in seconds."""
 
 _LEAP_SECOND: Final = re.compile(r":[6-9][0-9] ", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
@@ -37,7 +37,7 @@ def retry_after(text: str | None, wall_now: float) -> float | None:
         wall_now: the time of the reply, in Unix seconds.
 
     Returns:
-        Seconds from 0 to 3600; None when there is nothing to read.
+        Seconds from 0 to 3600; None if the value cannot be read.
     """
     if text is None:
         return None
@@ -88,7 +88,7 @@ def http_date(text: str) -> float | None:
     hour, minute, second = (int(part) for part in match["time"].split(":"))
     month, day = _MONTHS.index(match["month"]) + 1, int(match["day"])
     try:
-        # A leap second is a valid time of HTTP and none of datetime.
+        # HTTP allows a leap second; datetime does not.
         date = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone.utc)
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""Read an error of the authority's: what it is, in its own words (RFC 6749 5.2)."""
+"""Read an error of the authority: its kind, and the authority's own words (RFC 6749 5.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SIGNED_OUT: Final = "signed_out"
-"""Not the authority's: an account was signed out here while its token was being refreshed."""
+"""An error of this library's own: an account was signed out here while its token was being refreshed."""
 _LONGEST_DESCRIPTION: Final = 2000
 _LONGEST_FIELD: Final = 200
 _LONGEST_WORD: Final = 80
@@ -25,21 +25,21 @@ _AADSTS: Final = re.compile(r"AADSTS(\d{1,9})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
-    """An error of the authority's; every text in it is one line and safe to print.
+    """An error of the authority; every text in it is one line and safe to print.
 
     Attributes:
         error: the OAuth error code (RFC 6749 5.2, RFC 8628 3.5).
-        description: its words; "" when it said none.
+        description: the authority's words; "" if it sent none.
         codes: the numbers of its AADSTS codes.
-        suberror: more of what kind, where it said so.
-        correlation_id: what support finds the request by.
+        suberror: a more precise kind, if the authority sent one.
+        correlation_id: the ID with which Microsoft's support finds the request.
         trace_id: likewise.
-        timestamp: when, in the service's own format.
-        claims: what to ask for next time: the text of a JSON object.
+        timestamp: when it happened, in the service's own format.
+        claims: what the next request has to ask for: the text of a JSON object.
         error_uri: a page about it (RFC 6749 5.2).
         status: the HTTP status.
-        interval: how long to wait between polls, where it said so, in seconds (RFC 8628 3.5).
-        retry_after: how long the service asked to be left alone, in seconds.
+        interval: seconds between polls, if the authority sent them (RFC 8628 3.5).
+        retry_after: how long the service asked to wait, in seconds.
         reply: the HTTP reply, for the exception that is raised for it.
     """
 
@@ -66,10 +66,10 @@ def service_error(
     Args:
         body: a JSON object of the authority's.
         status: its HTTP status.
-        retry_after: what its Retry-After header said, in seconds.
+        retry_after: the value of its Retry-After header, in seconds.
 
     Returns:
-        The error; None when the object names none.
+        The error; None if the object names none.
     """
     error, description = _error_and_description(body)
     if not error:
@@ -94,7 +94,7 @@ def _error_and_description(body: Mapping[str, object]) -> tuple[str, str]:
     error, description = body.get("error"), body.get("error_description")
     nested = as_object(error)
     if nested is not None:
-        # Azure's REST APIs, and gateways before an authority, nest code and message.
+        # Azure's REST APIs, and gateways in front of an authority, nest code and message.
         error, description = nested.get("code"), nested.get("message", description)
     return one_line(error, _LONGEST_FIELD) or _whole(error), _described(description)
 
@@ -121,5 +121,5 @@ def _claims(value: object) -> str | None:
     found = decode_object(value) if isinstance(value, str) else None
     if found is None:
         return None
-    # The same object, with what is not to be shown raw written as escapes.
+    # The same object, with escapes for characters that must not be shown raw.
     return value if isinstance(value, str) and value.isascii() and value.isprintable() else json.dumps(found)

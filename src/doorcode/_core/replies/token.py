@@ -1,4 +1,4 @@
-"""Make a successful reply of the token endpoint one that MSAL can take, whatever is in it."""
+"""Normalise a successful reply of the token endpoint, so that MSAL can take it whatever it holds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_EXPIRES_IN: Final = 600
-"""How long a token is believed to live when its reply does not say, in seconds (MSAL's choice too)."""
+"""How long a token is taken to be valid if its reply does not say, in seconds; MSAL uses the same value."""
 
-# What MSAL computes itself, or what must be right for MSAL not to fail; each is put back where it is right.
+# Fields that MSAL computes itself, or fails on if they are wrong; each is put back if it is right.
 _OURS: Final = frozenset(
     {
         "access_token",
@@ -39,8 +39,8 @@ _OURS: Final = frozenset(
 def token_reply(body: Mapping[str, object], wall_now: float) -> SecretDict:
     """Normalise a token reply (RFC 6749 5.1, OpenID Connect Core 3.1.3.3).
 
-    What can be read comes out in the one type that MSAL expects; what cannot is left out, so that a
-    sign-in that the person finished is not lost over it.
+    Readable values come out in the one type that MSAL expects; the others are left out, so that a sign-in that the
+    user has finished is not lost because of them.
 
     Args:
         body: the JSON object.
@@ -108,7 +108,7 @@ def _is_readable(id_token: object, *, known: bool) -> bool:
     claims = decode_part(parts[1]) if len(parts) > 1 else None
     if claims is None or not (known or word(claims.get("sub"))):
         return False
-    # MSAL copies these into the cache, where other programs read them as text; of a null username it makes "".
+    # MSAL copies these into the cache, where other programs read them as text; it turns a null username into "".
     usable = (claims.get(name) or "" for name in ("preferred_username", "upn"))
     return all(isinstance(value, str) for value in (*usable, claims.get("oid", ""), claims.get("sub", "")))
 

@@ -49,7 +49,7 @@ def open_keychain(signal: str, account: str) -> TextStore:
 
 
 class KeychainVault:
-    """Keep one secret in the Keychain; macOS may ask the person at the screen, which cannot be prevented here.
+    """Keep one secret in the Keychain; macOS may ask the user at the screen, which cannot be prevented here.
 
     Args:
         signal: path of the cache's signal file.

@@ -25,7 +25,7 @@ class Item(Protocol):
     """What is used of secretstorage's Item; the library has no types that both checkers understand."""
 
     def is_locked(self) -> bool:
-        """Tell whether a person must unlock it first."""
+        """Tell whether a user must unlock it first."""
         ...
 
     def get_secret(self) -> bytes:
@@ -154,7 +154,7 @@ class SecretServiceVault:
     def _put(connection: Connection, attributes: dict[str, str], data: bytes) -> None:
         secretstorage = importlib.import_module("secretstorage")
         try:
-            # Not get_default_collection, which would ask a person to make one.
+            # Not get_default_collection, which would ask a user to make one.
             collection = secretstorage.Collection(connection)
         except secretstorage.ItemNotFoundException:
             raise StoreUnavailable(

@@ -49,7 +49,7 @@ def connect(address: str, limit: float, clock: Callable[[], float] = _clock.mono
         clock: seconds, monotonic.
 
     Raises:
-        StoreUnavailable: the extra is not installed, or a call would ask a person.
+        StoreUnavailable: the extra is not installed, or a call would ask a user.
         Exception: whatever jeepney raises for what is at that address.
     """
     try:

@@ -1,4 +1,4 @@
-"""Be the authority without a network: its state behind a lock, the person's answers, the administrator's acts."""
+"""Be the authority without a network: its state behind a lock, the user's answers, the administrator's acts."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Authority:
             self._state.directory.applications[client_id] = application
         return application
 
-    # What the person does.
+    # What the user does.
 
     @property
     def user_codes(self) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class Authority:
             return tuple(code.user_code for code in codes if code.answer is Answer.NONE)
 
     def approve(self, user_code: str, user: Who = None) -> None:
-        """Approve a code, as a person on the device login page would; one that is approved stays so.
+        """Approve a code, as a user on the device login page would; one that is approved stays so.
 
         Raises:
             LookupError: there is no such code or user, or it was declined.
@@ -184,7 +184,7 @@ class Authority:
                 self._state.answer(code, Answer.APPROVED, somebody)
 
     def decline(self, user_code: str) -> None:
-        """Decline a code, as a person would.
+        """Decline a code, as a user would.
 
         Raises:
             LookupError: there is no such code, or it was answered.

@@ -17,7 +17,7 @@ SLOW_DOWN_SECONDS: Final = 5
 
 
 class Answer(Enum):
-    """Say what the person answered to a device code."""
+    """Say what the user answered to a device code."""
 
     NONE = "none"
     APPROVED = "approved"

@@ -16,7 +16,7 @@ class Settings:
     Args:
         interval: seconds between polls that the device code reply asks for; None leaves it out (RFC 8628 3.2).
         expires_in: validity of device codes and user codes.
-        message: text for the person, in which ``{verification_uri}`` and ``{user_code}`` are filled in.
+        message: text for the user, in which ``{verification_uri}`` and ``{user_code}`` are filled in.
         access_token_lifetime: validity of access tokens.
         cae_lifetime: validity of access tokens for clients that handle claims challenges (capability ``CP1``).
         refresh_token_lifetime: validity of refresh tokens.

@@ -77,7 +77,7 @@ class State:
         return self.device_codes[code.device_code]
 
     def device_code_of(self, user_code: str) -> DeviceCode | None:
-        """Return the device code of a user code as a person may type it: any case, with spaces or dashes."""
+        """Return the device code of a user code as a user may type it: any case, with spaces or dashes."""
         typed = "".join(character for character in user_code.upper() if character.isalnum())
         return next((code for code in self.device_codes.values() if code.user_code == typed), None)
 
@@ -89,7 +89,7 @@ class State:
         return code
 
     def answer(self, code: DeviceCode, answer: Answer, user: User | None = None) -> None:
-        """Write down what the person answered."""
+        """Write down what the user answered."""
         known = self.device_codes[code.device_code]
         account = known.account if user is None else user.home_account_id
         self.device_codes[code.device_code] = replace(known, answer=answer, account=account)

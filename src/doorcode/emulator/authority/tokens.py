@@ -30,7 +30,7 @@ class Grant:
 
     Args:
         claims: the claims request in force: of the sign-in and of the token request together.
-        met: the claims request of the sign-in alone, which the person has met.
+        met: the claims request of the sign-in alone, which the user has met.
     """
 
     user: User

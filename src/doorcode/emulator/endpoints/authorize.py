@@ -1,4 +1,4 @@
-"""Answer the authorization endpoint (RFC 6749 4.1.1): a person decides, the browser carries the answer back."""
+"""Answer the authorization endpoint (RFC 6749 4.1.1): a user decides, the browser carries the answer back."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MESSAGE: Final = "Open {verification_uri} in a browser and enter the code {user_
 
 
 def devicecode(context: Context, tenant_name: str, request: Request) -> Response:
-    """Issue a device code, and say where and how a person approves it."""
+    """Issue a device code, and say where and how a user approves it."""
     state, form = context.state, request.form
     require_tenant(context, tenant_name)
     application = state.application(form.get("client_id"), tenant_name)

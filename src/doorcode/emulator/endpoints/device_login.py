@@ -1,4 +1,4 @@
-"""Let a person enter a user code and answer it: the verification URI (RFC 8628 3.3)."""
+"""Let a user enter a user code and answer it: the verification URI (RFC 8628 3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remember where each person stands in the browser, by tickets that are good for one form each.
+"""Remember where each user stands in the browser, by tickets that are good for one form each.
 
 There are no cookies: whoever holds the unguessable ticket of the last page continues, and a form that is sent
 twice, or by another site, holds none (RFC 9700 4.7.1).
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """Hold what a person is in the middle of.
+    """Hold what a user is in the middle of.
 
     Args:
         action: the path that the forms are sent to; a ticket is good for this path only.

@@ -1,4 +1,4 @@
-"""Draw the pages that a person sees: templates, one style sheet, and the headers that keep them safe."""
+"""Draw the pages that a user sees: templates, one style sheet, and the headers that keep them safe."""
 
 from __future__ import annotations
 

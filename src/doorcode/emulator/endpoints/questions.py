@@ -1,4 +1,4 @@
-"""Ask the person step by step: which account, then whether the application may; the same for both flows."""
+"""Ask the user step by step: which account, then whether the application may; the same for both flows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Decision(Enum):
-    """Say what the person decided in the end."""
+    """Say what the user decided in the end."""
 
     ACCEPTED = "accepted"
     CANCELLED = "cancelled"
