@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._core.flows.interactive import _person_lease
+from doorcode._core.flows.interactive import _user_lease
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
@@ -137,7 +137,7 @@ def test_while_the_store_waits(
 
 def lease_of(credential: Any) -> str:
     """Return the name of the lease of whoever asks the credential's person."""
-    name = _person_lease(credential._session.who, credential._session.config.tenant_id)
+    name = _user_lease(credential._session.who, credential._session.config.tenant_id)
     assert name is not None
     return name
 

@@ -60,7 +60,7 @@ def test_looks_after_one_that_failed(make: Any, authority: Emulator, monkeypatch
     async def main() -> None:
         _, pending = await begun(make, authority)
         with monkeypatch.context() as patch:
-            patch.setattr(pending._turn, "exchange", lambda _step: 1 / 0)
+            patch.setattr(pending._handler, "exchange", lambda _step: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 await pending.wait()
         assert (await pending.wait()).username == ADA

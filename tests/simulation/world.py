@@ -434,8 +434,8 @@ class World:
             return answer
         # It came when nobody waited for it any more: the process was stopped.
         self.note(f"{task.name}: a late reply")
-        turn.late(step)(answer)
-        return turn.silence(step)
+        turn.on_late_result(step)(answer)
+        return turn.on_timeout(step)
 
     def _served(self, task: SimTask, step: Exchange[Any]) -> Any:
         if self.chance(self.odds.lost_request):

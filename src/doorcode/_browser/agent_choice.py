@@ -1,4 +1,4 @@
-"""Which courier a credential's options ask for, and the check of these options."""
+"""Which agent a credential's options ask for, and the check of these options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
     return check_redirect_uri(redirect_uri) if paste else check_loopback_uri(redirect_uri)
 
 
-def courier(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
+def make_agent(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
     """Return what brings the user to the page and the answer back.
 
     Args:

@@ -1,4 +1,4 @@
-"""One flow's turn that leads through a browser: the steps of :mod:`doorcode._core.browser_steps`, performed."""
+"""Perform the steps of a flow that leads through a browser: :mod:`doorcode._core.browser_steps`."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from doorcode._session.step_handler import StepHandler
 
 
 class BrowserStepHandler(StepHandler):
-    """A turn that performs the steps of a browser, too.
+    """Perform a flow's steps, including those of a browser.
 
     Args:
         session: of the credential.
-        courier: brings the user to the page and the answer back; the turn closes it.
+        agent: brings the user to the page and the answer back; this handler closes it.
     """
 
-    def __init__(self, session: Session, courier: BrowserAgent) -> None:
+    def __init__(self, session: Session, agent: BrowserAgent) -> None:
         super().__init__(session)
-        self._courier = courier
+        self._agent = agent
 
     def perform(self, step: Step[Any]) -> object:
         """Perform a step that waits for nobody."""
-        return self._courier.start() if isinstance(step, Listen) else super().perform(step)
+        return self._agent.start() if isinstance(step, Listen) else super().perform(step)
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Make a request, or wait for the user; blocks."""
         answer: object
         match step:
             case BeginBrowser(request, redirect_uri, login_hint, within):
-                mode = self._courier.response_mode
+                mode = self._agent.response_mode
                 answer = self.session.application.begin_browser(request, redirect_uri, login_hint, mode, within)
             case OpenPage(page, left):
-                answer = self._courier.show(page, left)
+                answer = self._agent.show(page, left)
             case AwaitRedirect(page, within):
-                answer = self._courier.wait(page, within)
+                answer = self._agent.wait(page, within)
             case RedeemCode(request, page, redirect, within):
                 answer = self.session.application.redeem_code(request, page, redirect, within)
             case Conclude(failure, within):
-                self._courier.conclude(failure, within)
+                self._agent.conclude(failure, within)
                 answer = None
             case _:
                 answer = super().exchange(step)
         return answer
 
-    def late(self, step: Exchange[Any]) -> Callable[[object], object]:
+    def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
         """Return what becomes of an answer that nobody waits for any more: a token is stored."""
         if not isinstance(step, RedeemCode):
-            return super().late(step)
+            return super().on_late_result(step)
 
         since = self.since
 
@@ -61,11 +61,11 @@ class BrowserStepHandler(StepHandler):
 
         return keep
 
-    def silence(self, step: Exchange[Any]) -> object:
+    def on_timeout(self, step: Exchange[Any]) -> object:
         """Return what stands for an answer that did not come in time: a browser that still runs is open."""
-        return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().silence(step)
+        return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().on_timeout(step)
 
     def release(self, ended_by: BaseException | None) -> None:
         """Give back what the flow still holds, the port or the terminal first."""
-        self._courier.close()
+        self._agent.close()
         super().release(ended_by)

@@ -1,4 +1,4 @@
-"""The accounts in a token cache, as records to choose from."""
+"""The accounts in a token cache, as records that a program can choose from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def records_of(
         state: what the cache holds.
         client_id: the application.
         environments: the authority's host and its aliases.
-        authority: what the records name as theirs, host or host:port.
+        authority: the authority that the records name, host or host:port.
     """
     return tuple(record_of(account, client_id, authority) for account in accounts(state, client_id, environments))
 
@@ -28,7 +28,7 @@ def record_for(identity: Identity, client_id: str, authority: str) -> Authentica
 
 
 def record_of(account: Account, client_id: str, authority: str) -> AuthenticationRecord:
-    """Return the record of one account: with a tenant that it was seen in, else its home."""
+    """Return the record of one account, with a tenant that it was seen in, else its home tenant."""
     own = next((realm for realm in account.realms if realm.lower() not in SHARED), None)
     tenant = own or account.home_account_id.rpartition(".")[2]
     return AuthenticationRecord(tenant, client_id, authority, account.home_account_id, account.username)

@@ -25,10 +25,10 @@ def accounts(session: Session) -> tuple[AuthenticationRecord, ...]:
     """Return a record for each account of this application, in every store that may hold the credential's cache.
 
     Args:
-        session: of the credential.
+        session: the credential's session.
 
     Raises:
-        StoreError: a store may hold more and cannot be looked into.
+        StoreError: a store that may hold further accounts cannot be read.
     """
     troubles = Troubles()
     found = _records(session, _states(session, troubles))
@@ -40,18 +40,18 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
     """Remove an account's tokens from memory and from every store that may hold the credential's cache.
 
     Args:
-        session: of the credential.
-        account: whose; None for the one that the credential uses, or would use.
+        session: the credential's session.
+        account: the account to sign out; None for the one that the credential uses, or would use.
 
     Raises:
-        StoreError: they may still be stored, in what it names; they were removed from everything else.
-        ValueError: none was named, and there are several, or the credential may use none of them.
+        StoreError: its tokens may still be in a store that the error names; they were removed from all others.
+        ValueError: no account was named, and there are several, or the credential may use none of them.
     """
     home_account_id = account.home_account_id if account is not None else _own_account(session)
     troubles = Troubles()
     with session.sign_outs.under_way(home_account_id, lambda: session.account.sign_out(home_account_id)):
-        # A refresh of another process, for a cache that had nothing, may have believed what the second one held: the
-        # first is looked at once more.
+        # For a cache without the account, another process's refresh may have relied on the second cache, so check the
+        # first cache once more.
         for cae in (False, True, False):
             _remove(session, home_account_id, troubles, cae=cae)
     troubles.throw()
@@ -63,7 +63,7 @@ def _remove(session: Session, home_account_id: str, troubles: Troubles, *, cae: 
     if stores is not None:
         stores.remove(removal, troubles)
     opened = session.opened(cae=cae)
-    if opened is not None:  # after the stores: it may read a plain file beside its own, and must find it without
+    if opened is not None:  # After the stores, because it may read a plain file beside its own.
         troubles.attempt(lambda: opened.remove(removal))
 
 
@@ -83,7 +83,7 @@ def _records(session: Session, states: Iterable[State]) -> tuple[AuthenticationR
 
 
 def _every_store(session: Session, *, cae: bool) -> EveryStore | None:
-    """Return the stores of one of the two caches; None where tokens are kept in memory, or the program keeps them."""
+    """Return the stores of one of the two caches; None if tokens are kept in memory, or by the program itself."""
     options = session.config.persistence
     if options is None or session.config.caches[cae] is not None:
         return None
@@ -94,11 +94,11 @@ def _every_store(session: Session, *, cae: bool) -> EveryStore | None:
 
 
 def _own_account(session: Session) -> str:
-    """Return the account that the credential would use, by the rule for its tokens: never another user's."""
+    """Return the account that the credential would use, by the rule for its tokens, and never another user's."""
     who = session.who
     if who.home_account_id is not None:
         return who.home_account_id
-    states = _states(session, Troubles())  # what cannot be reached is an error of the removal
+    states = _states(session, Troubles())  # The removal reports stores that cannot be read.
     found = find_account(who, *states)
     if isinstance(found, Ambiguous):
         names = ", ".join(account_name(each.username, each.home_account_id) for each in found.candidates)

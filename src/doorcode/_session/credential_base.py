@@ -1,4 +1,4 @@
-"""What every interactive credential is, however it is driven: its options, its account, its log lines."""
+"""The base of every interactive credential, sync or asyncio: its options, its account, its log lines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 
-# Importing a credential's class is to cost next to nothing, and a token that is stored little more: what only some
-# calls need is loaded by them.
+# Importing a credential's class has to be cheap, and so has reading a stored token: a module that only some calls
+# need is imported by these calls.
 if TYPE_CHECKING:
     from doorcode._core.msal_cache.lookup import StoredToken
     from doorcode._core.steps import Failure, Flow, TokenRequest
@@ -32,11 +32,11 @@ _ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
 """The options of ``get_token_info`` that a token in memory can answer."""
 
 is_logged: Final = _LOGGER.isEnabledFor
-"""Whether a level is logged: asked on the hot path before anything is called that would log."""
+"""Whether a level is logged; the hot path checks this before it calls anything that logs."""
 
 
 class BaseCredential:
-    """Hold what a credential was told, and the session in which its flows run."""
+    """Hold a credential's options, and the session in which its flows run."""
 
     _timeout: float | None = None
     _login_hint: str | None = None
@@ -66,7 +66,7 @@ class BaseCredential:
         self._memory = self._session.memory
 
     def _prompts_here(self) -> bool:
-        """Return whether users are asked on this machine; a class of the program's own may ask them anywhere."""
+        """Return whether the prompt appears on this machine; a program's own subclass may prompt users anywhere."""
         return False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,9 +85,9 @@ class BaseCredential:
         return self._twin(memo, copy.deepcopy)
 
     def _twin(self, memo: dict[int, Any], copied: Callable[[Any, dict[int, Any]], Any]) -> Self:
-        """Return a credential with the same options and account, and no token, as pickle does.
+        """Return a credential with the same options and account, and without tokens, as pickle does.
 
-        What the program gave, such as a callback, is the same object in both.
+        Objects that the program gave, such as a callback, are shared by both.
         """
         twin = memo[id(self)] = type(self).__new__(type(self))
         memo[id(self._session)] = self._session.twin()
@@ -105,7 +105,7 @@ class BaseCredential:
         enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
         options: Mapping[str, object],
     ) -> TokenRequest:
-        """Check a request, in a child that was forked meanwhile too, and log what is wrong with it."""
+        """Check a request, also in a forked child, and log what is wrong with it."""
         self._session.after_fork()
         try:
             return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
@@ -120,7 +120,7 @@ class BaseCredential:
         return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
 
     def _fresh_info(self, scopes: tuple[str, ...], options: Mapping[str, Any] | None) -> AccessTokenInfo | None:
-        """Return what ``get_token_info`` can answer from memory; None where the flow has to look."""
+        """Return the answer to ``get_token_info`` from memory; None if the flow has to look for a token."""
         tenant_id, enable_cae = None, False
         if options:
             if options.get("claims") or not options.keys() <= _ANSWERED:
@@ -129,7 +129,7 @@ class BaseCredential:
         try:
             entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:
-            return None  # as in get_token
+            return None  # likewise in get_token
         if entry is None or not entry.cached_at <= time.time() < entry.fresh_until:
             return None
         if is_logged(INFO):
@@ -150,7 +150,7 @@ class BaseCredential:
         force_prompt: bool,  # noqa: FBT001 - passed on by name
         options: Mapping[str, object],
     ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
-        """Return what ``authenticate`` asks for, and the flow that does it."""
+        """Return the request of ``authenticate``, and the flow for it."""
         from doorcode._core.account_selection import authenticates_silently
         from doorcode._core.flows import acquire
 
@@ -172,7 +172,7 @@ class BaseCredential:
         enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
         options: Mapping[str, object],
     ) -> TokenRequest:
-        """Return what ``authenticate`` or ``begin`` asks for, by default a token for the cloud's Resource Manager."""
+        """Return the request of ``authenticate`` or ``begin``, by default for the cloud's Resource Manager."""
         _check_list(scopes, method)
         try:
             wanted = tuple(scopes or self._session.default_scopes(method))
@@ -182,7 +182,7 @@ class BaseCredential:
         return self._request(method, wanted, claims, tenant_id, enable_cae, options)
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
-        """Return the exception for a flow's end, with the accounts that one would have to choose from."""
+        """Return the exception for a failure, with the accounts that the program has to choose from."""
         from doorcode._error_mapping import exception_for
         from doorcode._session.account_records import record_of
         from doorcode.errors import AuthenticationRequiredError
@@ -196,7 +196,7 @@ class BaseCredential:
         return exception
 
     def _record_of(self, token: StoredToken, request: TokenRequest) -> AuthenticationRecord:
-        """Return the record of the account that a token is for: of this sign-in, whoever else signs in meanwhile.
+        """Return the record of the account that a token is for, even if another user signs in meanwhile.
 
         Raises:
             AuthenticationFailedError: the sign-in that this one waited for named no account, or is signed out again.
@@ -209,12 +209,12 @@ class BaseCredential:
         return record
 
     def _tell(self, message: str) -> None:
-        """Tell the user something where a prompt would stand, and the log; more loudly where the log alone has it."""
+        """Tell the user something where a prompt would appear, and log it: as a warning if only the log shows it."""
         level = logging.INFO if self._show_message(message) else logging.WARNING
         _LOGGER.log(level, "%s: %s", type(self).__name__, log_line(message))
 
     def _show_message(self, message: str) -> bool:  # noqa: ARG002 - for subclasses
-        """Show the user a message that is no code, where this credential can; return whether it was shown."""
+        """Show the user a message other than a code, if this credential can; return whether it was shown."""
         return False
 
     def _succeeded(self, method: str) -> None:
@@ -226,9 +226,9 @@ class BaseCredential:
 
 
 def shortened(exception: E) -> E:
-    """Return an exception of ours without the frames in which it came about: its words and its cause say that.
+    """Return an exception of this library without its traceback, because its message and its cause say enough.
 
-    What a program's own code raised keeps its traceback.
+    An exception of the program's own code keeps its traceback.
     """
     link = exception.__traceback__
     while link is not None and link.tb_next is not None:

@@ -1,4 +1,4 @@
-"""The account that a credential uses at present, and which tokens may be remembered for it."""
+"""The account that a credential currently uses, and which tokens may be remembered for it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from doorcode._session.memory import Entry, Key
 
 _KEPT: Final = ("record", "_found", "_asks")
-"""What a pickled credential takes along."""
+"""The attributes that a pickled credential contains."""
 
 
 class CurrentAccount:
     """Hold the account of one credential. Thread-safe.
 
-    ``record`` is of the latest sign-in, or the one that was given; None where there is neither.
+    ``record`` is that of the latest sign-in, or the one that the program gave, or None.
 
     Args:
         given: the record that the program gave.
-        memory: the tokens that are remembered: of this account only.
+        memory: the remembered tokens, of this account only.
     """
 
     def __init__(self, given: AuthenticationRecord | None, memory: MutableMapping[Key, Entry]) -> None:
@@ -38,15 +38,15 @@ class CurrentAccount:
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Let go of a lock that another thread of the parent may have held."""
+        """Replace a lock that another thread of the parent may have held at the fork."""
         self._lock = threading.Lock()
 
     def kept(self) -> dict[str, Any]:
-        """Return what a pickled credential takes along."""
+        """Return the attributes that a pickled credential contains."""
         return {name: getattr(self, name) for name in _KEPT}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take over what :meth:`kept` returned elsewhere."""
+        """Restore what :meth:`kept` returned in the pickled credential."""
         self.__dict__.update(kept)
 
     @property
@@ -56,24 +56,24 @@ class CurrentAccount:
         return AccountInUse(None if record is None else record.home_account_id, self._found, self._asks)
 
     def record_of(self, token: StoredToken) -> AuthenticationRecord | None:
-        """Return the record of the account that signed in for a token; the latest where the token names nobody."""
+        """Return the record of the account that signed in for a token; the latest one if the token names none."""
         return self._records.get(token.home_account_id, self.record)
 
     def remember(self, token: StoredToken, entries: Mapping[Key, Entry]) -> None:
-        """Remember a token, unless another account has taken the place of its own since it was asked for."""
+        """Remember a token, unless this credential has changed to another account since the token was requested."""
         with self._lock:
             if token.home_account_id in {"", self.in_use.home_account_id}:
                 self._memory.update(entries)
 
     def use(self, account: Account, may_use_cache: Callable[[], bool]) -> tuple[bool, bool]:
-        """Go on as an account that was found in the cache.
+        """Change to an account that was found in the cache.
 
         Args:
-            account: which.
-            may_use_cache: whether that is allowed still.
+            account: the account to use.
+            may_use_cache: returns whether that is still allowed.
 
         Returns:
-            Whether that is this credential's account now, and whether it was not before.
+            Whether it is this credential's account now, and whether it was not before.
         """
         with self._lock:
             current = self.in_use.home_account_id
@@ -83,23 +83,23 @@ class CurrentAccount:
             return True, True
 
     def sign_in(self, record: AuthenticationRecord) -> None:
-        """Go on as an account that a user signed in with."""
+        """Change to the account that a user signed in with."""
         with self._lock:
             if self.record is None or self.record.home_account_id != record.home_account_id:
-                # Without a record, what is remembered may be of an account that was found in the cache.
+                # Without a record, the remembered tokens may belong to an account that was found in the cache.
                 self._memory.clear()
             self.record, self._found = record, None
             self._records[record.home_account_id] = record
 
     def sign_out(self, home_account_id: str) -> None:
-        """Forget an account. No other account in the cache takes its place: the user would not notice."""
+        """Forget an account. No other account in the cache replaces it, because the user would not notice."""
         with self._lock:
             self._memory.clear()
             if self.in_use.home_account_id == home_account_id:
                 self.record, self._found, self._asks = self._given, None, True
 
     def ask_elsewhere(self) -> None:
-        """Take note that the program shows codes itself, to users who have to sign in unless it names an account."""
+        """Record that the program itself shows codes to users; they have to sign in unless it names an account."""
         with self._lock:
             self._asks = True
             if self.record is None:

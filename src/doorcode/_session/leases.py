@@ -1,4 +1,4 @@
-"""The leases that one flow holds among processes, and the steps that have to do with them."""
+"""The leases that one flow holds, which other processes respect, and the steps for them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from doorcode.cache._protocol import Lease
 
 ROOM: Final = 30.0
-"""Seconds that a lease lasts longer than the request that it is for: for two writes to caches that others lock."""
+"""Seconds that a lease outlasts its request: for two writes to caches that other processes may lock."""
 LeaseStep: TypeAlias = TakeLease | RenewLease | FindLeaseHolder | PromptLives | DropLease
 
 
 class HeldLeases:
-    """Hold the leases of one flow. Both caches of a session hold one grant, so both share one lease.
+    """Hold the leases of one flow. Both caches of a session hold the same grant, so they share one lease.
 
     Args:
-        session: of the credential.
-        asking: the leases of the flow that asks the user in this thread or task, where this flow is a part of that.
+        session: the credential's session.
+        asking: the leases of the flow that prompts the user in this thread or task, if this flow is a part of it.
     """
 
     def __init__(self, session: Session, asking: HeldLeases | None) -> None:
@@ -39,7 +39,7 @@ class HeldLeases:
         return name in self._held
 
     def perform(self, step: LeaseStep) -> bool | LeaseHolder | None:
-        """Perform a step; the store may block for a moment."""
+        """Perform a step; the store may block briefly."""
         cache = self._session.cache(cae=False)
         match step:
             case TakeLease(name, seconds):
@@ -61,10 +61,10 @@ class HeldLeases:
         return None
 
     def note_prompt(self, session: Session, seconds: float) -> None:
-        """Note for other processes that the prompt of this sign-in is good for so many seconds at most.
+        """Tell other processes that the prompt of this sign-in is valid for at most so many seconds.
 
         Args:
-            session: of the flow that shows the prompt; a sign-in of another credential is none of this one's.
+            session: of the flow that shows the prompt; the sign-in of another credential is ignored.
             seconds: from now.
         """
         if session is self._session:
@@ -72,12 +72,12 @@ class HeldLeases:
                 self._renew(name, seconds, session.clock() + seconds)
 
     def release(self) -> None:
-        """Give back whatever is held."""
+        """Give back all leases."""
         for name in list(self._held):
             self._drop(name)
 
     def _lasting(self, name: str, seconds: float) -> float:
-        """Return how long a lease lasts: at least as long as the longest request that the program allows."""
+        """Return the duration of a lease: at least as long as the longest request that the program's options allow."""
         if name != REFRESH_LEASE:
             return seconds
         return max(seconds, self._session.limits.whole(redeems=True) + ROOM)

@@ -1,4 +1,4 @@
-"""Fresh tokens of this process: the hot path of get_token."""
+"""The fresh tokens of this process: the hot path of get_token."""
 
 from __future__ import annotations
 

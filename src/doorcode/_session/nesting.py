@@ -1,6 +1,6 @@
-"""What calls further up this thread, task or request hold: a call inside them that waited for it would wait for itself.
+"""What the calls further up this thread, task or request hold, so that a nested call never waits for its own caller.
 
-A log handler, a hook or a prompt of the program's that asks for a token is such a call.
+A nested call is one of the program's log handlers, hooks or prompts that asks for a token.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _HELD: Final[ContextVar[frozenset[object]]] = ContextVar("doorcode_held", defaul
 
 
 LOCKED: Final = "a lock of a token cache"
-"""What a call holds that reads or writes a token cache while it warns."""
+"""Held by a call that reads or writes a token cache while it logs a warning."""
 
 
 @contextmanager
 def holding(*things: object) -> Generator[None]:
-    """Say, to what is called inside, what this call holds; a request's thread is told too."""
+    """Record what this call holds for the calls inside it, also in the thread of its request."""
     token = _HELD.set(_HELD.get().union(things))
     try:
         yield
@@ -41,10 +41,10 @@ def held() -> frozenset[object]:
 
 
 def refuse_to_wait() -> None:
-    """End a call that would wait for itself.
+    """Refuse a call that would wait for its own caller.
 
     Raises:
-        AuthenticationFailedError: always; it says so.
+        AuthenticationFailedError: always.
     """
     from doorcode._core.messages.failures import waits_for_itself
     from doorcode._error_mapping import exception_for

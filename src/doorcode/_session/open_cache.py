@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], trouble: Callable[[str], None]) -> TokenCache:
-    """Open a cache; nothing is read before it is asked for, but what the program's own key has to open.
+    """Open a cache. It is read on first use, except if the program's own key has to decrypt it.
 
     Args:
-        config: of the credential.
-        cae: for the tokens of clients that handle claims challenges.
-        warn: told of what a user should know.
-        trouble: told that tokens cannot be stored.
+        config: the credential's configuration.
+        cae: whether the cache is for the tokens of clients that handle claims challenges.
+        warn: called with warnings for the user.
+        trouble: called when tokens cannot be stored.
 
     Raises:
-        CacheUnavailableError: no store can be used as the program asked.
+        CacheUnavailableError: no store fits the program's options.
     """
     own = config.caches[cae]
     if own is not None:

@@ -1,4 +1,4 @@
-"""A sign-in in two steps: a code that was handed out, and what is known of it between two looks."""
+"""A pending sign-in: a code that the program shows, and the state of its polling between two calls."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from doorcode._session.step_handler import StepHandler
 
 _LOGGER: Final = logger(__name__)
 SOON: Final = 0.05
-"""Seconds between looks while a request that nobody waits for any more may still bring the answer."""
+"""Seconds between checks while an abandoned request may still bring the answer."""
 
 
 class BasePending:
-    """Hold a device code that a user may be entering just now.
+    """Hold a device code that a user may be entering.
 
     Attributes:
-        verification_uri: where the user goes.
-        user_code: what they enter there.
-        expires_on: until when, an aware UTC ``datetime``.
-        message: both in a sentence, without control characters.
-        interval: seconds between two polls that the authority wants.
+        verification_uri: the page where the user enters the code.
+        user_code: the code.
+        expires_on: when the code expires, an aware UTC ``datetime``.
+        message: a sentence with both, without control characters.
+        interval: the seconds between two polls that the authority demands.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BasePending:
         self._session = session
         self._request = request
         self._code = code
-        self._turn = StepHandler(session, anybody=True)
+        self._handler = StepHandler(session, anybody=True)
         self._flow = device_code.wait(request, code, deadline, _clock.monotonic(), progress)
         self._outcome: AuthenticationRecord | Failure | None = None
         self._due = 0.0
@@ -70,19 +70,19 @@ class BasePending:
 
     @property
     def done(self) -> bool:
-        """Return whether the sign-in has ended, well or not."""
+        """Return whether the sign-in has ended, with or without success."""
         return self._outcome is not None
 
     def cancel(self) -> None:
-        """Give the sign-in up: no further poll is sent, and whoever waits gets a SignInCancelledError."""
+        """Cancel the sign-in: no further poll is sent, and waiting calls raise SignInCancelledError."""
         self._end(cancelled())
 
     @clears_frames
     def serialize(self) -> str:
         """Return the sign-in as JSON text, with which another process can finish it: ``credential.resume(text)``.
 
-        The text holds the device code. It is a secret: keep it as you would keep a password. It says when the last
-        poll was sent and when the next is due, so keep the text of after the last ``poll``.
+        The text holds the device code. It is a secret: keep it as you would keep a password. It records when the last
+        poll was sent and when the next is due, so keep the text that you got after the last ``poll``.
         """
         return write_pending(self._session.config, self._request, self._code, self._progress, self._polled_on)
 
@@ -92,7 +92,7 @@ class BasePending:
         return f"<{type(self).__name__}: {state}, expires_on={self.expires_on.isoformat()}>"
 
     def _next_poll(self) -> Poll | None:
-        """Return the poll to send now; None when none is due, when one is on its way, or when the sign-in has ended."""
+        """Return the poll to send now; None if none is due, if one is under way, or if the sign-in has ended."""
         while self._outcome is None and self._asked is None and _clock.monotonic() >= self._due:
             self._follow(self._send(None))
         if self._outcome is not None or self._asked is self._sent:
@@ -104,22 +104,22 @@ class BasePending:
 
     @property
     def _pause_seconds(self) -> float:
-        """Return how long another look would be in vain."""
+        """Return the seconds until the next check makes sense."""
         return max(0.0, self._due - _clock.monotonic()) if self._asked is None else SOON
 
     @property
     def _progress(self) -> Progress:
-        """Return how far the sign-in has come; while a poll is on its way, the next is due a pause from now."""
+        """Return the progress of the sign-in; while a poll is under way, the next is due one pause from now."""
         due = self._due if self._asked is None else _clock.monotonic() + self._pace.pause
         return Progress(self._pace, due)
 
     def _look(self, poll: Poll) -> bool:
-        """Send a poll and take its reply, though nobody may wait for it any more; blocks."""
+        """Send a poll and process its reply, even if the caller has stopped waiting; blocks."""
         try:
-            # A cache that cannot be used is an error before the code is spent.
+            # If the cache cannot be used, fail before the code is used up.
             self._session.cache(cae=self._request.enable_cae)
             with holding(self):
-                reply = self._turn.exchange(poll)
+                reply = self._handler.exchange(poll)
         except BaseException:
             self._sent = None
             raise
@@ -127,23 +127,23 @@ class BasePending:
         return True
 
     def _check_outside(self) -> None:
-        """Refuse to wait inside a request of this very sign-in.
+        """Refuse to wait inside a request of this same sign-in.
 
         Raises:
-            AuthenticationFailedError: a hook or a log handler would wait for itself.
+            AuthenticationFailedError: a hook or a log handler would wait for its own caller.
         """
         if self in held():
             refuse_to_wait()
 
     def _hear_nothing(self, poll: Poll) -> None:
-        """Take it that a poll was not answered in time; may block for a moment."""
-        self._hear(poll, self._turn.silence(poll))  # type: ignore[arg-type] # a poll's answer
+        """Process a poll that was not answered in time; may block briefly."""
+        self._hear(poll, self._handler.on_timeout(poll))  # type: ignore[arg-type] # a poll's answer
 
     def _hear(self, poll: Poll, reply: Reply) -> None:
-        """Take the reply to a poll; one that comes after all counts if it brings the tokens."""
+        """Process the reply to a poll; a late reply counts if it brings the tokens."""
         with self._hearing:
             if self._outcome is not None:
-                self._turn.late(poll)(reply)
+                self._handler.on_late_result(poll)(reply)
             elif poll is self._asked:
                 self._follow(self._send(reply))
             elif isinstance(reply, Tokens):
@@ -158,7 +158,7 @@ class BasePending:
 
     def _follow(self, step: Step[Any] | None) -> None:
         while step is not None and not isinstance(step, (AwaitPoll, Poll)):
-            step = self._send(self._turn.perform(step))
+            step = self._send(self._handler.perform(step))
         if isinstance(step, AwaitPoll):
             self._due = _clock.monotonic() + step.seconds
             self._pace = step.pace
@@ -167,7 +167,7 @@ class BasePending:
 
     def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
         if isinstance(outcome, Tokens):
-            outcome = self._session.accept(outcome, self._request, self._turn.since, anybody=True)
+            outcome = self._session.accept(outcome, self._request, self._handler.since, anybody=True)
         if isinstance(outcome, Failure):
             return outcome
         record = self._session.account.record_of(outcome.token)
@@ -190,7 +190,7 @@ class BasePending:
         return TimeoutError(f"Nobody has signed in within {timeout:g} s; the sign-in goes on.")
 
     def _result(self) -> AuthenticationRecord | None:
-        """Return what the sign-in brought so far.
+        """Return the record if the sign-in has succeeded, None while it is pending.
 
         Raises:
             AuthenticationFailedError: it ended without a token.

@@ -1,4 +1,4 @@
-"""The text of a sign-in in two steps, with which another process goes on with it."""
+"""The text form of a pending sign-in, with which another process continues it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = "1.0"
 CLOCKS_DIFFER: Final = 5.0
-"""Seconds by which the clocks of two machines may differ. A poll further ahead was sent before a clock was set back."""
+"""Seconds by which the clocks of two machines may differ. A poll that seems later means that a clock was set back."""
 _NOTE: Final = "secret: whoever holds this can finish the sign-in"
 
 
@@ -32,7 +32,7 @@ def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progr
     """Return a sign-in as JSON text.
 
     Args:
-        config: of the credential that began it.
+        config: of the credential that started it.
         request: what the token is for.
         code: the code that was shown.
         progress: how fast to poll, and when the next poll is due.
@@ -63,7 +63,7 @@ def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progr
                 "failures": pace.failures,
                 "retry_after": pace.retry_after,
                 "last_poll_on": polled_on,
-                # Another process has another monotonic clock.
+                # Another process has another monotonic clock, so store an interval.
                 "next_poll_on": time.time() + progress.due - _clock.monotonic(),
             },
         }
@@ -78,8 +78,8 @@ def read_pending(text: str, session: Session) -> tuple[TokenRequest, DeviceCode,
         session: of the credential that finishes the sign-in.
 
     Raises:
-        ValueError: it is no sign-in, of another version, or of another application, authority or tenant.
-        ClientAuthenticationError: a tenant that the credential may not ask.
+        ValueError: the text is not a sign-in, or of another version, application, authority or tenant.
+        ClientAuthenticationError: the sign-in is for a tenant that the credential may not ask.
     """
     try:
         fields = json.loads(text)
@@ -101,23 +101,23 @@ def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, De
     asked = TokenRequest(tuple(fields["scopes"]), tenant_id, fields["claims"], fields["enable_cae"] is True)
     request = session.resumed_request(asked)
     now, monotonic = time.time(), _clock.monotonic()
-    # As careful as with the authority's own reply: the text was somewhere else meanwhile.
+    # Checked as carefully as the authority's own reply, because the text was stored elsewhere.
     code = read_device_code(fields, now)
     if not isinstance(code, DeviceCode) or instant(fields["expires_on"]) is None:
         raise TypeError
     code = replace(code, expires_on=float(fields["expires_on"]), correlation_id=vschars(fields["correlation_id"]) or "")
     age = code.expires_in - (code.expires_on - now)
-    # Whether a code has run out is for the authority to say: this machine's clock may be wrong. So there is one poll.
+    # Only the authority knows whether a code has expired, because this machine's clock may be wrong. So poll once.
     deadline = device_code.until_lapse(code, monotonic - min(age, code.expires_in))
     told, known = _progress(fields.get("polling"), code, now, monotonic), recall(code)
     return request, code, deadline, told if known is None or known.due < told.due else known
 
 
 def _progress(polling: object, code: DeviceCode, now: float, monotonic: float) -> Progress:
-    """Return how far the sign-in had come. Text of 0.1.0 does not say: the first poll is then due after the interval.
+    """Return the stored progress. Text of 0.1.0 has none: the first poll is then due after the interval.
 
-    A clock that was set back since the last poll must not put the next one off: an early poll is answered with
-    slow_down, and a late one leaves the user waiting.
+    If a clock was set back since the last poll, the next one must not be delayed: the authority answers an early poll
+    with slow_down, but a late poll leaves the user waiting.
     """
     if polling is None:
         pace, last = Pace(code.interval), code.expires_on - code.expires_in

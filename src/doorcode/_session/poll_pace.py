@@ -1,4 +1,4 @@
-"""How fast each device code is polled in this process: a web program resumes one sign-in in request after request."""
+"""How fast each device code is polled in this process, for web programs that resume one sign-in in many requests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from doorcode._core.replies.device_code import DeviceCode
 
 _KNOWN: Final[dict[bytes, tuple[float, Progress]]] = {}
-"""A device code's digest -> when the code has surely run out (monotonic seconds), and how far its sign-in has come."""
+"""A device code's digest -> when the code has certainly expired (monotonic seconds), and its sign-in's progress."""
 
 
 def remember(code: DeviceCode, progress: Progress) -> None:
-    """Remember how far a sign-in has come; what has run out is forgotten."""
+    """Remember the progress of a sign-in, and forget sign-ins whose codes have expired."""
     now = _clock.monotonic()
     for digest, (until, _) in list(_KNOWN.items()):
         if until < now:
@@ -25,7 +25,7 @@ def remember(code: DeviceCode, progress: Progress) -> None:
 
 
 def recall(code: DeviceCode) -> Progress | None:
-    """Return how far a sign-in has come in this process, or None."""
+    """Return the progress of a sign-in in this process, or None."""
     _, progress = _KNOWN.get(_digest(code), (0.0, None))
     return progress
 

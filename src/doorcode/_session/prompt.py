@@ -15,7 +15,7 @@ from doorcode._error_mapping import exception_for
 PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
 
 _READY_MADE: Final = "doorcode.prompts."
-"""Where the prompts are that this library brings; what is no code goes to standard error beside them."""
+"""The package of this library's own prompts; messages other than codes go to standard error beside them."""
 _UNSEEN: Final = prompt_failed(
     "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
 )
@@ -30,7 +30,7 @@ def present(code: DeviceCode, callback: PromptCallback | None) -> object:
             None prints the service's message.
 
     Returns:
-        what the callback returned; an awaitable when it is a coroutine function.
+        What the callback returned; an awaitable if it is a coroutine function.
     """
     if callback is None:
         complete = code.verification_uri_complete
@@ -41,7 +41,7 @@ def present(code: DeviceCode, callback: PromptCallback | None) -> object:
 
 @contextmanager
 def prompting(option: str = "prompt_callback") -> Generator[None]:
-    """Turn what a prompt raises into the end of the sign-in, with the program's own error as its cause.
+    """Turn an exception of a prompt into the end of the sign-in, with the program's own error as its cause.
 
     Args:
         option: the program's name for the prompt, for the message.
@@ -59,14 +59,14 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
 
 
 def tell(message: str, callback: Callable[..., object] | None) -> bool:
-    """Tell the user something where a prompt would stand.
+    """Tell the user something in the place where a prompt would appear.
 
     Args:
         message: what to tell.
-        callback: shows the codes; one of the program's own takes nothing else.
+        callback: the program's prompt, which takes nothing but codes; or None.
 
     Returns:
-        whether it was shown.
+        Whether it was shown.
 
     Raises:
         AuthenticationFailedError: there is no callback, and neither output can be written.
@@ -79,10 +79,10 @@ def tell(message: str, callback: Callable[..., object] | None) -> bool:
 
 
 def say(message: str) -> None:
-    """Print a message at once; on standard error where standard output cannot be written.
+    """Print a message at once, on standard error if standard output cannot be written.
 
     Raises:
-        AuthenticationFailedError: neither can be.
+        AuthenticationFailedError: neither can be written.
     """
     if not any(_print(message, stream) for stream in (sys.stdout, sys.stderr)):
         raise exception_for(_UNSEEN)
@@ -93,7 +93,7 @@ def _print(message: str, stream: TextIO | None) -> bool:
         return False
     try:
         print(_encodable(message, stream), file=stream, flush=True)
-    except (OSError, ValueError, AttributeError):  # a program's own stream may have no more than write
+    except (OSError, ValueError, AttributeError):  # a program's own stream may lack everything but write
         return False
     return True
 

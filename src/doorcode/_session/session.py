@@ -1,4 +1,4 @@
-"""What one credential knows, and how its flows' steps are performed; the sync and the asyncio shell share it."""
+"""The state of one credential, and the work that its flows' steps do on it; shared by the sync and asyncio shells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from doorcode._session.sign_outs import SignOuts
 from doorcode._session.singleflight import SingleFlight
 from doorcode.cache._token_cache import Change, MemoryCache, TokenCache, WarnOnce
 
-# Errors, and what only a reply of the authority needs, are loaded when there are some.
+# Errors, and modules that only a reply of the authority needs, are imported on first use.
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.flows.refusals import Refusals
@@ -45,12 +45,12 @@ _LOGGER: Final = logger("doorcode")
 
 
 def _now() -> float:
-    """Return the time, of whichever clock ``time`` has now: tests of programs replace it there."""
+    """Return the time of the current ``time.time``, which a program's tests may replace."""
     return time.time()
 
 
 class CanCancel(Protocol):
-    """A call that is under way, or a sign-in."""
+    """A call or a sign-in that is under way."""
 
     def cancel(self) -> None:
         """End it; safe from any thread."""
@@ -61,7 +61,7 @@ class Session:
     """Hold a credential's account, tokens and connections. Thread-safe.
 
     Args:
-        config: what the credential was told.
+        config: the credential's options.
         clock: the wall clock, in Unix seconds.
     """
 
@@ -89,23 +89,23 @@ class Session:
         self._trouble = WarnOnce(self._warn_locked)
 
     def after_fork(self) -> None:
-        """Let go of what belongs to the parent's threads and connections, in a forked child."""
+        """Drop the locks and connections of the parent's threads, in a forked child."""
         if self._pid != os.getpid():
             caches = self._caches
             self._start()
-            # A lock may have been held at the fork; what the caches in memory hold is the child's too.
+            # Another thread may have held a lock at the fork; the caches in memory remain valid in the child.
             for cae, cache in caches.items():
                 if isinstance(cache, MemoryCache):
                     state, self._caches[cae] = cache.state(), MemoryCache()
                     self._caches[cae].commit(lambda _, state=state: state)  # type: ignore[misc]
 
     def started(self, pending: CanCancel) -> None:
-        """Remember a sign-in in two steps for as long as the program does, so that ``cancel`` ends it too."""
+        """Keep track of a pending sign-in while the program holds it, so that ``cancel`` ends it too."""
         with self._lock:
             self._pending.add(pending)
 
     def cancel(self) -> None:
-        """End every call and every sign-in that is under way; safe from any thread."""
+        """Cancel every call and every sign-in that is under way; safe from any thread."""
         if self._application is not None:
             self._application.cut_abandoned()
         with self._lock:
@@ -117,14 +117,14 @@ class Session:
         """Release the HTTP transport, and nothing else; a later request opens a new one.
 
         Args:
-            *details: for a transport that the program gave: what its ``__exit__`` is to be given.
+            *details: the arguments of ``__exit__``, for a transport that the program gave.
         """
         if self._application is not None:
             self._application.close()
         self.transport.close(*details)
 
     def twin(self) -> Session:
-        """Return a session with the same options and account, and no token: for a copy of the credential."""
+        """Return a session with the same options and account, and without tokens, for a copy of the credential."""
         twin = Session(self.config, self.clock)
         twin.account.restore(self.account.kept())
         return twin
@@ -147,7 +147,7 @@ class Session:
         enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
         options: Mapping[str, object],
     ) -> TokenRequest:
-        """Check what a caller asks for.
+        """Check a caller's request.
 
         Raises:
             TypeError: a value of a wrong type.
@@ -163,7 +163,7 @@ class Session:
         """Check the request of a sign-in that another process began, as if it began here.
 
         Raises:
-            ValueError: a value that cannot be right, or this credential would ask another tenant.
+            ValueError: a value that cannot be right, or a tenant to which this credential would not send the request.
             ClientAuthenticationError: a tenant that the credential may not ask.
         """
         request = self.token_request(asked.scopes, "resume", asked.claims, asked.tenant_id, asked.enable_cae, {})
@@ -172,8 +172,8 @@ class Session:
             raise ValueError(message)
         return request
 
-    def person_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
-        """Return what ``_request_token`` is called for, as a request again."""
+    def user_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """Return the arguments of ``_request_token`` as a request again."""
         rest = dict(options)
         claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
         return self.token_request(scopes, "get_token", claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
@@ -182,7 +182,7 @@ class Session:
         """Return the scope of the cloud's Resource Manager.
 
         Raises:
-            CredentialUnavailableError: the authority is no cloud that is known here.
+            CredentialUnavailableError: the authority belongs to no cloud that this library knows.
         """
         authority = self.config.authority
         scope = default_scope(authority.host, authority.port)
@@ -204,7 +204,7 @@ class Session:
             raise AuthenticationFailedError(tenant_refused(str(checked)))
         return tenant
 
-    # -- what flows see
+    # -- the state that flows read
 
     @property
     def who(self) -> Who:
@@ -219,7 +219,7 @@ class Session:
 
     @property
     def application(self) -> Application:
-        """Return what makes the requests, built when first needed."""
+        """Return the MSAL client, built on first use."""
         with self._lock:
             if self._application is None:
                 from doorcode._entra.http_client import HttpClient
@@ -232,7 +232,7 @@ class Session:
             return self._application
 
     def cache(self, *, cae: bool) -> TokenCache:
-        """Return the cache for requests with or without CAE, opened when first needed."""
+        """Return the cache for requests with or without CAE, opened on first use."""
         if LOCKED in held():
             refuse_to_wait()
         with self._lock:
@@ -250,7 +250,7 @@ class Session:
         return self._refusals
 
     def opened(self, *, cae: bool) -> TokenCache | None:
-        """Return a cache that is in use; None where a persistent one has not been opened."""
+        """Return a cache that is in use; None if a persistent one has not been opened."""
         with self._lock:
             if cae in self._caches:
                 return self._caches[cae]
@@ -265,13 +265,14 @@ class Session:
         return entry.stored
 
     def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
-        """Remember a token, under the tenant's name and, for the credential's own, without.
+        """Remember a token under its tenant's name and, for the credential's own tenant, also without a name.
 
         Args:
-            request: what it answers.
-            token: what is remembered.
+            request: the request that it answers.
+            token: the token.
             fresh_until: Unix seconds.
-            sign_outs: how many there had been when it was looked for; with more of them, nothing is remembered.
+            sign_outs: the number of sign-outs when the token was looked for; if there were more since, nothing is
+                remembered.
         """
         entry = Entry(token, fresh_until)
         keys: list[Key] = [(request.scopes, request.tenant_id, request.enable_cae)]
@@ -282,38 +283,38 @@ class Session:
                 self.account.remember(token, dict.fromkeys(keys, entry))
 
     def warn_once(self, message: str) -> None:
-        """Tell the program's log of something that is true for as long as nothing changes."""
+        """Log a warning about a lasting condition, once."""
         if message not in self._warned:
             self._warned.add(message)
             self.warn(message)
 
     def warn(self, message: str) -> None:
-        """Tell the program's log of something that stopped nothing."""
+        """Log a warning about something that did not stop the request."""
         _LOGGER.warning("%s: %s", self.config.class_name, log_line(message))
 
     def _warn_locked(self, message: str) -> None:
-        """Tell the program's log of something about a cache, whose locks are held now."""
+        """Log a warning about a cache while the cache's locks are held."""
         with holding(LOCKED):
             self.warn(message)
 
     def log_debug(self, message: str) -> None:
-        """Write a line into the program's log that only helps to find an error."""
+        """Log a line that helps to find an error."""
         _LOGGER.debug("%s: %s", self.config.class_name, log_line(message))
 
-    # -- what replies change
+    # -- changes that replies make
 
     def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
-        """Store a sign-in that a user finished, and let the record name its account.
+        """Store a sign-in that a user finished, and make its account the credential's.
 
         Args:
-            tokens: what came back.
-            request: what was asked.
-            since: how many sign-outs there had been when the sign-in began.
-            anybody: whether another account than the record's may sign in.
+            tokens: the reply.
+            request: the request.
+            since: the number of sign-outs when the sign-in began.
+            anybody: whether the user may sign in with another account than the record's.
 
         Returns:
-            the tokens, or why they are not used: another account, one that was signed out meanwhile, or (with
-            ``anybody``) none at all.
+            The tokens, or why they are refused: they are of another account, of one that was signed out meanwhile, or
+            (with ``anybody``) of no account at all.
         """
         from doorcode._core.messages.failures import no_account, other_account, signed_out
         from doorcode._core.msal_cache.sign_ins import StoreSignIn
@@ -340,14 +341,14 @@ class Session:
     def refreshed(
         self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...], since: int
     ) -> Tokens | ServiceError:
-        """Store what a refresh brought, unless the account was signed out meanwhile.
+        """Store the reply to a refresh, unless the account was signed out meanwhile.
 
         Args:
-            tokens: what came back.
-            request: what was asked.
+            tokens: the reply.
+            request: the request.
             home_account_id: the account that it is for.
             spent: the refresh token that was redeemed, and those that were refused before it.
-            since: how many sign-outs there had been when the refresh token was read.
+            since: the number of sign-outs when the refresh token was read.
         """
         from doorcode._core.msal_cache.sign_ins import StoreRefresh, with_rotated
 
@@ -370,12 +371,12 @@ class Session:
             from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
 
             return ServiceError(SIGNED_OUT, "The account was signed out while its token was being refreshed.")
-        # Both caches hold one grant.
+        # Both caches hold the same grant.
         other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
         return tokens
 
     def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str, since: int) -> None:
-        """Write a new refresh token to the other cache too, where it holds the one before: both are one grant."""
+        """Write a new refresh token to the other cache too if it holds the spent one: both hold the same grant."""
         from doorcode._core.msal_cache.sign_ins import renewed
 
         def change(state: State) -> State:
@@ -392,14 +393,14 @@ class Session:
 
     @property
     def _expected(self) -> str:
-        """Return the account that must sign in, for people."""
+        """Return the account that must sign in, as shown to the user."""
         record = self.record
         if record is None:
             return one_line(self.config.account.name, LONGEST_NAME)
         return account_name(record.username, record.home_account_id)
 
     def use_account(self, account: Account) -> bool:
-        """Go on as an account that was found in the cache, unless this credential uses another one by now."""
+        """Change to an account that was found in the cache, unless this credential uses another one by now."""
         used, changed = self.account.use(account, lambda: may_use_cache(self.who))
         if changed:
             name = account_name(account.username, account.home_account_id)

@@ -1,4 +1,4 @@
-"""Know which accounts a credential has signed out, so that a call that started earlier brings none of them back."""
+"""The sign-outs of a credential, so that a call that started earlier does not bring an account back."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from contextlib import contextmanager
 from typing import Final
 
 EVERY_ACCOUNT: Final = ""
-"""What stands for a sign-out that found no account: it ends the sign-ins that are under way, whoever's they are."""
+"""The name of a sign-out that found no account; it ends all sign-ins that are under way."""
 
 
 class SignOuts:
     """Count a credential's sign-outs, and remember the last one of each account. Thread-safe.
 
-    A flow notes the count before it looks at a cache or asks the user. What it learned is stored and remembered only
-    where no sign-out has begun or ended since then.
+    A flow notes the count before it reads a cache or prompts the user. Its result is stored and remembered only if no
+    sign-out has begun or ended since then.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        """Guards what a sign-out forgets at once with being counted: the tokens in memory and the record."""
+        """Guards the tokens in memory and the record, which a sign-out forgets at the moment when it is counted."""
         self._one_at_a_time = threading.Lock()
         self._count = 0
         self._last: dict[str, float] = {}
 
     @property
     def count(self) -> int:
-        """Return how many there have been; one that is under way counts once, and again when it has ended."""
+        """Return the number of sign-outs; each counts once when it begins, and again when it ends."""
         return self._count
 
     def include(self, home_account_id: str, since: int) -> bool:
@@ -36,18 +36,18 @@ class SignOuts:
 
         Args:
             home_account_id: the account.
-            since: a ``count`` of earlier.
+            since: an earlier ``count``.
         """
         return max(self._last.get(name, 0) for name in (home_account_id, EVERY_ACCOUNT)) > since
 
     @contextmanager
     def under_way(self, home_account_id: str, forget: Callable[[], None]) -> Generator[None]:
-        """Count a sign-out around the removal of what is stored.
+        """Count a sign-out, before and after the caller removes the stored tokens.
 
         Args:
-            home_account_id: whose; ``EVERY_ACCOUNT`` where none is known.
-            forget: forgets what is in memory; called under the lock, before and after. What another call reads between
-                the two may be of an account that is not removed yet.
+            home_account_id: the account; ``EVERY_ACCOUNT`` if none is known.
+            forget: clears the memory; called under the lock, before and after the removal, because a call between the
+                two may read a token that is not removed yet.
         """
         with self._one_at_a_time:
             self._note(home_account_id, forget, ended=False)

@@ -1,4 +1,4 @@
-"""One piece of work at a time per name in a process: a refresh, a sign-in. Whoever comes meanwhile waits."""
+"""Single flight: one refresh or sign-in at a time per name in a process. Further callers wait for its result."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ PendingFlight: TypeAlias = "Future[FlightResult | FlightRole]"
 
 
 class SingleFlight:
-    """Know who leads what. Thread-safe; waiting is the caller's, on a future that every event loop can wait for."""
+    """Record who leads which flight. Thread-safe; callers wait on a future, in a thread or in any event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._led: dict[Name, tuple[TokenRequest, PendingFlight]] = {}
 
     def join(self, name: Name, request: TokenRequest) -> tuple[PendingFlight, bool]:
-        """Lead the flight of that name, or learn how the one under way will end.
+        """Lead the flight of that name, or wait for the one that is under way.
 
         Returns:
-            a future of a :class:`FlightResult`, or of ``FlightRole.ABANDONED``; and whether the caller leads: it
-            ends the flight then.
+            A future of a :class:`FlightResult`, or of ``FlightRole.ABANDONED``; and whether the caller leads: it then
+            has to end the flight.
         """
-        from concurrent.futures import Future  # loaded by the first that flies: a stored token does without
+        from concurrent.futures import Future  # imported by the first flight: a stored token needs none
 
         with self._lock:
             if name in self._led:
                 return self._led[name][1], False
-            landing: PendingFlight = Future()
-            self._led[name] = (request, landing)
-            return landing, True
+            future: PendingFlight = Future()
+            self._led[name] = (request, future)
+            return future, True
 
     def end(self, name: Name, failure: Failure | None) -> None:
-        """End a flight that one leads, with its failure or None for success."""
-        request, landing = self._take(name)
-        landing.set_result(FlightResult(request, failure))
+        """End a flight that the caller leads, with its failure or None for success."""
+        request, future = self._take(name)
+        future.set_result(FlightResult(request, failure))
 
     def leave(self, name: Name) -> None:
-        """Give a flight up without an end: one of those who wait takes over."""
-        _, landing = self._take(name)
-        landing.set_result(FlightRole.ABANDONED)
+        """Abandon a flight without a result; one of the waiting callers takes over."""
+        _, future = self._take(name)
+        future.set_result(FlightRole.ABANDONED)
 
     def _take(self, name: Name) -> tuple[TokenRequest, PendingFlight]:
         with self._lock:

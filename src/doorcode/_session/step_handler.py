@@ -1,4 +1,4 @@
-"""One flow's turn in a session: the steps that both shells perform alike, and what the flow holds."""
+"""Perform the steps of one flow that both shells treat alike, and keep what the flow holds."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from doorcode._session.singleflight import Name, PendingFlight
 
 _ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
-"""The leases of the flow that asks the user in this thread or task, that of the sign-in among them."""
+"""The leases of the flow that prompts the user in this thread or task, including the lease for the sign-in."""
 
 
 class TokenResult(SecretDict):
-    """A result of MSAL's shape that our own ``_request_token`` returns, with what it was read as."""
+    """A result of MSAL's shape that this library's own ``_request_token`` returns, with the parsed tokens."""
 
     __slots__ = ("tokens",)
 
@@ -59,14 +59,14 @@ class TokenResult(SecretDict):
 
 
 class StepHandler:
-    """One flow's turn: performs the steps that do not wait, and knows what the flow holds.
+    """Perform the steps of one flow that do not wait, and keep what the flow holds.
 
     Args:
-        session: of the credential.
-        anybody: whether whoever signs in is accepted, as ``authenticate`` does.
+        session: the credential's session.
+        anybody: whether any account may sign in, as for ``authenticate``.
 
     Attributes:
-        since: how many sign-outs there had been when the sign-in began, or else the turn.
+        since: the number of sign-outs when the sign-in began, or else the flow.
     """
 
     def __init__(self, session: Session, *, anybody: bool = False) -> None:
@@ -78,11 +78,11 @@ class StepHandler:
 
     @property
     def holds_lease(self) -> bool:
-        """Return whether :meth:`release` would give a lease back, which may block for a moment."""
+        """Return whether :meth:`release` would give a lease back, which may block briefly."""
         return bool(self.leases)
 
     def perform(self, step: Step[Any]) -> object:
-        """Perform a step that waits for nobody; stores may block for a moment."""
+        """Perform a step that does not wait; stores may block briefly."""
         session = self.session
         answer: object = None
         match step:
@@ -112,22 +112,22 @@ class StepHandler:
         return answer
 
     def join(self, step: JoinFlight) -> PendingFlight | None:
-        """Lead a flight (None), or learn how it will end."""
-        landing, leads = self.session.flights.join(step.name, step.request)
+        """Lead a flight (None), or return the future of its result."""
+        future, leads = self.session.flights.join(step.name, step.request)
         if leads:
-            self._led[step.name] = landing
+            self._led[step.name] = future
             return None
-        if step.wait and landing in held():
+        if step.wait and future in held():
             refuse_to_wait()
-        return landing
+        return future
 
     def inside(self) -> AbstractContextManager[None]:
-        """Let code of the program's that is called inside know what it would wait for in vain."""
+        """Record what this flow holds, so that the program's code inside it does not wait for it."""
         return holding(*self._led.values(), self.leases) if self._led or self.leases else nullcontext()
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Let flows inside know that they are part of this sign-in; an earlier sign-out does not concern it."""
+        """Make flows inside a part of this sign-in; earlier sign-outs do not affect it."""
         self.since = self.session.sign_outs.count
         asking = _ASKING.set(self.leases)
         try:
@@ -136,7 +136,7 @@ class StepHandler:
             put_back(_ASKING, asking)
 
     def exchange(self, step: Exchange[Any]) -> object:
-        """Make one request of the authority; blocks."""
+        """Send one request to the authority; blocks."""
         application = self.session.application
         if isinstance(step, Begin):
             return application.begin(step.request, step.within)
@@ -151,8 +151,8 @@ class StepHandler:
             return self.session.refreshed(reply, step.request, step.home_account_id, spent, step.sign_outs)
         return reply
 
-    def late(self, step: Exchange[Any]) -> Callable[[object], object]:
-        """Return what becomes of an answer that nobody waits for any more: a token is stored."""
+    def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
+        """Return the function that receives a late answer: it stores a token."""
         since = self.since
 
         def keep(answer: object) -> None:
@@ -162,21 +162,21 @@ class StepHandler:
         return keep
 
     def within(self, step: Exchange[Any]) -> float:
-        """Return the seconds after which an answer is not waited for any more."""
+        """Return the seconds to wait for the answer."""
         return min(step.within, self._longest(step))
 
     def kept(self, step: Exchange[Any]) -> float:
-        """Return the seconds for which a request goes on that nobody waits for: what works once is not thrown away."""
+        """Return the seconds for which an abandoned request continues: what works only once must not be lost."""
         return self._longest(step) if step.redeems else 0.0
 
     def _longest(self, step: Exchange[Any]) -> float:
-        """Return the seconds that a step may take, whatever else is waited for."""
+        """Return the seconds that a step may take, including its repetitions."""
         if not step.asks_authority:
             return step.within
         return self.session.limits.whole(redeems=step.redeems, repeats=step.repeats)
 
-    def silence(self, step: Exchange[Any]) -> object:
-        """Return what stands for an answer that did not come in time: for a request, a fault."""
+    def on_timeout(self, step: Exchange[Any]) -> object:
+        """Return the answer of a step that timed out: for a request, a fault."""
         from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 
         endpoint = Endpoint.DEVICE if isinstance(step, Begin) else Endpoint.TOKEN
@@ -184,7 +184,7 @@ class StepHandler:
         return Fault(FaultKind.TIMEOUT, endpoint, words)
 
     def signed_in(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
-        """Accept what ``_request_token`` returned, ours or a subclass's."""
+        """Accept the result of ``_request_token``, this library's or a subclass's."""
         if isinstance(result, TokenResult):
             tokens = result.tokens
         elif vschars(result.get("access_token")):
@@ -201,7 +201,7 @@ class StepHandler:
     def release(self, ended_by: BaseException | None) -> None:
         """Give back leases, and end the flights that the flow still leads.
 
-        An error ends them for everybody; whoever was interrupted or cancelled hands over.
+        An error ends them for all waiting callers; after an interruption or a cancellation, one of them takes over.
         """
         self.leases.release()
         failure = getattr(ended_by, "_failure", None)

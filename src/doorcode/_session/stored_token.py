@@ -39,11 +39,11 @@ class KnownToken(NamedTuple):
 
 
 class StoredTokens:
-    """Read the tokens of one account. Asks nobody, sends nothing and changes nothing.
+    """Read the tokens of one account, without a prompt, a request or a change.
 
     Args:
         record: the account.
-        options: of its cache.
+        options: the options of its cache.
 
     Raises:
         ValueError: the record names an authority, an application or a tenant that cannot be right.
@@ -58,14 +58,14 @@ class StoredTokens:
         self._caches: dict[bool, TokenCache] = {}
 
     def fresh(self, scopes: tuple[str, ...], tenant_id: str | None = None) -> StoredToken | None:
-        """Return the token that ``get_token`` would take from the cache.
+        """Return the token that ``get_token`` would return from the cache.
 
         Args:
-            scopes: what it is for.
+            scopes: the scopes that it is for.
             tenant_id: another tenant than the record's.
 
         Returns:
-            The token; None where a credential has to refresh one or to ask the user.
+            The token; None if a credential has to refresh one or to prompt the user.
 
         Raises:
             CacheUnavailableError: no store can be used.
@@ -81,7 +81,7 @@ class StoredTokens:
             return stop.value if isinstance(stop.value, StoredToken) else None
 
     def valid(self) -> Iterator[KnownToken]:
-        """Yield what each access token in the caches is for and when it ends, those that have ended left out.
+        """Yield each access token in the caches that has not expired: its scopes, tenant and expiry.
 
         Raises:
             CacheUnavailableError: no store can be used.
@@ -116,4 +116,4 @@ class StoredTokens:
 
 
 def _ignore(_message: str) -> None:
-    """Leave it to a credential to warn."""
+    """Ignore warnings; a credential logs them."""

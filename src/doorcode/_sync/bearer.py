@@ -23,7 +23,7 @@ def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callab
         *scopes: what the token is for, at least one.
 
     Returns:
-        a function of no arguments; it returns the token and raises what the credential raises.
+        A function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
         TypeError: the credential has neither method, or is one for asyncio.

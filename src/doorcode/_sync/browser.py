@@ -6,7 +6,7 @@ from typing import Any
 
 from doorcode import _clock
 from doorcode._browser.agent import BrowserAgent
-from doorcode._browser.agent_choice import check_redirect, courier
+from doorcode._browser.agent_choice import check_redirect, make_agent
 from doorcode._browser.paste import PastePrompt
 from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import BROWSER_SECONDS
@@ -21,24 +21,25 @@ class InteractiveBrowserCredential(InteractiveCredential):
     """Sign a user in in their browser (authorization code with PKCE, RFC 6749 4.1, RFC 7636, RFC 8252).
 
     A drop-in for ``azure.identity.InteractiveBrowserCredential``. It opens the browser of this machine, and listens
-    on loopback for what it brings back. Thread-safe; constructing it asks nobody and sends nothing.
+    on loopback for the answer. Thread-safe; the constructor sends no request and opens no browser.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
         redirect_uri: a redirect URI of the application's registration that this machine can answer, such as
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
-        login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
-            name is used; the user may choose another one on the page.
-        timeout: seconds to wait for the user; None waits for a day, 0 asks nobody and times out at once.
-        paste: True has the user open the page on another machine and paste the address that it ends on into the
-            terminal; a function does so elsewhere: it is called with a ``doorcode.prompts.PasteRequest`` in a thread of
-            its own, and returns what they pasted. Read ``docs/browser.md`` first: people are tricked this way.
+        login_hint: a sign-in name to fill the sign-in page in with. Of the accounts in the cache, only the one with
+            this name is used; the user may choose another account on the page.
+        timeout: seconds to wait for the user; None waits for a day, 0 opens no page and times out at once.
+        paste: True lets the user open the page on another machine and paste the address that it ends on into the
+            terminal. A function replaces the terminal: it is called with a ``doorcode.prompts.PasteRequest`` in a
+            thread of its own, and returns the pasted address. Read ``docs/browser.md`` first: attackers trick users
+            this way.
         **kwargs: as for :class:`InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -61,10 +62,10 @@ class InteractiveBrowserCredential(InteractiveCredential):
         return isinstance(self._paste, bool)
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.person_request(scopes, kwargs)
+        request = self._session.user_request(scopes, kwargs)
         hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
         flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
-        return TokenResult(self._drive(flow, BrowserStepHandler(self._session, self._courier()), request))
+        return TokenResult(self._drive(flow, BrowserStepHandler(self._session, self._make_agent()), request))
 
-    def _courier(self) -> BrowserAgent:
-        return courier(self._paste, self._redirect_uri, self._session.config)
+    def _make_agent(self) -> BrowserAgent:
+        return make_agent(self._paste, self._redirect_uri, self._session.config)

@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 SLICE: Final = 0.5
-"""Seconds of one wait: between two of them, Windows delivers Ctrl-C."""
+"""Seconds of one wait: Windows delivers Ctrl-C between two waits."""
 
 
 class Cancelled(BaseException):
-    """Say that the program gave the flow up: a signal between threads, as asyncio's CancelledError between tasks."""
+    """The program cancelled the flow: a signal between threads, as asyncio's CancelledError between tasks."""
 
 
 class Performer(Protocol):
-    """What a driver needs of a credential: the steps, performed."""
+    """The object that performs a flow's steps for :func:`run`."""
 
     def perform(self, step: Step[Any], wait: CancelScope) -> object:
         """Perform one step and return its answer."""
         ...
 
     def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds, at its end."""
+        """Give back what the flow still holds when it ends."""
         ...
 
 
 class CancelScope:
-    """Let one thread wait: for a time, for a request, for another thread's flight. ``cancel`` ends any of these.
+    """Let one thread wait for a time, a request or another thread's flight; ``cancel`` ends the wait.
 
-    One that is made while a flow is driven, for a flow inside it, ends with the outer one.
+    A nested scope is cancelled with its parent.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class CancelScope:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """End whatever is waited for; safe from any thread."""
+        """End the current wait and all later ones; safe from any thread."""
         self._cancelled.set()
         self._events.put(None)
 
@@ -58,7 +58,7 @@ class CancelScope:
         """Wait for so many seconds.
 
         Raises:
-            Cancelled: the program gave up.
+            Cancelled: the program has cancelled the scope.
         """
         self._until(_clock.monotonic() + seconds, None)
 
@@ -66,18 +66,18 @@ class CancelScope:
         """Do blocking work in a thread of its own, and wait for it for so many seconds.
 
         Args:
-            work: what to do.
-            late: what to do with its result when it comes too late.
+            work: the function to call.
+            late: called with a result that arrives after the wait.
             within: seconds to wait.
-            kept: seconds for which a request of the work's goes on when nobody waits any more.
+            kept: seconds for which an abandoned request continues.
 
         Returns:
-            its result; None when it is not done in time: then ``late`` gets it.
+            Its result; None if it does not end in time: then ``late`` receives it.
 
         Raises:
-            Cancelled: the program gave up.
+            Cancelled: the program has cancelled the scope.
         """
-        from doorcode._worker import Worker, hand_over  # loaded by the first request: a stored token does without
+        from doorcode._worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
         job: Worker[T] = Worker(work, late, self._events.put, kept)
         job.start()
@@ -89,11 +89,11 @@ class CancelScope:
             raise
         return job.result() if job.abandon() else None
 
-    def landing(self, future: Future[T]) -> T:
+    def join_flight(self, future: Future[T]) -> T:
         """Wait for another thread's flight.
 
         Raises:
-            Cancelled: the program gave up.
+            Cancelled: the program has cancelled the scope.
         """
         from concurrent.futures import TimeoutError as FutureTimeoutError
 
@@ -105,7 +105,7 @@ class CancelScope:
                 continue
 
     def _until(self, until: float, job: Worker[Any] | None) -> None:
-        """Wait until then, or until the job is done. What an abandoned job still reports is passed over."""
+        """Wait until the time, or until the worker is done. Events of abandoned workers are ignored."""
         while True:
             self.check()
             left = until - _clock.monotonic()
@@ -119,10 +119,10 @@ class CancelScope:
                     return
 
     def check(self) -> None:
-        """Go on, unless the program gave up.
+        """Return, unless the program has cancelled the scope.
 
         Raises:
-            Cancelled: it did.
+            Cancelled: it has.
         """
         if self._cancelled.is_set():
             raise Cancelled
@@ -131,7 +131,7 @@ class CancelScope:
 
 
 _DRIVEN: Final[ContextVar[CancelScope | None]] = ContextVar("driven", default=None)
-"""How the flow waits that is driven in this context."""
+"""The scope of the flow that runs in this context."""
 
 
 def run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
@@ -140,10 +140,10 @@ def run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
     Args:
         flow: what to perform; it is closed in the end, whatever happens.
         performer: performs each step.
-        wait: how this thread waits, and how another one can end that.
+        wait: the scope in which this thread waits, and which another thread can cancel.
 
     Returns:
-        what the flow returns.
+        The flow's result.
     """
     token = _DRIVEN.set(wait)
     try:

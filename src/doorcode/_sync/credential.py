@@ -1,4 +1,4 @@
-"""InteractiveCredential: get_token, get_token_info, authenticate and close, driven with threads."""
+"""InteractiveCredential: get_token, get_token_info, authenticate and close, with threads."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ R = TypeVar("R")
 class InteractiveCredential(BaseCredential, ABC):
     """The base of credentials that sign a user in and keep them signed in. Thread-safe.
 
-    A subclass says how a user is asked: :meth:`_request_token`.
+    A subclass says how the user signs in: :meth:`_request_token`.
 
     Args:
-        authentication_record: the account, as an earlier ``authenticate`` returned it; it names the application
-            too, and the tenant and the authority where those are not given.
-        disable_automatic_authentication: whether get_token raises AuthenticationRequiredError rather than ask.
-        client_id: the application that people sign in to.
+        authentication_record: the account, as an earlier ``authenticate`` returned it; it also names the application,
+            and the tenant and the authority if those are not given.
+        disable_automatic_authentication: whether get_token raises AuthenticationRequiredError instead of prompting.
+        client_id: the application that users sign in to.
         **kwargs: ``username`` (names the account), ``use_cached_account`` (whether the only account in the cache is
             used without a record; by default where the prompt appears on this machine), ``authority``, ``tenant_id``,
             ``cache_persistence_options``, ``disable_instance_discovery``, ``enable_support_logging``,
             ``additionally_allowed_tenants``, and what an azure-core pipeline takes. An empty text counts as not given.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def get_token(
@@ -52,13 +52,13 @@ class InteractiveCredential(BaseCredential, ABC):
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AccessToken:
-        """Return an access token, from memory, the cache, a refresh token, or by asking the user.
+        """Return an access token, from memory, the cache, a refresh token, or by prompting the user.
 
         Azure SDK clients call this. It blocks for as long as that takes.
 
         Args:
             *scopes: what the token is for, at least one.
-            claims: claims that a resource demands, a JSON object as text; tokens at hand do not answer it.
+            claims: the claims that a resource demands, a JSON object as text; stored tokens do not satisfy them.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the caller handles claims challenges (continuous access evaluation).
             **kwargs: passed to :meth:`_request_token`.
@@ -67,14 +67,14 @@ class InteractiveCredential(BaseCredential, ABC):
             azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
 
         Raises:
-            ValueError: no scope, or an argument that cannot be right.
-            AuthenticationRequiredError: a user is needed, and ``disable_automatic_authentication`` was set.
-            ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
+            ValueError: there is no scope, or an argument is invalid.
+            AuthenticationRequiredError: interaction is required, and ``disable_automatic_authentication`` is set.
+            ClientAuthenticationError: any other failure; ``doorcode.errors`` has a class for each.
         """
         try:
             entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:
-            entry = None  # a list has no hash; the check of the request says what to write instead
+            entry = None  # A list has no hash; the check of the request raises the error.
         if entry is not None and not claims and not kwargs and entry.cached_at <= time.time() < entry.fresh_until:
             if is_logged(INFO):
                 self._succeeded("get_token")
@@ -84,7 +84,7 @@ class InteractiveCredential(BaseCredential, ABC):
         return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
-        """Return an access token with its type and its time to refresh.
+        """Return an access token with its type and the time to refresh it.
 
         Args:
             *scopes: what the token is for, at least one.
@@ -115,22 +115,22 @@ class InteractiveCredential(BaseCredential, ABC):
     ) -> AuthenticationRecord:
         """Sign a user in, and return the record of their account.
 
-        A credential that has a record already, given or from an earlier sign-in, returns it without asking when a
-        token for the scopes can be had silently.
+        If the credential has a record already, given or from an earlier sign-in, and gets a token for the scopes
+        silently, it returns that record without a prompt.
 
         Args:
-            scopes: what to ask for; by default the cloud's Resource Manager.
-            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            scopes: the scopes to request; by default the cloud's Resource Manager.
+            claims: the claims that a resource demands, such as an AuthenticationRequiredError's.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
-            force_prompt: ask in any case, for example to change the account.
+            force_prompt: prompt in any case, for example to change the account.
             **kwargs: passed to :meth:`_request_token`.
 
         Returns:
-            the record; keep ``record.serialize()``, it holds no secret.
+            The record; keep ``record.serialize()``, it holds no secret.
 
         Raises:
-            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
+            CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
@@ -145,7 +145,7 @@ class InteractiveCredential(BaseCredential, ABC):
         choose it.
 
         Raises:
-            StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
+            StoreError: a store that may hold further accounts cannot be read, such as a locked keyring.
         """
         from doorcode._session.accounts import accounts
 
@@ -156,16 +156,16 @@ class InteractiveCredential(BaseCredential, ABC):
     def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from this credential's memory and from every store that may hold them.
 
-        Once this has returned, this credential hands out nothing of that account. A call that started earlier may still
-        return a token, or fail, and stores nothing. Access tokens that were handed out live on until they expire. Other
-        objects and processes notice when they next look at the cache, and write nothing of the account back.
+        After this has returned, this credential hands out no token of that account. A call that started earlier may
+        still return a token, or fail, and stores nothing. Access tokens that were handed out stay valid until they
+        expire. Other objects and processes notice when they next read the cache, and do not write the account back.
 
         Args:
             account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
 
         Raises:
-            StoreError: its tokens may still be stored, in what the error names; everything else was cleared.
-            ValueError: none was named, and there are several, or this credential may use none of them.
+            StoreError: its tokens may still be in a store that the error names; all other stores were cleared.
+            ValueError: no account was named, and there are several, or this credential may use none of them.
         """
         from doorcode._session.accounts import sign_out
 
@@ -178,9 +178,9 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.close()
 
     def cancel(self) -> None:
-        """End every sign-in and request of this credential that is under way, PendingSignIns too; safe from any thread.
+        """Cancel every sign-in and request of this credential, PendingSignIns too; safe from any thread.
 
-        Whoever waits gets a SignInCancelledError. No further poll is sent.
+        Waiting calls raise SignInCancelledError. No further poll is sent.
         """
         self._session.cancel()
 
@@ -200,11 +200,11 @@ class InteractiveCredential(BaseCredential, ABC):
 
     @abstractmethod
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        """Ask the user, and return a result of MSAL's shape.
+        """Prompt the user, and return a result of MSAL's shape.
 
         Args:
-            *scopes: what the token is for.
-            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and what get_token was given beyond these.
+            *scopes: the scopes that the token is for.
+            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and further arguments of get_token.
 
         Returns:
             ``access_token``, ``expires_in`` (seconds), ``id_token_claims``, ``client_info`` and so on, or
@@ -229,15 +229,15 @@ class InteractiveCredential(BaseCredential, ABC):
     def _drive(
         self,
         flow: Flow[R | Failure],
-        turn: StepHandler,
+        handler: StepHandler,
         request: TokenRequest,
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
-        """Perform a flow in this thread, and raise its failure."""
+        """Run a flow in this thread, and raise its failure."""
         from doorcode._core.steps import Failure
         from doorcode._sync.driver import drive
 
-        outcome = drive(flow, self, turn, show, self._session.waits)
+        outcome = drive(flow, self, handler, show, self._session.waits)
         if isinstance(outcome, Failure):
             error = self._error(outcome, request)
             raise error from error.__cause__

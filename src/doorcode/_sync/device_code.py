@@ -22,21 +22,21 @@ class DeviceCodeCredential(InteractiveCredential):
     """Sign a user in with a code that they enter on any device with a browser (RFC 8628).
 
     For programs without a browser: over SSH, in containers, notebooks, on login nodes. A drop-in for
-    ``azure.identity.DeviceCodeCredential``. Thread-safe; constructing it asks nobody and sends nothing.
+    ``azure.identity.DeviceCodeCredential``. Thread-safe; the constructor sends no request and shows no prompt.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
         timeout: seconds to wait for the user; by default, and at most, as long as the code is valid.
-            0 asks nobody and times out at once.
+            0 shows no code and times out at once.
         prompt_callback: called with ``verification_uri``, ``user_code`` and ``expires_on`` (an aware UTC
-            ``datetime``) instead of printing the service's message. What it raises ends the sign-in.
-        max_codes: how many codes to show, one after the other, when one runs out before anybody has come.
+            ``datetime``) instead of printing the service's message. An exception that it raises ends the sign-in.
+        max_codes: how many codes to show, one after the other, if each expires before the user signs in.
         **kwargs: as for :class:`InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -63,24 +63,24 @@ class DeviceCodeCredential(InteractiveCredential):
         tenant_id: str | None = None,
         enable_cae: bool = False,
     ) -> PendingSignIn:
-        """Begin a sign-in and return at once with a code to show; nothing is printed and no callback is called.
+        """Start a sign-in and return at once with a code to show; nothing is printed and no callback is called.
 
-        For programs that must not block: servers, agents, user interfaces. Whether the user is asked does not
-        depend on ``disable_automatic_authentication``.
+        For programs that must not block: servers, agents, user interfaces. The setting of
+        ``disable_automatic_authentication`` makes no difference.
 
         Args:
-            scopes: what to ask for, such as an AuthenticationRequiredError's; by default the cloud's Resource Manager.
-            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            scopes: what to request, such as an AuthenticationRequiredError's; by default the cloud's Resource Manager.
+            claims: the claims that a resource demands, such as an AuthenticationRequiredError's.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
 
         Returns:
-            the sign-in: show its ``message``, then ``poll`` or ``wait``.
+            The sign-in: show its ``message``, then ``poll`` or ``wait``.
 
         Raises:
             CacheUnavailableError: the persistent token cache cannot be used.
-            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
-            ClientAuthenticationError: the authority gave no code.
+            CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
+            ClientAuthenticationError: the authority issued no code.
         """
         from doorcode._core.flows import device_code
         from doorcode._sync.pending import PendingSignIn
@@ -93,14 +93,14 @@ class DeviceCodeCredential(InteractiveCredential):
 
     @clears_frames
     def resume(self, text: str) -> PendingSignIn:
-        """Go on with a sign-in that another process began.
+        """Continue a sign-in that another process started.
 
         Args:
-            text: what its ``serialize`` returned.
+            text: the text that its ``serialize`` returned.
 
         Raises:
-            ValueError: it is no sign-in, or one of another application or authority.
-            ClientAuthenticationError: it is of a tenant that this credential may not ask.
+            ValueError: the text is not a sign-in, or is one of another application or authority.
+            ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
         from doorcode._session.pending_text import read_pending
         from doorcode._sync.pending import PendingSignIn
@@ -122,7 +122,7 @@ class DeviceCodeCredential(InteractiveCredential):
         from doorcode._core.flows import device_code
         from doorcode._session.step_handler import StepHandler, TokenResult
 
-        request = self._session.person_request(scopes, kwargs)
+        request = self._session.user_request(scopes, kwargs)
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )

@@ -1,4 +1,4 @@
-"""A credential's flow, driven with threads: what each of its steps means here."""
+"""Run a credential's flow with threads: how each of its steps is performed here."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Asking(Protocol):
-    """What a flow needs of its credential: the seam that asks the user, and what tells them something."""
+class PromptingCredential(Protocol):
+    """The credential, as its flow sees it: it prompts the user, and tells the user something."""
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]: ...
 
@@ -28,24 +28,24 @@ class Asking(Protocol):
 
 def drive(
     flow: Flow[R | Failure],
-    credential: Asking,
-    turn: StepHandler,
+    credential: PromptingCredential,
+    handler: StepHandler,
     show: Callable[[DeviceCode], object] | None,
     waits: set[CanCancel],
 ) -> R | Failure:
-    """Perform a flow in this thread.
+    """Run a flow in this thread.
 
     Args:
-        flow: what to perform.
-        credential: whose user is asked.
-        turn: the flow's turn in the credential's session.
+        flow: the flow.
+        credential: the credential that prompts the user.
+        handler: performs the steps that both shells treat alike.
         show: shows a code to the user.
-        waits: what ``cancel`` ends; this thread's is in there meanwhile.
+        waits: the scopes that ``cancel`` ends; this flow's is one of them while it runs.
     """
     wait = CancelScope()
     waits.add(wait)
     try:
-        return run(flow, Performer(credential, turn, show), wait)
+        return run(flow, Driver(credential, handler, show), wait)
     except Cancelled:
         from doorcode._core.messages.failures import cancelled
 
@@ -54,17 +54,19 @@ def drive(
         waits.discard(wait)
 
 
-class Performer:
+class Driver:
     """Perform the steps of one flow of a credential, with threads."""
 
-    def __init__(self, credential: Asking, turn: StepHandler, show: Callable[[DeviceCode], object] | None) -> None:
+    def __init__(
+        self, credential: PromptingCredential, handler: StepHandler, show: Callable[[DeviceCode], object] | None
+    ) -> None:
         self._credential = credential
-        self._turn = turn
+        self._handler = handler
         self._show = show
 
     def perform(self, step: Step[Any], wait: CancelScope) -> object:
         """Perform one step and return its answer."""
-        with self._turn.inside():
+        with self._handler.inside():
             return self._perform(step, wait)
 
     def _perform(self, step: Step[Any], wait: CancelScope) -> object:
@@ -83,26 +85,28 @@ class Performer:
             case Show(code) if self._show is not None:
                 self._show(code)
             case _:
-                answer = self._turn.perform(step)
+                answer = self._handler.perform(step)
         return answer
 
     def release(self, ended_by: BaseException | None) -> None:
         """Give back what the flow still holds."""
-        self._turn.release(ended_by)
+        self._handler.release(ended_by)
 
     def _join(self, step: JoinFlight, wait: CancelScope) -> FlightRole | FlightResult:
-        landing = self._turn.join(step)
-        if landing is None:
+        future = self._handler.join(step)
+        if future is None:
             return FlightRole.LEAD
-        return wait.landing(landing) if step.wait else FlightRole.BUSY
+        return wait.join_flight(future) if step.wait else FlightRole.BUSY
 
     def _exchange(self, step: Exchange[Any], wait: CancelScope) -> object:
-        turn = self._turn
-        answer = wait.call(lambda: turn.exchange(step), turn.late(step), turn.within(step), turn.kept(step))
-        return turn.silence(step) if answer is None else answer
+        handler = self._handler
+        answer = wait.call(
+            lambda: handler.exchange(step), handler.on_late_result(step), handler.within(step), handler.kept(step)
+        )
+        return handler.on_timeout(step) if answer is None else answer
 
     def _ask(self, request: TokenRequest) -> Tokens | Failure:
-        with self._turn.asking():
+        with self._handler.asking():
             result = self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,
@@ -110,4 +114,4 @@ class Performer:
                 enable_cae=request.enable_cae,
                 **request.options,
             )
-        return self._turn.signed_in(result, request)
+        return self._handler.signed_in(result, request)

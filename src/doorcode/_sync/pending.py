@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class PendingSignIn(BasePending):
-    """A sign-in that a program drives itself: an agent, a server, anything that must not block.
+    """A sign-in whose polls the program sends itself: an agent, a server, any program that must not block.
 
-    Thread-safe. What it brings lands in the cache and the record of the credential that began it.
+    Thread-safe. The tokens go to the cache of the credential that started it, and its record is set.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     def poll(self) -> AuthenticationRecord | None:
-        """Look once whether the user is done; blocks no longer than one request.
+        """Ask once whether the user has signed in; blocks no longer than one request.
 
-        Looking more often than ``interval``, or while another thread looks, sends nothing.
+        A call before ``interval`` has passed, or while another thread polls, sends nothing.
 
         Returns:
-            the record, or None while the user is not done.
+            The record, or None while the user has not signed in.
 
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
@@ -63,13 +63,13 @@ class PendingSignIn(BasePending):
         """Wait for the user.
 
         Args:
-            timeout: seconds; None waits as long as the code is valid. The sign-in outlives it.
+            timeout: seconds; None waits as long as the code is valid. The sign-in continues after a timeout.
 
         Returns:
-            the record.
+            The record.
 
         Raises:
-            TimeoutError: the user was not done in time.
+            TimeoutError: the user has not signed in in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()
@@ -86,10 +86,10 @@ class PendingSignIn(BasePending):
 
     @contextmanager
     def _waiting(self) -> Generator[CancelScope]:
-        """Give what one call waits with, which the sign-in's end wakes.
+        """Yield the scope in which one call waits, and which the sign-in's end cancels.
 
         Raises:
-            SignInCancelledError: what the program was doing around this call was cancelled.
+            SignInCancelledError: the call of the program around this one was cancelled.
         """
         wait = CancelScope()
         self._waits.add(wait)
@@ -108,8 +108,8 @@ class PendingSignIn(BasePending):
         if poll is None:
             return
         left = math.inf if until is None else until - _clock.monotonic()
-        within = self._turn.within(poll)
-        answered = wait.call(lambda: self._look(poll), lambda _: None, min(within, left), self._turn.kept(poll))
+        within = self._handler.within(poll)
+        answered = wait.call(lambda: self._look(poll), lambda _: None, min(within, left), self._handler.kept(poll))
         if not answered and within <= left:
             self._hear_nothing(poll)
 

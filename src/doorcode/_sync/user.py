@@ -1,4 +1,4 @@
-"""UserCredential: a user signs in in the way that fits where the program runs."""
+"""UserCredential: sign a user in with the method that fits where the program runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from doorcode._browser.agent_choice import courier
+from doorcode._browser.agent_choice import make_agent
 from doorcode._browser.paste import PastePrompt
 from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import Asking, sign_in
@@ -20,26 +20,26 @@ from doorcode._sync.credential import InteractiveCredential
 
 
 class UserCredential(InteractiveCredential):
-    """Sign a user in: silently if that is possible, else in a browser where one opens here, else with a code.
+    """Sign a user in: silently if possible, else in a browser if one opens here, else with a code.
 
-    Not here means: over SSH, in a container, in a notebook server, in a build, without a display. When a policy of the
-    organization (Conditional Access) refuses the one way, or no browser opens, the other is tried. Thread-safe.
+    No browser opens over SSH, in a container, in a notebook server, in a build or without a display. If a policy of the
+    organization (Conditional Access) refuses one method, or no browser opens, the other is tried. Thread-safe.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
-        prefer: ``"browser"`` or ``"device_code"`` to choose the first way yourself.
-        timeout: seconds to wait for the user, in each way; by default 300 for a browser, and for a code as long as
-            it is valid. 0 asks nobody and times out at once.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
+        prefer: ``"browser"`` or ``"device_code"`` to choose the first method yourself.
+        timeout: seconds to wait for the user, with each method; by default 300 for a browser, and for a code as long as
+            it is valid. 0 shows no prompt and times out at once.
         prompt_callback: shows a code, as for :class:`DeviceCodeCredential`.
         redirect_uri: as for :class:`InteractiveBrowserCredential`.
         login_hint: likewise.
-        paste: likewise; a browser is then one on another machine.
+        paste: likewise; the browser is then on another machine.
         **kwargs: as for :class:`InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -65,10 +65,12 @@ class UserCredential(InteractiveCredential):
         return isinstance(self._paste, bool) and prompts_here(self._prompt_callback)
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.person_request(scopes, kwargs)
-        turn = BrowserStepHandler(self._session, courier(self._paste, self._asking.redirect_uri, self._session.config))
+        request = self._session.user_request(scopes, kwargs)
+        handler = BrowserStepHandler(
+            self._session, make_agent(self._paste, self._asking.redirect_uri, self._session.config)
+        )
         flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
-        return TokenResult(self._drive(flow, turn, request, self._show))
+        return TokenResult(self._drive(flow, handler, request, self._show))
 
     def _show(self, code: DeviceCode) -> None:
         with prompting():

@@ -32,5 +32,5 @@ _HOME: Final = {
     "get_bearer_token_provider": "doorcode.aio.bearer",
 }
 
-if not TYPE_CHECKING:  # checkers would take any name for one that is here
+if not TYPE_CHECKING:  # type checkers would otherwise accept any name
     __getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -23,7 +23,7 @@ def get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str) -> C
         *scopes: what the token is for, at least one.
 
     Returns:
-        a coroutine function of no arguments; it returns the token and raises what the credential raises.
+        A coroutine function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
         TypeError: the credential has neither method, or is not one for asyncio.

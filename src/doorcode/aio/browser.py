@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from doorcode import _clock
-from doorcode._browser.agent_choice import check_redirect, courier
+from doorcode._browser.agent_choice import check_redirect, make_agent
 from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout
@@ -20,20 +20,20 @@ class InteractiveBrowserCredential(InteractiveCredential):
     """Sign a user in in their browser (authorization code with PKCE), with asyncio.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
         redirect_uri: a redirect URI of the application's registration that this machine can answer, such as
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
-        login_hint: a sign-in name, which the page is filled in with. Of the accounts in the cache only the one of that
-            name is used; the user may choose another one on the page.
-        timeout: seconds to wait for the user; None waits for a day, 0 asks nobody and times out at once.
+        login_hint: a sign-in name to fill the sign-in page in with. Of the accounts in the cache, only the one with
+            this name is used; the user may choose another account on the page.
+        timeout: seconds to wait for the user; None waits for a day, 0 opens no page and times out at once.
         paste: as for :class:`doorcode.InteractiveBrowserCredential`; a coroutine function is awaited on the event
             loop, any other function is called in a thread of its own.
         **kwargs: as for :class:`doorcode.InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class InteractiveBrowserCredential(InteractiveCredential):
         return isinstance(self._paste, bool)
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.person_request(scopes, kwargs)
+        request = self._session.user_request(scopes, kwargs)
         hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
         flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
         with blocking(self._paste) as paste:
-            turn = BrowserStepHandler(self._session, courier(paste, self._redirect_uri, self._session.config))
-            return TokenResult(await self._drive(flow, turn, request))
+            handler = BrowserStepHandler(self._session, make_agent(paste, self._redirect_uri, self._session.config))
+            return TokenResult(await self._drive(flow, handler, request))

@@ -17,18 +17,18 @@ from doorcode._worker import Worker, hand_over, in_background
 T = TypeVar("T")
 R = TypeVar("R")
 Alarm: TypeAlias = "tuple[asyncio.Future[None], Callable[[object], None]]"
-"""A future of a loop, and what sets it: from any thread, at any time, again and again."""
+"""A future of a loop, and the function that sets it, which may be called from any thread and repeatedly."""
 
 
 class Performer(Protocol):
-    """What a driver needs of a credential: the steps, performed."""
+    """The object that performs a flow's steps for :func:`run`."""
 
     def perform(self, step: Step[Any]) -> Awaitable[object]:
         """Perform one step and return its answer."""
         ...
 
     def release(self, ended_by: BaseException | None) -> Awaitable[None]:
-        """Give back what the flow still holds, at its end."""
+        """Give back what the flow still holds when it ends."""
         ...
 
 
@@ -45,14 +45,14 @@ async def call(
     A default executor would not do: the interpreter joins its threads at exit, and they wait for sockets.
 
     Args:
-        work: what to do.
-        late: what to do with its result when nobody waits any more: it came too late, or the task was cancelled.
-        within: seconds to wait; None waits to its end.
-        woken_by: what else ends the wait.
-        kept: seconds for which a request of the work's goes on when nobody waits any more.
+        work: the function to call.
+        late: called with a result that arrives after the wait or after the task was cancelled.
+        within: seconds to wait; None waits until it ends.
+        woken_by: an alarm that also ends the wait.
+        kept: seconds for which an abandoned request continues.
 
     Returns:
-        its result; None when it is not done when the wait ends.
+        Its result; None if it has not ended when the wait ends.
     """
     woken, wake = woken_by or alarm()
     job: Worker[T] = Worker(work, late, wake, kept)
@@ -67,14 +67,14 @@ async def call(
 
 
 async def off_loop(work: Callable[[], T]) -> T:
-    """Do local blocking work (a file, a keyring, a lock) in a thread of its own; it is done even when cancelled."""
+    """Do local blocking work (a file, a keyring, a lock) in a thread of its own; a cancelled task still finishes it."""
     result = await call(lambda: (work(),), lambda _: None)
     assert result is not None, "without a limit, the work is waited for"
     return result[0]
 
 
 async def sleep(seconds: float) -> None:
-    """Wait on the loop; also for no time at all, so that other tasks have their turn."""
+    """Wait on the loop; with 0, give other tasks a chance to run."""
     if _clock.is_replaced() and seconds > 0:
         await wait_for(asyncio.get_running_loop().create_future(), seconds)
     else:
@@ -82,11 +82,11 @@ async def sleep(seconds: float) -> None:
 
 
 async def wait_for(woken: asyncio.Future[None], seconds: float | None) -> None:
-    """Wait for a future, but no longer than so many seconds; None waits to its end."""
+    """Wait for a future, at most so many seconds; None waits until it is set."""
     if seconds is None or not _clock.is_replaced():
         await asyncio.wait([woken], timeout=seconds)
         return
-    # The loop's own clock may be frozen, and with it every time-out of the loop's: a thread keeps the time.
+    # The loop's own clock may be frozen, and then its time-outs never fire, so a thread keeps the time.
     over, ring = alarm()
     timer = threading.Timer(seconds, ring, (None,))
     timer.daemon = True
@@ -97,9 +97,9 @@ async def wait_for(woken: asyncio.Future[None], seconds: float | None) -> None:
         timer.cancel()
 
 
-async def landing(future: Future[T]) -> T:
-    """Wait for another task's, or another thread's, flight; cancelling this task leaves the flight alone."""
-    # Not asyncio.wrap_future: cancelling what it returns would cancel the flight for everybody.
+async def join_flight(future: Future[T]) -> T:
+    """Wait for a flight that another task or thread leads; cancelling this task does not cancel the flight."""
+    # Not asyncio.wrap_future: cancelling the future that it returns would cancel the flight for all callers.
     woken, wake = alarm()
     future.add_done_callback(wake)
     await woken
@@ -127,12 +127,12 @@ def alarm() -> Alarm:
 
 
 class CancelScope:
-    """One call of a credential, which :meth:`cancel` ends from any thread: its task is interrupted inside the call."""
+    """One call of a credential, which :meth:`cancel` ends from any thread by interrupting its task."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
-        with suppress(RuntimeError):  # without a loop, the first step that waits says so
+        with suppress(RuntimeError):  # without a loop, the first step that waits raises the error
             self._loop = asyncio.get_running_loop()
             self._task = asyncio.current_task()
         self._over = False
@@ -146,16 +146,16 @@ class CancelScope:
             self._loop.call_soon_threadsafe(self._interrupt)
 
     def close(self) -> None:
-        """Leave the task alone from here on."""
+        """Stop watching the task."""
         self._over = True
 
     def is_cause(self) -> bool:
-        """Return whether the task's CancelledError is this scope's doing alone, and take it back if so."""
+        """Return whether only this scope has cancelled the task, and undo that cancellation if so."""
         if not self._cancelled or self._task is None:
             return False
         if sys.version_info >= (3, 11):
             return not self._task.uncancel()
-        return True  # Python 3.10 does not count what else cancelled the task
+        return True  # Python 3.10 does not count other cancellations
 
     def _interrupt(self) -> None:
         if self._task is not None and not self._over and not self._cancelled:
@@ -171,7 +171,7 @@ async def run(flow: Flow[R], performer: Performer) -> R:
         performer: performs each step.
 
     Returns:
-        what the flow returns.
+        The flow's result.
     """
     try:
         result = await _run(flow, performer)

@@ -22,7 +22,7 @@ from doorcode._session.credential_base import INFO, BaseCredential, is_logged, s
 from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._session.step_handler import StepHandler
 from doorcode.aio.cancel_scope import CancelScope, off_loop, run
-from doorcode.aio.driver import Performer
+from doorcode.aio.driver import Driver
 
 R = TypeVar("R")
 
@@ -31,8 +31,8 @@ class InteractiveCredential(BaseCredential, ABC):
     """The base of asyncio credentials that sign a user in and keep them signed in.
 
     The event loop is never blocked: requests, files, keyrings and locks are waited for in daemon threads. One
-    credential may be used from several tasks, event loops and threads, and after the loop that it was first used in
-    has ended. Cancelling a task ends its sign-in at once; whoever else waits for it takes over.
+    credential may be used from several tasks, event loops and threads, and after the loop of its first use has ended.
+    Cancelling a task ends its sign-in at once; another task that waits for the sign-in takes over.
 
     Args:
         **kwargs: as for :class:`doorcode.InteractiveCredential`.
@@ -46,13 +46,13 @@ class InteractiveCredential(BaseCredential, ABC):
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AccessToken:
-        """Return an access token, from memory, the cache, a refresh token, or by asking the user.
+        """Return an access token, from memory, the cache, a refresh token, or by prompting the user.
 
         A fresh token in memory is returned without a switch to another task.
 
         Args:
             *scopes: what the token is for, at least one.
-            claims: claims that a resource demands, a JSON object as text; tokens at hand do not answer it.
+            claims: the claims that a resource demands, a JSON object as text; stored tokens do not satisfy them.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the caller handles claims challenges (continuous access evaluation).
             **kwargs: passed to :meth:`_request_token`.
@@ -61,14 +61,14 @@ class InteractiveCredential(BaseCredential, ABC):
             azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
 
         Raises:
-            ValueError: no scope, or an argument that cannot be right.
-            AuthenticationRequiredError: a user is needed, and ``disable_automatic_authentication`` was set.
-            ClientAuthenticationError: anything else; ``doorcode.errors`` tells the cases apart.
+            ValueError: there is no scope, or an argument is invalid.
+            AuthenticationRequiredError: interaction is required, and ``disable_automatic_authentication`` is set.
+            ClientAuthenticationError: any other failure; ``doorcode.errors`` has a class for each.
         """
         try:
             entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:
-            entry = None  # a list has no hash; the check of the request says what to write instead
+            entry = None  # A list has no hash; the check of the request raises the error.
         if entry is not None and not claims and not kwargs and entry.cached_at <= time.time() < entry.fresh_until:
             if is_logged(INFO):
                 self._succeeded("get_token")
@@ -78,7 +78,7 @@ class InteractiveCredential(BaseCredential, ABC):
         return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
-        """Return an access token with its type and its time to refresh.
+        """Return an access token with its type and the time to refresh it.
 
         Args:
             *scopes: what the token is for, at least one.
@@ -110,19 +110,19 @@ class InteractiveCredential(BaseCredential, ABC):
         """Sign a user in, and return the record of their account.
 
         Args:
-            scopes: what to ask for; by default the cloud's Resource Manager.
-            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            scopes: the scopes to request; by default the cloud's Resource Manager.
+            claims: the claims that a resource demands, such as an AuthenticationRequiredError's.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
-            force_prompt: ask in any case, for example to change the account; otherwise a credential that has a record
-                returns it without asking when a token for the scopes can be had silently.
+            force_prompt: prompt in any case, for example to change the account. Otherwise, if the credential has a
+                record and gets a token for the scopes silently, it returns that record without a prompt.
             **kwargs: passed to :meth:`_request_token`.
 
         Returns:
-            the record; keep ``record.serialize()``, it holds no secret.
+            The record; keep ``record.serialize()``, it holds no secret.
 
         Raises:
-            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
+            CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
@@ -137,7 +137,7 @@ class InteractiveCredential(BaseCredential, ABC):
         choose it.
 
         Raises:
-            StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
+            StoreError: a store that may hold further accounts cannot be read, such as a locked keyring.
         """
         self._session.after_fork()
         return await off_loop(lambda: accounts(self._session))
@@ -146,24 +146,24 @@ class InteractiveCredential(BaseCredential, ABC):
     async def sign_out(self, account: AuthenticationRecord | None = None) -> None:
         """Forget an account: remove its tokens from this credential's memory and from every store that may hold them.
 
-        Once this has returned, this credential hands out nothing of that account. A call that started earlier may still
-        return a token, or fail, and stores nothing. Access tokens that were handed out live on until they expire. Other
-        objects and processes notice when they next look at the cache, and write nothing of the account back.
+        After this has returned, this credential hands out no token of that account. A call that started earlier may
+        still return a token, or fail, and stores nothing. Access tokens that were handed out stay valid until they
+        expire. Other objects and processes notice when they next read the cache, and do not write the account back.
 
         Args:
             account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
 
         Raises:
-            StoreError: its tokens may still be stored, in what the error names; everything else was cleared.
-            ValueError: none was named, and there are several, or this credential may use none of them.
+            StoreError: its tokens may still be in a store that the error names; all other stores were cleared.
+            ValueError: no account was named, and there are several, or this credential may use none of them.
         """
         self._session.after_fork()
         await off_loop(lambda: sign_out(self._session, account))
 
     def cancel(self) -> None:
-        """End every sign-in and request of this credential that is under way, PendingSignIns too; safe from any thread.
+        """Cancel every sign-in and request of this credential, PendingSignIns too; safe from any thread.
 
-        Whoever waits gets a SignInCancelledError. No further poll is sent.
+        Waiting calls raise SignInCancelledError. No further poll is sent.
         """
         self._session.cancel()
 
@@ -188,11 +188,11 @@ class InteractiveCredential(BaseCredential, ABC):
 
     @abstractmethod
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        """Ask the user, and return a result of MSAL's shape.
+        """Prompt the user, and return a result of MSAL's shape.
 
         Args:
-            *scopes: what the token is for.
-            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and what get_token was given beyond these.
+            *scopes: the scopes that the token is for.
+            **kwargs: ``claims``, ``tenant_id``, ``enable_cae``, and further arguments of get_token.
 
         Returns:
             ``access_token``, ``expires_in`` (seconds), ``id_token_claims``, ``client_info`` and so on, or
@@ -215,22 +215,22 @@ class InteractiveCredential(BaseCredential, ABC):
     async def _drive(
         self,
         flow: Flow[R | Failure],
-        turn: StepHandler,
+        handler: StepHandler,
         request: TokenRequest,
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
-        """Perform a flow in this task, and raise its failure."""
-        outcome = await self._run(flow, Performer(self, turn, show))
+        """Run a flow in this task, and raise its failure."""
+        outcome = await self._run(flow, Driver(self, handler, show))
         if isinstance(outcome, Failure):
             error = self._error(outcome, request)
             raise error from error.__cause__
         return outcome
 
-    async def _run(self, flow: Flow[R | Failure], performer: Performer) -> R | Failure:
+    async def _run(self, flow: Flow[R | Failure], driver: Driver) -> R | Failure:
         scope = CancelScope()
         self._session.waits.add(scope)
         try:
-            return await run(flow, performer)
+            return await run(flow, driver)
         except asyncio.CancelledError:
             if not scope.is_cause():
                 raise

@@ -25,19 +25,19 @@ class DeviceCodeCredential(InteractiveCredential):
     """Sign a user in with a code that they enter on any device with a browser (RFC 8628), with asyncio.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
         timeout: seconds to wait for the user; by default, and at most, as long as the code is valid.
-            0 asks nobody and times out at once.
+            0 shows no code and times out at once.
         prompt_callback: a function or a coroutine function, called with ``verification_uri``, ``user_code`` and
             ``expires_on`` (an aware UTC ``datetime``) instead of printing the service's message. A plain function
-            runs on the event loop, so it must not block. What it raises ends the sign-in.
-        max_codes: how many codes to show, one after the other, when one runs out before anybody has come.
+            runs on the event loop, so it must not block. An exception that it raises ends the sign-in.
+        max_codes: how many codes to show, one after the other, if each expires before the user signs in.
         **kwargs: as for :class:`doorcode.InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -62,24 +62,24 @@ class DeviceCodeCredential(InteractiveCredential):
         tenant_id: str | None = None,
         enable_cae: bool = False,
     ) -> PendingSignIn:
-        """Begin a sign-in and return at once with a code to show; nothing is printed and no callback is called.
+        """Start a sign-in and return at once with a code to show; nothing is printed and no callback is called.
 
-        For programs that must not block: servers, agents, user interfaces. Whether the user is asked does not
-        depend on ``disable_automatic_authentication``.
+        For programs that must not block: servers, agents, user interfaces. The setting of
+        ``disable_automatic_authentication`` makes no difference.
 
         Args:
-            scopes: what to ask for, such as an AuthenticationRequiredError's; by default the cloud's Resource Manager.
-            claims: claims that a resource demands, such as an AuthenticationRequiredError's.
+            scopes: what to request, such as an AuthenticationRequiredError's; by default the cloud's Resource Manager.
+            claims: the claims that a resource demands, such as an AuthenticationRequiredError's.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
 
         Returns:
-            the sign-in: show its ``message``, then ``poll`` or ``wait``.
+            The sign-in: show its ``message``, then ``poll`` or ``wait``.
 
         Raises:
             CacheUnavailableError: the persistent token cache cannot be used.
-            CredentialUnavailableError: no ``scopes``, at an authority whose scopes are not known here.
-            ClientAuthenticationError: the authority gave no code.
+            CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
+            ClientAuthenticationError: the authority issued no code.
         """
         request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
         self._session.account.ask_elsewhere()
@@ -89,14 +89,14 @@ class DeviceCodeCredential(InteractiveCredential):
 
     @clears_frames
     def resume(self, text: str) -> PendingSignIn:
-        """Go on with a sign-in that another process began.
+        """Continue a sign-in that another process started.
 
         Args:
-            text: what its ``serialize`` returned.
+            text: the text that its ``serialize`` returned.
 
         Raises:
-            ValueError: it is no sign-in, or one of another application or authority.
-            ClientAuthenticationError: it is of a tenant that this credential may not ask.
+            ValueError: the text is not a sign-in, or is one of another application or authority.
+            ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
         try:
             went_on = read_pending(text, self._session)
@@ -110,7 +110,7 @@ class DeviceCodeCredential(InteractiveCredential):
         return prompts_here(self._prompt_callback)
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.person_request(scopes, kwargs)
+        request = self._session.user_request(scopes, kwargs)
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )

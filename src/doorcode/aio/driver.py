@@ -1,4 +1,4 @@
-"""A credential's flow, driven with asyncio: what each of its steps means here."""
+"""Run a credential's flow with asyncio: how each of its steps is performed here."""
 
 from __future__ import annotations
 
@@ -31,31 +31,33 @@ from doorcode._core.steps import (
 )
 from doorcode._session.step_handler import StepHandler
 from doorcode._worker import in_background
-from doorcode.aio.cancel_scope import call, landing, off_loop, sleep
+from doorcode.aio.cancel_scope import call, join_flight, off_loop, sleep
 
 R = TypeVar("R")
 
 
-class Asking(Protocol):
-    """What a flow needs of its credential: the seam that asks the user, and what tells them something."""
+class PromptingCredential(Protocol):
+    """The credential, as its flow sees it: it prompts the user, and tells the user something."""
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]: ...
 
     def _tell(self, message: str) -> None: ...
 
 
-class Performer:
+class Driver:
     """Perform the steps of one flow of a credential, with asyncio."""
 
-    def __init__(self, credential: Asking, turn: StepHandler, show: Callable[[DeviceCode], object] | None) -> None:
+    def __init__(
+        self, credential: PromptingCredential, handler: StepHandler, show: Callable[[DeviceCode], object] | None
+    ) -> None:
         self._credential = credential
-        self._turn = turn
+        self._handler = handler
         self._show = show
         self._local: threading.Event | None = None
 
     async def perform(self, step: Step[Any]) -> object:
         """Perform one step and return its answer."""
-        with self._turn.inside():
+        with self._handler.inside():
             return await self._perform(step)
 
     async def _perform(self, step: Step[Any]) -> object:
@@ -76,48 +78,50 @@ class Performer:
                 if inspect.isawaitable(shown):
                     await shown
             case ReadCache() | WarmUp() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
-                answer = await self._off_loop(lambda: self._turn.perform(step))
+                answer = await self._off_loop(lambda: self._handler.perform(step))
             case _:
-                answer = self._turn.perform(step)
+                answer = self._handler.perform(step)
         return answer
 
     async def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds, off the loop where that may block; who was cancelled does not wait."""
+        """Give back what the flow still holds, in a thread if that may block; a cancelled task does not wait for it."""
         if ended_by is not None and not isinstance(ended_by, Exception):
             self._give_up(ended_by)
-        elif self._turn.holds_lease:
-            await off_loop(lambda: self._turn.release(ended_by))
+        elif self._handler.holds_lease:
+            await off_loop(lambda: self._handler.release(ended_by))
         else:
-            self._turn.release(ended_by)
+            self._handler.release(ended_by)
 
     def _give_up(self, ended_by: BaseException) -> None:
-        """Hand over: at once, or when the last local work is done, which may bring a lease or a token."""
+        """Release at once, or after the last local work, which may still bring a lease or a token."""
         local = self._local
         busy = local is not None and not local.is_set()
-        if not busy and not self._turn.holds_lease:
-            self._turn.release(ended_by)
+        if not busy and not self._handler.holds_lease:
+            self._handler.release(ended_by)
             return
 
         def hand_over() -> None:
             if local is not None:
                 local.wait()
-            self._turn.release(ended_by)
+            self._handler.release(ended_by)
 
         in_background(hand_over, "doorcode-release")
 
     async def _join(self, step: JoinFlight) -> FlightRole | FlightResult:
-        future = self._turn.join(step)
+        future = self._handler.join(step)
         if future is None:
             return FlightRole.LEAD
-        return await landing(future) if step.wait else FlightRole.BUSY
+        return await join_flight(future) if step.wait else FlightRole.BUSY
 
     async def _exchange(self, step: Exchange[Any]) -> object:
-        turn = self._turn
-        answer = await call(lambda: turn.exchange(step), turn.late(step), turn.within(step), kept=turn.kept(step))
-        return turn.silence(step) if answer is None else answer
+        handler = self._handler
+        answer = await call(
+            lambda: handler.exchange(step), handler.on_late_result(step), handler.within(step), kept=handler.kept(step)
+        )
+        return handler.on_timeout(step) if answer is None else answer
 
     async def _ask(self, request: TokenRequest) -> Tokens | Failure:
-        with self._turn.asking():
+        with self._handler.asking():
             result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,
@@ -125,7 +129,7 @@ class Performer:
                 enable_cae=request.enable_cae,
                 **request.options,
             )
-        return await self._off_loop(lambda: self._turn.signed_in(result, request))
+        return await self._off_loop(lambda: self._handler.signed_in(result, request))
 
     async def _off_loop(self, work: Callable[[], R]) -> R:
         done = self._local = threading.Event()

@@ -1,4 +1,4 @@
-"""A coroutine function as a prompt for the address that a sign-in ends on."""
+"""Use a coroutine function as the prompt for a pasted address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AsyncPastePrompt: TypeAlias = Callable[[PasteRequest], Awaitable[str] | str]
 
 @contextmanager
 def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  # noqa: FBT001 - an option's value
-    """Return the prompt as one that a thread can call; a coroutine of it that still runs at the end is cancelled."""
+    """Return the prompt as a function for a thread; if its coroutine still runs at the end, cancel it."""
     call = getattr(paste, "__call__", None)  # noqa: B004 - what is looked for is its kind
     if not (inspect.iscoroutinefunction(paste) or inspect.iscoroutinefunction(call)):
         yield cast("bool | PastePrompt", paste)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class PendingSignIn(BasePending):
-    """A sign-in that a program drives itself: an agent, a server, anything that streams its own progress.
+    """A sign-in whose polls the program sends itself: an agent, a server, any program that streams its own progress.
 
-    For the tasks of one event loop; only :meth:`cancel` may be called from other threads. What it brings lands in
-    the cache and the record of the credential that began it.
+    Use it from the tasks of one event loop; only :meth:`cancel` may be called from other threads. The tokens go to the
+    cache of the credential that started it, and its record is set.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     async def poll(self) -> AuthenticationRecord | None:
-        """Look once whether the user is done; takes no longer than one request.
+        """Ask once whether the user has signed in; takes no longer than one request.
 
-        Looking more often than ``interval``, or while another task looks, sends nothing. Cancelling the task gives up
-        the look, not the sign-in.
+        A call before ``interval`` has passed, or while another task polls, sends nothing. Cancelling the task abandons
+        the poll, not the sign-in.
 
         Returns:
-            the record, or None while the user is not done.
+            The record, or None while the user has not signed in.
 
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
@@ -57,16 +57,16 @@ class PendingSignIn(BasePending):
 
     @clears_frames
     async def wait(self, timeout: float | None = None) -> AuthenticationRecord:
-        """Wait for the user. Cancelling the task gives up the wait, not the sign-in.
+        """Wait for the user. Cancelling the task abandons the wait, not the sign-in.
 
         Args:
-            timeout: seconds; None waits as long as the code is valid. The sign-in outlives it.
+            timeout: seconds; None waits as long as the code is valid. The sign-in continues after a timeout.
 
         Returns:
-            the record.
+            The record.
 
         Raises:
-            TimeoutError: the user was not done in time.
+            TimeoutError: the user has not signed in in time.
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()
@@ -86,7 +86,7 @@ class PendingSignIn(BasePending):
         if poll is None:
             return
         left = math.inf if until is None else until - _clock.monotonic()
-        within, kept = self._turn.within(poll), self._turn.kept(poll)
+        within, kept = self._handler.within(poll), self._handler.kept(poll)
         with self._until_the_end() as end:
             answered = await call(lambda: self._look(poll), lambda _: None, min(within, left), end, kept=kept)
         if not answered and within <= left and not self.done:
@@ -98,7 +98,7 @@ class PendingSignIn(BasePending):
 
     @contextmanager
     def _until_the_end(self) -> Generator[Alarm, None, None]:
-        """Give an alarm that the sign-in's end sets, whoever ends it."""
+        """Yield an alarm that the sign-in's end sets, even if another thread ends it."""
         signal = alarm()
         self._asleep.add(signal[1])
         try:

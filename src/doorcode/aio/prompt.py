@@ -26,7 +26,7 @@ async def show(code: DeviceCode, callback: PromptCallback | None) -> None:
     """
     with prompting():
         if callback is None:
-            await off_loop(lambda: present(code, None))  # whoever reads what is printed may be slow
+            await off_loop(lambda: present(code, None))  # writing blocks while a reader of the output is slow
         else:
             shown = present(code, callback)
             if inspect.isawaitable(shown):

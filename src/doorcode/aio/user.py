@@ -1,10 +1,10 @@
-"""The asyncio UserCredential: a user signs in in the way that fits where the program runs."""
+"""The asyncio UserCredential: sign a user in with the method that fits where the program runs."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from doorcode._browser.agent_choice import courier
+from doorcode._browser.agent_choice import make_agent
 from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import Asking, sign_in
 from doorcode._core.account_selection import prompts_here
@@ -22,20 +22,20 @@ class UserCredential(InteractiveCredential):
     """Sign a user in, with asyncio: silently, else in a browser where one opens here, else with a code.
 
     Args:
-        client_id: the application that people sign in to. The default is Microsoft's own for developers;
-            register one of your own for anything that others use.
-        prefer: ``"browser"`` or ``"device_code"`` to choose the first way yourself.
-        timeout: seconds to wait for the user, in each way; by default 300 for a browser, and for a code as long as
-            it is valid. 0 asks nobody and times out at once.
+        client_id: the application that users sign in to. The default is Microsoft's own application for developers;
+            register your own for programs that others use.
+        prefer: ``"browser"`` or ``"device_code"`` to choose the first method yourself.
+        timeout: seconds to wait for the user, with each method; by default 300 for a browser, and for a code as long as
+            it is valid. 0 shows no prompt and times out at once.
         prompt_callback: shows a code, as for :class:`doorcode.aio.DeviceCodeCredential`.
         redirect_uri: as for :class:`doorcode.aio.InteractiveBrowserCredential`.
         login_hint: likewise.
-        paste: likewise; a browser is then one on another machine.
+        paste: likewise; the browser is then on another machine.
         **kwargs: as for :class:`doorcode.InteractiveCredential`.
 
     Raises:
-        TypeError: an option of a wrong type, or a name that is nearly an option's.
-        ValueError: an option that cannot be right.
+        TypeError: an option has a wrong type, or a name close to an option's.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -61,11 +61,13 @@ class UserCredential(InteractiveCredential):
         return isinstance(self._paste, bool) and prompts_here(self._prompt_callback)
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.person_request(scopes, kwargs)
+        request = self._session.user_request(scopes, kwargs)
         flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
         with blocking(self._paste) as paste:
-            turn = BrowserStepHandler(self._session, courier(paste, self._asking.redirect_uri, self._session.config))
-            return TokenResult(await self._drive(flow, turn, request, self._show))
+            handler = BrowserStepHandler(
+                self._session, make_agent(paste, self._asking.redirect_uri, self._session.config)
+            )
+            return TokenResult(await self._drive(flow, handler, request, self._show))
 
     async def _show(self, code: DeviceCode) -> None:
         await show(code, self._prompt_callback)

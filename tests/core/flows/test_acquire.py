@@ -798,9 +798,9 @@ def test_two_users_of_one_program_have_leases_of_their_own() -> None:
     alone = replace(ANYBODY, adopts=False)
     each = [replace(alone, username=name) for name in ("ada@x", "grace@x")]
     anybodys = [replace(ANYBODY, home_account_id=name) for name in ("ada.x", "grace.x")]
-    names = [interactive._person_lease(who, "tid") for who in (*each, *anybodys)]
+    names = [interactive._user_lease(who, "tid") for who in (*each, *anybodys)]
     assert names[0] != names[1]
-    assert names[2] == names[3] == interactive._person_lease(ANYBODY, "TID")
+    assert names[2] == names[3] == interactive._user_lease(ANYBODY, "TID")
 
 
 # -- a refresh that was refused
