@@ -154,8 +154,10 @@ class CancelScope:
         if not self._cancelled or self._task is None:
             return False
         if sys.version_info >= (3, 11):
-            return not self._task.uncancel()
-        return True  # Python 3.10 does not count other cancellations
+            others = self._task.uncancel()
+        else:
+            others = 0  # Python 3.10 does not count other cancellations
+        return not others
 
     def _interrupt(self) -> None:
         if self._task is not None and not self._over and not self._cancelled:

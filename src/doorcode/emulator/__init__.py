@@ -5,7 +5,8 @@
 """
 
 try:
-    import python_multipart  # noqa: F401 - Starlette reads forms with it, and misses it only then
+    # Starlette reads forms with it, and misses it only then.
+    import python_multipart  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
     from doorcode.emulator._approver import PromptApprover, ShownPrompt
     from doorcode.emulator._emulator import CredentialOptions, Emulator

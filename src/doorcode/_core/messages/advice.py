@@ -330,7 +330,7 @@ def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
     known = BY_CODE if context.grant in {None, Grant.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
     found = next((known[code] for code in codes if code in known), BY_ERROR.get(error.error))
     if found is _EXPIRED_CODE:
-        return Advice(found.meaning, new_code(context.expires_in))
+        return Advice(_EXPIRED_CODE.meaning, new_code(context.expires_in))
     return found
 
 

@@ -67,7 +67,7 @@ def try_lock(descriptor: int) -> LockResult:
     return LockResult.HELD
 
 
-def _unlock(descriptor: int) -> None:
+def _give_back(descriptor: int) -> None:
     with contextlib.suppress(OSError):
         if on_windows():
             msvcrt = importlib.import_module("msvcrt")
@@ -90,7 +90,7 @@ class LockedFile:
 
     __slots__ = ("__weakref__", "_unlock", "descriptor", "grip")
 
-    def __init__(self, descriptor: int, grip: LockResult, unlock: Callable[[int], None] = _unlock) -> None:
+    def __init__(self, descriptor: int, grip: LockResult, unlock: Callable[[int], None] = _give_back) -> None:
         self.descriptor = descriptor
         self.grip = grip
         self._unlock = unlock
