@@ -160,8 +160,12 @@ def test_nobodys_logger_is_touched() -> None:
 
 
 def test_every_logger_is_below_the_quiet_one() -> None:
-    """A module that asks logging itself may be the first to log, and then nothing has made it quiet."""
-    asking = {path.name for path in SOURCE.rglob("*.py") if "logging.getLogger" in path.read_text("utf-8")}
+    """A module that asks logging itself may be the first to log, and then nothing has made it quiet.
+
+    The command line is a program: it sets up logging as any program does.
+    """
+    modules = (path for path in SOURCE.rglob("*.py") if "_cli" not in path.parts)
+    asking = {path.name for path in modules if "logging.getLogger" in path.read_text("utf-8")}
     assert asking == {"_log.py"}
 
 

@@ -111,6 +111,9 @@ class _Notes(logging.Handler):
         if " failed: %s" not in str(record.msg):
             click.echo(f"doorcode: {record.getMessage()}", err=True)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
 
 @contextmanager
 def notes(*, verbose: bool = False, quiet: bool = False) -> Generator[None]:
