@@ -1,7 +1,7 @@
 """Measure azure-identity and doorcode in turn, print what was found, and write it down.
 
-``python -m benchmarks`` takes some minutes on a quiet machine and writes ``benchmarks/results.json``, the tables in
-``docs/performance.md`` and its plots. ``--quick`` shows that everything runs, in a minute, and writes nothing.
+``python -m benchmarks`` takes half an hour on a quiet machine and writes ``benchmarks/results.json``, the tables in
+``docs/performance.md`` and its plots. ``--quick`` shows that everything runs, in two minutes, and writes nothing.
 ``--az`` names an Azure CLI to measure too.
 """
 
@@ -20,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import azure_cli, plots, processes, sharing, wire
+from benchmarks import azure_cli, plots, processes, sharing, single_use, wire
 from benchmarks.names import AZURE, OURS
 from benchmarks.pairs import Row, in_turn, shown
 from benchmarks.stage import Stage, child, staged
@@ -85,8 +85,8 @@ def memory(stage: Stage, count: int, size: int) -> Iterator[Row]:
     yield Row("Memory", f"with a token out of {size:,} stored ones", theirs["cached"], ours["cached"], unit="MiB")
 
 
-def measure(*, quick: bool, az: str | None) -> tuple[list[Row], dict[str, tuple[int, int]]]:
-    """Measure everything; return the rows, and the numbers of requests by operation."""
+def measure(*, quick: bool, az: str | None) -> tuple[list[Row], dict[str, tuple[int, int]], single_use.Counts]:
+    """Measure everything; return the rows, the numbers of requests by operation, and what became of a long line."""
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
     with staged(sizes) as stage:
@@ -104,7 +104,7 @@ def measure(*, quick: bool, az: str | None) -> tuple[list[Row], dict[str, tuple[
             for row in part:
                 print(line(row), flush=True)
                 rows.append(row)
-    return rows, {name: (theirs[name], ours[name]) for name in theirs}
+    return rows, {name: (theirs[name], ours[name]) for name in theirs}, single_use.counted(quick=quick)
 
 
 def line(row: Row) -> str:
@@ -116,7 +116,7 @@ def line(row: Row) -> str:
     return f"| {row.name}{note} | {row.figure(row.theirs)} | {row.figure(row.ours)} | **{digits}** | {spread} |"
 
 
-def tables(rows: list[Row], requests: dict[str, tuple[int, int]], machine: str) -> str:
+def tables(rows: list[Row], requests: dict[str, tuple[int, int]], once: single_use.Counts, machine: str) -> str:
     """Return what was found, in Markdown."""
     parts = [machine, ""]
     for section in dict.fromkeys(row.section for row in rows):
@@ -128,6 +128,8 @@ def tables(rows: list[Row], requests: dict[str, tuple[int, int]], machine: str) 
         parts.append("")
     parts += ["### Requests on the wire", "", "| | azure-identity | doorcode |", "|---|--:|--:|"]
     parts += [f"| {name} | {theirs} | {ours} |" for name, (theirs, ours) in requests.items()]
+    parts += ["", "### Refresh tokens that may be used once", "", "| | azure-identity | doorcode |", "|---|--:|--:|"]
+    parts += [f"| {name} | {theirs} | {ours} |" for name, (theirs, ours) in once.items()]
     return "\n".join([*parts, ""])
 
 
@@ -176,12 +178,13 @@ def main() -> int:
     given = parser.parse_args()
     quick: bool = given.quick
     start = time.monotonic()
-    rows, requests = measure(quick=quick, az=given.az)
+    rows, requests, once = measure(quick=quick, az=given.az)
     measured_on = machine(given.az)
-    text = tables(rows, requests, measured_on)
+    text = tables(rows, requests, once, measured_on)
     print(text, f"It took {time.monotonic() - start:.0f} seconds.", sep="\n")
     if not quick:
         found = {"machine": measured_on, "rows": [row.as_json() for row in rows], "requests": requests}
+        found["once"] = once
         (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)

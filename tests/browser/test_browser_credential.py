@@ -197,8 +197,9 @@ def test_a_port_that_is_taken(make: Any, person: Person) -> None:
     """The redirect URI that the program insists on is somebody else's: the credential is not available, at once."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CredentialUnavailableError, match=f"HTTP server on http://localhost:{port}"):
+        with pytest.raises(CredentialUnavailableError, match=f"HTTP server on http://localhost:{port}") as raised:
             make(redirect_uri=f"http://localhost:{port}").get_token(SCOPE)
+    assert isinstance(raised.value.__cause__, OSError)
     assert person.urls == []
 
 

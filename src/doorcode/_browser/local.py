@@ -54,7 +54,7 @@ class LocalBrowser:
         except OSError as exception:
             where = self._redirect_uri or f"http://localhost:{PORTS[0]} to {PORTS[-1]}"
             why = f"Couldn't start an HTTP server on {where}: {exception.strerror or exception}"
-            return unavailable(why, _THREADS if exception.errno == errno.EAGAIN else _TAKEN)
+            return unavailable(why, _THREADS if exception.errno == errno.EAGAIN else _TAKEN, exception)
         return self._listener.redirect_uri
 
     def show(self, page: SignInPage, left: float) -> Failure | None:

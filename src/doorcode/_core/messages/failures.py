@@ -154,9 +154,9 @@ def opened_twice() -> Failure:
     return Failure(Reason.REFUSED, words)
 
 
-def unavailable(why: str, advice: str) -> Failure:
-    """Return the failure of a sign-in that cannot start with this method on this machine."""
-    return Failure(Reason.UNAVAILABLE, _sentences(why, advice))
+def unavailable(why: str, advice: str, cause: BaseException | None = None) -> Failure:
+    """Return the failure of a sign-in that cannot start with this method; ``cause`` is the exception behind it."""
+    return Failure(Reason.UNAVAILABLE, _sentences(why, advice), cause=cause)
 
 
 def cancelled() -> Failure:
