@@ -128,6 +128,8 @@ def test_a_write_that_fails(
 
     monkeypatch.setattr(os, "replace", fail)
     monkeypatch.setattr(os, "fsync", fail)
+    if isinstance(error, OSError):  # the file of the only account is removed where it cannot be written
+        monkeypatch.setattr(os, "unlink", fail)
     for call in (credential.sign_out, lambda: doorcode.cache.sign_out(account, options)):
         ended = outcome(call)
         assert isinstance(ended, BaseException)
