@@ -31,7 +31,7 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
-def lowest(requirements: list[str]) -> list[str]:
+def pinned_lowest(requirements: list[str]) -> list[str]:
     """Return requirements with the lowest version of each that they allow, as `name==version`."""
     return [requirement.replace(">=", "==") for requirement in requirements]
 
@@ -53,17 +53,17 @@ def tests(session: nox.Session) -> None:
         session.notify("coverage")
 
 
-@nox.session(name="lowest")
-def lowest_versions(session: nox.Session) -> None:
+@nox.session
+def lowest(session: nox.Session) -> None:
     """Test with the lowest version of each dependency that pyproject.toml allows; takes ten minutes."""
     project = PYPROJECT["project"]
     extras = [each for extra in project["optional-dependencies"].values() for each in extra]
     tools = [each for each in group("test") if each.partition(">=")[0] in LOWEST_TOOLS]
     # The emulator's JOSE library asks for a newer cryptography than doorcode does, and works with that one.
     jose = [each for each in extras if each.startswith("joserfc")]
-    pinned = lowest([*project["dependencies"], *(each for each in extras if each not in jose)])
+    pinned = pinned_lowest([*project["dependencies"], *(each for each in extras if each not in jose)])
     session.install("-q", *pinned, *tools)
-    session.install("-q", "--no-deps", ".", *lowest(jose))
+    session.install("-q", "--no-deps", ".", *pinned_lowest(jose))
     # anyio comes with Starlette, and its plugin for pytest may be too old or too new for pytest's.
     arguments = session.posargs or ["-n", "auto", *LOWEST_TESTS]
     session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", *arguments)

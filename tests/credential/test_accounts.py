@@ -284,6 +284,7 @@ def test_a_store_that_keeps_the_account_is_an_error_of_signing_out(
     (account,) = cache.accounts(options())
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", full)
+        patched.setattr("os.unlink", full)  # else the file of the only account is removed
         with pytest.raises(cache.StoreError, match="No space left on device"):
             credential.sign_out()
         with pytest.raises(cache.StoreError, match="No space left on device"):
