@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, TypeVar, cast
 
 from doorcode import errors
-from doorcode._core.steps import Failure, Reason, TokenRequest
+from doorcode._core.model import Failure, Reason, TokenRequest
 
 E = TypeVar("E", bound=errors.CredentialUnavailableError)
 

@@ -30,8 +30,8 @@ from doorcode._core.messages.advice import explain as explain_error
 
 if TYPE_CHECKING:
     from doorcode._core.messages.error_context import ErrorContext
+    from doorcode._core.model import Failure
     from doorcode._core.replies.service_errors import ServiceError
-    from doorcode._core.steps import Failure
     from doorcode._error_response import ErrorResponse
     from doorcode._record import AuthenticationRecord
 

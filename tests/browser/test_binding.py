@@ -23,8 +23,8 @@ from doorcode._browser.loopback_peer import Peer, peer_of, uid_of
 from doorcode._browser.redirect_server import Listener
 from doorcode._browser.result_page import FINISHED
 from doorcode._core.browser_steps import Redirect
+from doorcode._core.model import Failure
 from doorcode._core.secret import Secret
-from doorcode._core.steps import Failure
 from doorcode.emulator import Emulator
 from support.person import Person, free_port, post, query_of
 from support.signing import ADA, GRACE, PATIENCE, SCOPE, outcome, start

@@ -20,9 +20,10 @@ from doorcode._core.browser_steps import (
 )
 from doorcode._core.flows import auth_code
 from doorcode._core.messages.failures import unavailable
+from doorcode._core.model import Failure, Reason, Tokens
 from doorcode._core.replies.parse import Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Failure, PromptLives, Reason, Sleep, Step, Tokens
+from doorcode._core.steps import PromptLives, Sleep, Step
 from support.virtual import REFUSED, REQUEST, busy, tokens
 
 URI = "http://localhost:8400"

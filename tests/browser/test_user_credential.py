@@ -11,7 +11,7 @@ from doorcode import CredentialUnavailableError, errors
 from doorcode._browser import user_flow
 from doorcode._browser.environment import SignInMethod
 from doorcode._core.flows import fallback
-from doorcode._core.steps import Failure, Reason
+from doorcode._core.model import Failure, Reason
 from doorcode.emulator import Decline, Emulator, Refuse
 from doorcode.prompts import PasteRequest
 from support.person import Person, post, query_of

@@ -21,9 +21,9 @@ from doorcode._core.account_selection import (
     prompts_here,
     usable,
 )
+from doorcode._core.model import Who
 from doorcode._core.msal_cache.lookup import Account, State, merge
 from doorcode._core.replies.identity import Identity
-from doorcode._core.steps import Who
 from support.rows import ACCOUNT, CLIENT, HOST, TENANT, rows
 
 NOW = 1_700_000_000

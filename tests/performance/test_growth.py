@@ -11,10 +11,10 @@ import pytest
 
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._core.account_selection import find_account
+from doorcode._core.model import Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.index import Section
 from doorcode._core.secret import Secret
-from doorcode._core.steps import Who
 from doorcode.cache._files import disk
 from doorcode.cache._locks.lease import FileLeases
 from doorcode.emulator import Emulator

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache.rows import stored_token
 from doorcode._core.replies.identity import Identity
 from doorcode._core.replies.parse import DeviceCode, ServiceError
 from doorcode._core.secret import SecretDict
-from doorcode._core.steps import TokenRequest, Tokens
 from support import rows
 from support.virtual import code as device_code
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from doorcode._core.steps import Flow, LogWarning, ReadMemory, Sleep, Step, TokenRequest, ask
+from doorcode._core.model import TokenRequest
+from doorcode._core.steps import Flow, LogWarning, ReadMemory, Sleep, Step, ask
 from doorcode._sync import cancel_scope
 from doorcode.aio import cancel_scope as aio_drive
 

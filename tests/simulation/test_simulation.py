@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from doorcode._core.flows import refresh
+from doorcode._core.model import Failure, Reason
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.steps import Failure, Reason
 from simulation.world import ADA, Odds, World
 
 SEEDS = int(os.environ.get("DOORCODE_SIMULATION_SEEDS", "10"))

@@ -18,6 +18,7 @@ from doorcode._config import Config
 from doorcode._core.account_selection import AccountOptions, may_use_cache
 from doorcode._core.authorities import Authority
 from doorcode._core.flows import acquire, device_code
+from doorcode._core.model import Failure, FlightRole, TokenRequest
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.msal_cache.rows import rows_of
@@ -26,8 +27,6 @@ from doorcode._core.steps import (
     AskUser,
     Begin,
     Exchange,
-    Failure,
-    FlightRole,
     Flow,
     JoinFlight,
     Notify,
@@ -37,7 +36,6 @@ from doorcode._core.steps import (
     Show,
     Sleep,
     Step,
-    TokenRequest,
 )
 from doorcode._session.accounts import sign_out
 from doorcode._session.session import Session

@@ -6,23 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.replies.identity import Identity
 from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import (
-    Begin,
-    Flow,
-    LogDebug,
-    LogWarning,
-    Poll,
-    PromptLives,
-    Show,
-    Sleep,
-    Step,
-    TokenRequest,
-    Tokens,
-)
+from doorcode._core.steps import Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, Show, Sleep, Step
 
 R = TypeVar("R")
 

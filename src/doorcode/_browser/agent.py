@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from doorcode._core.browser_steps import Redirect, SignInPage
-from doorcode._core.steps import Failure
+from doorcode._core.model import Failure
 
 
 class BrowserAgent(Protocol):

@@ -17,8 +17,8 @@ from doorcode._browser.result_page import ANOTHER_USER, NO_COOKIE, OPENED_TWICE,
 from doorcode._core.browser_steps import Redirect
 from doorcode._core.flows.auth_code import read_redirect
 from doorcode._core.messages.failures import opened_twice
+from doorcode._core.model import Failure
 from doorcode._core.secret import Secret
-from doorcode._core.steps import Failure
 from doorcode._core.values import dataclass
 from doorcode._log import logger
 

@@ -18,7 +18,7 @@ from doorcode._browser.redirect_server import Listener
 from doorcode._browser.result_page import FINISHED, failed
 from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import unavailable
-from doorcode._core.steps import Failure
+from doorcode._core.model import Failure
 from doorcode._log import logger
 
 _LOGGER: Final = logger(__name__)

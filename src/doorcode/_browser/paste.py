@@ -15,7 +15,7 @@ from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.flows.auth_code import read_address
 from doorcode._core.messages.failures import prompt_failed, unavailable
-from doorcode._core.steps import Failure
+from doorcode._core.model import Failure
 from doorcode._core.values import dataclass
 from doorcode._session.prompt import prompting
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 from doorcode._core.display import lines
-from doorcode._core.steps import Failure
+from doorcode._core.model import Failure
 from doorcode._core.values import dataclass
 
 _STYLE: Final = (

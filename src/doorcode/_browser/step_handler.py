@@ -7,7 +7,8 @@ from typing import Any
 
 from doorcode._browser.agent import BrowserAgent
 from doorcode._core.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
-from doorcode._core.steps import Exchange, Step, Tokens
+from doorcode._core.model import Tokens
+from doorcode._core.steps import Exchange, Step
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
 

@@ -10,7 +10,8 @@ from doorcode._browser.agent_choice import check_redirect
 from doorcode._browser.environment import SignInMethod, choose_here
 from doorcode._core.checks import check_choice, check_login_hint, check_timeout
 from doorcode._core.flows import auth_code, device_code, fallback
-from doorcode._core.steps import Failure, Flow, TokenRequest, Tokens
+from doorcode._core.model import Failure, TokenRequest, Tokens
+from doorcode._core.steps import Flow
 from doorcode._core.values import dataclass
 
 BROWSER_SECONDS: Final = 300.0

@@ -14,8 +14,8 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
+from doorcode._core.model import Who
 from doorcode._core.msal_cache import lookup
-from doorcode._core.steps import Who
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import math
 from dataclasses import field
 from typing import ClassVar
 
+from doorcode._core.model import Failure, Reply, TokenRequest
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Exchange, Failure, Reply, Step, TokenRequest
+from doorcode._core.steps import Exchange, Step
 from doorcode._core.values import dataclass
 
 

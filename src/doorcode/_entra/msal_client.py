@@ -17,6 +17,7 @@ from doorcode import errors
 from doorcode._config import Config
 from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.claims import merge_claims
+from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State
 from doorcode._core.msal_cache.rows import ACCESS_TOKEN, stored_token
@@ -28,7 +29,6 @@ from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.replies.token import token_reply
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import TokenRequest, Tokens
 from doorcode._entra.http_client import NO_HEADERS, ErrorReply, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.msal_errors import MsalError, in_msal, own_error

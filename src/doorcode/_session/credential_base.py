@@ -21,8 +21,9 @@ from doorcode._record import AuthenticationRecord
 # Importing a credential's class has to be cheap, and so has reading a stored token: a module that only some calls
 # need is imported by these calls.
 if TYPE_CHECKING:
+    from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.msal_cache.lookup import StoredToken
-    from doorcode._core.steps import Failure, Flow, TokenRequest
+    from doorcode._core.steps import Flow
     from doorcode.errors import AuthenticationFailedError
 
 E = TypeVar("E", bound=Exception)

@@ -12,8 +12,9 @@ from doorcode._core.display import log_line, safe_repr
 from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.messages.failures import cancelled
+from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._core.steps import Failure, Poll, Reply, Step, TokenRequest, Tokens
+from doorcode._core.steps import Poll, Step
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._log import logger

@@ -13,9 +13,9 @@ from doorcode._core.checks import check_tenant
 from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import Deadline, Pace, Progress
 from doorcode._core.json_values import as_object, duration, instant, number, vschars
+from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.parse import read_device_code
-from doorcode._core.steps import TokenRequest
 from doorcode._session.poll_pace import recall
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
 from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_line
 from doorcode._core.flows.limits import RequestLimits, request_limits
+from doorcode._core.model import TokenRequest, Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State, StoredToken
 from doorcode._core.scopes import check_one_resource
-from doorcode._core.steps import TokenRequest, Who
 from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._log import logger
@@ -35,10 +35,10 @@ from doorcode.cache._token_cache import Change, MemoryCache, TokenCache, WarnOnc
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.flows.refusals import Refusals
+    from doorcode._core.model import Failure, Tokens
     from doorcode._core.msal_cache.lookup import Account
     from doorcode._core.replies.service_errors import ServiceError
     from doorcode._core.secret import Secret
-    from doorcode._core.steps import Failure, Tokens
     from doorcode._entra.msal_client import Application
 
 _LOGGER: Final = logger("doorcode")

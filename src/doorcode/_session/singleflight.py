@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
-from doorcode._core.steps import FlightResult, FlightRole
+from doorcode._core.model import FlightResult, FlightRole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from doorcode._core.steps import Failure, TokenRequest
+    from doorcode._core.model import Failure, TokenRequest
 
 Name: TypeAlias = tuple[str, ...]
 PendingFlight: TypeAlias = "Future[FlightResult | FlightRole]"

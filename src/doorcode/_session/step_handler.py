@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.json_values import vschars
+from doorcode._core.model import CacheSnapshot, Failure, Reason, TokenRequest, Tokens
 from doorcode._core.secret import SecretDict
 from doorcode._core.steps import (
     Begin,
-    CacheSnapshot,
     DropLease,
     Exchange,
-    Failure,
     FindLeaseHolder,
     FinishFlight,
     JoinFlight,
@@ -25,14 +24,11 @@ from doorcode._core.steps import (
     PromptLives,
     ReadCache,
     ReadMemory,
-    Reason,
     Redeem,
     Remember,
     RenewLease,
     Step,
     TakeLease,
-    TokenRequest,
-    Tokens,
     UseAccount,
     WarmUp,
 )

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from doorcode._config import resolve
 from doorcode._core.account_selection import AccountInUse, usable
 from doorcode._core.flows.cached import find
+from doorcode._core.model import CacheSnapshot, TokenRequest
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.msal_cache.rows import ACCESS_TOKEN, is_account, rows_of, stored_token, text_of
-from doorcode._core.steps import CacheSnapshot, ReadCache, TokenRequest, UseAccount
+from doorcode._core.steps import ReadCache, UseAccount
 from doorcode._core.tenants import SHARED, resolve_tenant
 from doorcode._session.open_cache import open_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doorcode._core.steps import Step, Who
+    from doorcode._core.model import Who
+    from doorcode._core.steps import Step
     from doorcode._record import AuthenticationRecord
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.cache._token_cache import TokenCache

@@ -17,8 +17,9 @@ from doorcode._session.credential_base import INFO, BaseCredential, is_logged, s
 from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
 
 if TYPE_CHECKING:
+    from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import Failure, Flow, TokenRequest
+    from doorcode._core.steps import Flow
     from doorcode._session.step_handler import StepHandler
 
 R = TypeVar("R")
@@ -234,7 +235,7 @@ class InteractiveCredential(BaseCredential, ABC):
         show: Callable[[DeviceCode], object] | None = None,
     ) -> R:
         """Run a flow in this thread, and raise its failure."""
-        from doorcode._core.steps import Failure
+        from doorcode._core.model import Failure
         from doorcode._sync.driver import drive
 
         outcome = drive(flow, self, handler, show, self._session.waits)

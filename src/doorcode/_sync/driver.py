@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from doorcode._core.steps import AskUser, Exchange, Failure, FlightResult, FlightRole, JoinFlight, Notify, Show, Sleep
+from doorcode._core.model import Failure, FlightResult, FlightRole
+from doorcode._core.steps import AskUser, Exchange, JoinFlight, Notify, Show, Sleep
 from doorcode._sync.cancel_scope import Cancelled, CancelScope, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from doorcode._core.model import TokenRequest, Tokens
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import Flow, Step, TokenRequest, Tokens
+    from doorcode._core.steps import Flow, Step
     from doorcode._session.session import CanCancel
     from doorcode._session.step_handler import StepHandler
 

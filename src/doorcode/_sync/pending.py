@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from doorcode._core.flows.device_code import Deadline, Progress
+    from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import Failure, TokenRequest
     from doorcode._session.session import Session
 
 

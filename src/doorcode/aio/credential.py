@@ -13,8 +13,9 @@ from typing_extensions import Self
 
 from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
 from doorcode._core.messages.failures import cancelled
+from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._core.steps import Failure, Flow, TokenRequest
+from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.accounts import accounts, sign_out

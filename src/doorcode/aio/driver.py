@@ -7,15 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from doorcode._core.model import Failure, FlightResult, FlightRole, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import (
     AskUser,
     DropLease,
     Exchange,
-    Failure,
     FindLeaseHolder,
-    FlightResult,
-    FlightRole,
     JoinFlight,
     Notify,
     PromptLives,
@@ -25,8 +23,6 @@ from doorcode._core.steps import (
     Sleep,
     Step,
     TakeLease,
-    TokenRequest,
-    Tokens,
     WarmUp,
 )
 from doorcode._session.step_handler import StepHandler

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from doorcode import _clock
-from doorcode._core.steps import Failure
+from doorcode._core.model import Failure
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending import BasePending
@@ -16,8 +16,8 @@ from doorcode.aio.cancel_scope import Alarm, alarm, call, off_loop, wait_for
 
 if TYPE_CHECKING:
     from doorcode._core.flows.device_code import Deadline, Progress
+    from doorcode._core.model import TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import TokenRequest
     from doorcode._session.session import Session
 
 

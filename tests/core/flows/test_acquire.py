@@ -12,6 +12,7 @@ from doorcode._core.flows import acquire, interactive, refresh
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.flows.refusals import MOST, FindRefusal, NoteReply, Refusals
 from doorcode._core.messages.failures import refused, required, unreachable
+from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.replies.parse import Fault, ServiceError
@@ -19,31 +20,23 @@ from doorcode._core.replies.service_errors import SIGNED_OUT
 from doorcode._core.secret import Secret
 from doorcode._core.steps import (
     AskUser,
-    CacheSnapshot,
     DropLease,
-    Failure,
     FindLeaseHolder,
     FinishFlight,
-    FlightResult,
-    FlightRole,
     Flow,
     JoinFlight,
     LogWarning,
     Notify,
     ReadCache,
     ReadMemory,
-    Reason,
     Redeem,
     Remember,
     RenewLease,
     Sleep,
     Step,
     TakeLease,
-    TokenRequest,
-    Tokens,
     UseAccount,
     WarmUp,
-    Who,
 )
 from support import rows
 from support.virtual import PENDING, REFUSED, WALL, busy, token, tokens

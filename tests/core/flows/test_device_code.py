@@ -10,8 +10,8 @@ import pytest
 
 from doorcode._core.flows import device_code
 from doorcode._core.messages.advice import BY_KIND, MORE_TIME, new_code
+from doorcode._core.model import Failure, Reason, Tokens
 from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
-from doorcode._core.steps import Failure, Reason, Tokens
 from support.virtual import PENDING, PORTAL, REFUSED, REQUEST, SLOW, Timeline, Virtual, busy, code, tokens
 
 OK = tokens()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from doorcode._core.messages import failures
+from doorcode._core.model import Failure
 from doorcode._core.msal_cache.lookup import Account
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
-from doorcode._core.steps import Failure
 
 ALICE = Account("a.t", "alice@contoso.com")
 NAMELESS = Account("b.t")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from doorcode._core.model import Tokens, Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.sign_ins import StoreRefresh, StoreSignIn, with_refresh, with_rotated, with_sign_in
 from doorcode._core.secret import Secret
-from doorcode._core.steps import Tokens, Who
 from support import rows
 from support.virtual import WALL, tokens
 

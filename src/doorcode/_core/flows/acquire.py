@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
+from doorcode._core.model import Failure, FlightResult, TokenRequest
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.steps import Failure, FlightResult, Flow, ReadMemory, TokenRequest, ask
+from doorcode._core.steps import Flow, ReadMemory, ask
 
 
 def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None = None) -> Flow[StoredToken | Failure]:

@@ -19,10 +19,11 @@ from doorcode._core.browser_steps import (
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT
 from doorcode._core.messages.error_context import ErrorContext, Grant
 from doorcode._core.messages.failures import refused, timed_out, unreachable, without_answer
+from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError, service_error
 from doorcode._core.secret import Secret
-from doorcode._core.steps import Failure, Flow, LogDebug, PromptLives, Reply, Sleep, TokenRequest, Tokens, ask
+from doorcode._core.steps import Flow, LogDebug, PromptLives, Sleep, ask
 
 LONGEST_OPENING: Final = 5.0
 """Seconds to wait for a browser to start; a browser that still runs after that has started."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
+from doorcode._core.model import CacheSnapshot, TokenRequest
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.scopes import wanted
-from doorcode._core.steps import CacheSnapshot, Flow, LogWarning, ReadCache, Remember, TokenRequest, UseAccount, ask
+from doorcode._core.steps import Flow, LogWarning, ReadCache, Remember, UseAccount, ask
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:

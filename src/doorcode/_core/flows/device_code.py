@@ -9,26 +9,11 @@ from typing import Final
 
 from doorcode._core.messages.error_context import ErrorContext, Grant
 from doorcode._core.messages.failures import code_lapsed, refused, still_failing, timed_out, unreachable
+from doorcode._core.model import Failure, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
-from doorcode._core.steps import (
-    Begin,
-    Failure,
-    Flow,
-    LogDebug,
-    LogWarning,
-    Poll,
-    PromptLives,
-    ReadCache,
-    Reason,
-    Reply,
-    Show,
-    Sleep,
-    TokenRequest,
-    Tokens,
-    ask,
-)
+from doorcode._core.steps import Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, ReadCache, Show, Sleep, ask
 from doorcode._core.values import dataclass
 
 SLOWER: Final = 5.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from doorcode._core.steps import Failure, Flow, Notify, Reason, Tokens, ask
+from doorcode._core.model import Failure, Reason, Tokens
+from doorcode._core.steps import Flow, Notify, ask
 
 POLICIES: Final = frozenset({50005, 50097, 50131, 50199, 53000, 53001, 53003, 530032, 530034, 530035})
 """AADSTS codes of policies that allow one method and not the other, Conditional Access above all.

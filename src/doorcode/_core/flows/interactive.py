@@ -10,25 +10,20 @@ from doorcode._core.account_selection import may_use_cache
 from doorcode._core.flows.cached import InteractionRequired, Retry, find
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT, waiting_for
 from doorcode._core.messages.failures import timed_out
+from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, TokenRequest, Who
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.steps import (
     AskUser,
     DropLease,
-    Failure,
     FindLeaseHolder,
     FinishFlight,
-    FlightResult,
-    FlightRole,
     Flow,
     JoinFlight,
     Notify,
     ReadCache,
-    Reason,
     Remember,
     Sleep,
     TakeLease,
-    TokenRequest,
-    Who,
     ask,
 )
 

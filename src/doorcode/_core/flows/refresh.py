@@ -8,27 +8,21 @@ from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry,
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.messages.error_context import ErrorContext, Grant
 from doorcode._core.messages.failures import refused, required, unreachable
+from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.steps import (
     DropLease,
-    Failure,
     FinishFlight,
-    FlightResult,
-    FlightRole,
     Flow,
     JoinFlight,
     LogWarning,
-    Reason,
     Redeem,
     Remember,
     RenewLease,
-    Reply,
     Sleep,
     TakeLease,
-    TokenRequest,
-    Tokens,
     WarmUp,
     ask,
 )

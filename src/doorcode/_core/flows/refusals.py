@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from doorcode._core.steps import Reply, Step, TokenRequest, Tokens
+from doorcode._core.model import Reply, TokenRequest, Tokens
+from doorcode._core.steps import Step
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from doorcode._core.msal_cache import lookup
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from doorcode._core.model import Tokens, Who
     from doorcode._core.msal_cache.lookup import State
     from doorcode._core.secret import Secret
-    from doorcode._core.steps import Tokens, Who
 
 
 def with_sign_in(state: State, who: Who, tokens: Tokens, home_account_id: str, now: float) -> State:
