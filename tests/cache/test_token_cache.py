@@ -13,7 +13,8 @@ from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, StoreError, StoreUnreadable
 from doorcode.cache._content import parse, serialize
-from doorcode.cache._token_cache import MemoryCache, MsalCache, StoredCache, WarnOnce
+from doorcode.cache._process_caches import MemoryCache, MsalCache
+from doorcode.cache._token_cache import StoredCache, WarnOnce
 from support import rows
 
 NOW = 1_700_000_000

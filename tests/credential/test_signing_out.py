@@ -17,7 +17,8 @@ from doorcode import AuthenticationRecord, AuthenticationRequiredError, TokenCac
 from doorcode._session.accounts import sign_out
 from doorcode._session.session import Session
 from doorcode.cache import StoreUnavailable
-from doorcode.cache._token_cache import MemoryCache, StoredCache
+from doorcode.cache._process_caches import MemoryCache
+from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, ServerError
 from support.signing import GRACE, OTHER, SCOPE, outcome, start
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from doorcode.cache._content import Content
 from doorcode.cache._errors import StoreKeyError
-from doorcode.cache._token_cache import MemoryCache, MsalCache, StoredCache, TokenCache
+from doorcode.cache._process_caches import MemoryCache, MsalCache
+from doorcode.cache._token_cache import StoredCache, TokenCache
 
 if TYPE_CHECKING:
     from doorcode._config import Config

@@ -29,7 +29,8 @@ from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
 from doorcode._session.sign_outs import SignOuts
 from doorcode._session.singleflight import SingleFlight
-from doorcode.cache._token_cache import Change, MemoryCache, TokenCache, WarnOnce
+from doorcode.cache._process_caches import MemoryCache
+from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 
 # Errors, and modules that only a reply of the authority needs, are imported on first use.
 if TYPE_CHECKING:
