@@ -111,9 +111,9 @@ def test_a_cancelled_one_keeps_a_token_that_comes_late(
     async def main() -> None:
         credential, pending = await begun(make, authority)
         stored = threading.Event()
-        accept = credential._session.accept
+        accept = pending._handler.accept
         monkeypatch.setattr(
-            credential._session, "accept", lambda *args, **options: (accept(*args, **options), stored.set())[0]
+            pending._handler, "accept", lambda *args, **options: (accept(*args, **options), stored.set())[0]
         )
         look = asyncio.create_task(pending.wait())
         await reached(authority.wait_for, "token:device_code")

@@ -58,7 +58,7 @@ class BrowserStepHandler(StepHandler):
 
         def keep(answer: object) -> None:
             if isinstance(answer, Tokens):
-                self.session.accept(answer, step.request, since, anybody=False)
+                self.accept(answer, step.request, since, anybody=False)
 
         return keep
 

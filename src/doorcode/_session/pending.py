@@ -168,7 +168,7 @@ class BasePending:
 
     def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
         if isinstance(outcome, Tokens):
-            outcome = self._session.accept(outcome, self._request, self._handler.since, anybody=True)
+            outcome = self._handler.accept(outcome, self._request, self._handler.since, anybody=True)
         if isinstance(outcome, Failure):
             return outcome
         record = self._session.account.record_of(outcome.token)

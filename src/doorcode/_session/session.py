@@ -9,15 +9,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from doorcode._core.account_selection import is_expected, may_use_cache, usable
+from doorcode._core.account_selection import may_use_cache, usable
 from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
-from doorcode._core.display import LONGEST_NAME, account_name, log_line, one_line
+from doorcode._core.display import account_name, log_line
 from doorcode._core.flows.limits import RequestLimits, request_limits
 from doorcode._core.model import TokenRequest, Who
 from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import State, StoredToken
+from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
 from doorcode._entra.given_transport import GivenTransport
@@ -36,10 +36,7 @@ from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.flows.refusals import Refusals
-    from doorcode._core.model import Failure, Tokens
     from doorcode._core.msal_cache.lookup import Account
-    from doorcode._core.replies.service_errors import ServiceError
-    from doorcode._core.secret import Secret
     from doorcode._entra.msal_client import Application
 
 _LOGGER: Final = logger("doorcode")
@@ -302,103 +299,10 @@ class Session:
         """Log a line that helps to find an error."""
         _LOGGER.debug("%s: %s", self.config.class_name, log_line(message))
 
-    # -- changes that replies make
-
-    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
-        """Store a sign-in that a user finished, and make its account the credential's.
-
-        Args:
-            tokens: the reply.
-            request: the request.
-            since: the number of sign-outs when the sign-in began.
-            anybody: whether the user may sign in with another account than the record's.
-
-        Returns:
-            The tokens, or why they are refused: they are of another account, of one that was signed out meanwhile, or
-            (with ``anybody``) of no account at all.
-        """
-        from doorcode._core.messages.failures import no_account, other_account, signed_out
-        from doorcode._core.msal_cache.sign_ins import StoreSignIn
-        from doorcode._session.account_records import record_for
-
-        identity = tokens.identity
-        if identity is None:
-            self.keep(request, tokens.token, tokens.token.fresh_until, since)
-            return no_account() if anybody else tokens
-        if not anybody and not is_expected(self.config.account, self.account.in_use, identity):
-            return other_account(self._expected, identity.username)
-        account = identity.home_account_id
-        change = StoreSignIn(self.who, tokens, account, self.clock(), lambda: self.sign_outs.include(account, since))
-        self.cache(cae=request.enable_cae).commit(change)
-        change.again = True
-        self._renew_other(tokens, request, account, since)
-        with self.sign_outs.lock:
-            if self.sign_outs.include(account, since):
-                return signed_out()
-            self.account.sign_in(record_for(identity, self.config.client_id, self.config.authority.netloc))
-        self.refusals.clear()
-        return tokens
-
-    def refreshed(
-        self, tokens: Tokens, request: TokenRequest, home_account_id: str, spent: tuple[Secret, ...], since: int
-    ) -> Tokens | ServiceError:
-        """Store the reply to a refresh, unless the account was signed out meanwhile.
-
-        Args:
-            tokens: the reply.
-            request: the request.
-            home_account_id: the account that it is for.
-            spent: the refresh token that was redeemed, and those that were refused before it.
-            since: the number of sign-outs when the refresh token was read.
-        """
-        from doorcode._core.msal_cache.sign_ins import StoreRefresh, with_rotated
-
-        who = self.who
-        own, other = self.cache(cae=request.enable_cae), self.cache(cae=not request.enable_cae)
-        change = StoreRefresh(
-            who,
-            tokens,
-            home_account_id,
-            spent,
-            self.clock(),
-            lambda: self.sign_outs.include(home_account_id, since),
-            lambda: (own.borrowed(), other.state()),
-        )
-        own.commit(change)
-        if change.is_undone():
-            own.commit(self.removal(home_account_id))
-            change.stored = False
-        if not change.stored:
-            from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
-
-            return ServiceError(SIGNED_OUT, "The account was signed out while its token was being refreshed.")
-        # Both caches hold the same grant.
-        other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, self.clock()))
-        return tokens
-
-    def _renew_other(self, tokens: Tokens, request: TokenRequest, home_account_id: str, since: int) -> None:
-        """Write a new refresh token to the other cache too if it holds the spent one: both hold the same grant."""
-        from doorcode._core.msal_cache.sign_ins import renewed
-
-        def change(state: State) -> State:
-            if self.sign_outs.include(home_account_id, since):
-                return state
-            return renewed(state, self.who, tokens, home_account_id, self.clock())
-
-        self.cache(cae=not request.enable_cae).commit(change)
-
     def removal(self, home_account_id: str) -> Change:
         """Return the change that removes an account's tokens for this application from a cache."""
         who = self.who
         return lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
-
-    @property
-    def _expected(self) -> str:
-        """Return the account that must sign in, as shown to the user."""
-        record = self.record
-        if record is None:
-            return one_line(self.config.account.name, LONGEST_NAME)
-        return account_name(record.username, record.home_account_id)
 
     def use_account(self, account: Account) -> bool:
         """Change to an account that was found in the cache, unless this credential uses another one by now."""

@@ -143,8 +143,10 @@ class StepHandler:
             step.request, step.refresh_token, step.home_account_id, step.within, repeat=step.repeats
         )
         if isinstance(reply, Tokens):
+            from doorcode._session.reply_storage import accept_refresh
+
             spent = (step.refresh_token, *step.refused)
-            return self.session.refreshed(reply, step.request, step.home_account_id, spent, step.sign_outs)
+            return accept_refresh(self.session, reply, step.request, step.home_account_id, spent, step.sign_outs)
         return reply
 
     def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
@@ -153,7 +155,7 @@ class StepHandler:
 
         def keep(answer: object) -> None:
             if isinstance(step, Poll) and isinstance(answer, Tokens):
-                self.session.accept(answer, step.request, since, anybody=False)
+                self.accept(answer, step.request, since, anybody=False)
 
         return keep
 
@@ -192,7 +194,13 @@ class StepHandler:
 
             said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
             return refused(said, context=ErrorContext(scopes=request.scopes))
-        return self.session.accept(tokens, request, self.since, anybody=self.anybody)
+        return self.accept(tokens, request, self.since, anybody=self.anybody)
+
+    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
+        """Store a sign-in that a user finished; see :func:`doorcode._session.reply_storage.accept_sign_in`."""
+        from doorcode._session.reply_storage import accept_sign_in
+
+        return accept_sign_in(self.session, tokens, request, since, anybody=anybody)
 
     def release(self, ended_by: BaseException | None) -> None:
         """Give back leases, and end the flights that the flow still leads.
