@@ -263,9 +263,9 @@ def test_variables_that_win_are_named(signed_in: Command, monkeypatch: pytest.Mo
 
 
 WAITS = """
-import signal, sys
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda number, frame: (print("got", number, flush=True), sys.exit(5)))
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):  # which may come while the line below is being printed
+    signal.signal(number, lambda number, frame: (os.write(1, b"got %d\\n" % number), sys.exit(5)))
 print("ready", flush=True)
 while True:
     signal.pause()

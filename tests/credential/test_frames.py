@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import json
 import os
@@ -257,7 +258,8 @@ def interrupted_at(step: int, work: Callable[[], object]) -> tuple[int, object]:
     before = sys.gettrace()  # that of a coverage run
     sys.settrace(trace)
     try:
-        ended = outcome(work)
+        # In a context of its own: what is interrupted between two lines of a clean-up stays set there.
+        ended = outcome(lambda: contextvars.copy_context().run(work))
     finally:
         sys.settrace(before)
     return count, ended
