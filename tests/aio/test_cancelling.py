@@ -15,6 +15,7 @@ import pytest
 from doorcode import TokenCachePersistenceOptions, errors
 from doorcode._core.flows.interactive import _user_lease
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT
+from doorcode._session import reply_storage
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until
@@ -187,14 +188,14 @@ def test_a_token_that_was_under_way_is_kept(
     authority.faults.queue("token:device_code", Latency(0.3))
     credential = make()
     stored = threading.Event()
-    accept = credential._session.accept
+    accept = reply_storage.accept_sign_in
 
     def accepted(*args: Any, **options: Any) -> Any:
         result = accept(*args, **options)
         stored.set()
         return result
 
-    monkeypatch.setattr(credential._session, "accept", accepted)
+    monkeypatch.setattr(reply_storage, "accept_sign_in", accepted)
 
     async def main() -> None:
         task = asyncio.create_task(credential.get_token(SCOPE))

@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
 from doorcode._core.flows import device_code
+from doorcode._session import reply_storage
 from doorcode.emulator import Emulator, Hang, Latency, Pending, Refuse, Reset, SlowDown
 from support.signing import PATIENCE, SCOPE, changed, start
 from support.timing import least
@@ -123,19 +124,19 @@ def test_the_reply_to_the_last_poll_counts(make: Any, authority: Emulator) -> No
     assert make(timeout=PATIENCE).get_token(SCOPE).token
 
 
-def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator) -> None:
+def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the person finished is not thrown away: after a cancelled call the next one has the token, silently."""
     stored = threading.Event()
     authority.faults.queue("token", Latency(0.3))
     credential = make()
-    accept = credential._session.accept
+    accept = reply_storage.accept_sign_in
 
     def accepted(*args: Any, **options: Any) -> Any:
         result = accept(*args, **options)
         stored.set()
         return result
 
-    credential._session.accept = accepted
+    monkeypatch.setattr(reply_storage, "accept_sign_in", accepted)
     call = start(lambda: credential.get_token(SCOPE))
     authority.wait_for("token")
     credential.cancel()
