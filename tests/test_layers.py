@@ -196,6 +196,17 @@ def within(module: str, entries: set[str]) -> bool:
     return any(module == entry or module.startswith(entry + ".") for entry in entries)
 
 
+def test_no_class_name_is_used_twice() -> None:
+    """A name leads to one class; only an asyncio class has the name of its synchronous counterpart."""
+    places: dict[str, set[str]] = {}
+    for module, path in modules().items():
+        twin = re.sub(r"^aio\.", "_sync.", module)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, set()).add(twin)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_every_module_has_a_place() -> None:
     """No module is outside the layout, and no entry of the layout is without a module."""
     found = {place(module)[1] for module in modules()}

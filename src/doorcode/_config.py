@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from doorcode._core import checks
 from doorcode._core.account_selection import AccountOptions, contradiction
-from doorcode._core.authorities import Authority, combine, parse_authority
+from doorcode._core.authorities import AuthorityAddress, combine, parse_authority
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
 from doorcode._core.uris import is_loopback
 from doorcode._core.values import dataclass
@@ -63,7 +63,7 @@ class Config:
 
     class_name: str
     client_id: str
-    authority: Authority
+    authority: AuthorityAddress
     tenant_id: str
     allowed_tenants: tuple[str, ...] = ()
     record: AuthenticationRecord | None = None
@@ -141,7 +141,7 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     return config
 
 
-def _is_checked(place: Authority, given: object, disabled: object) -> bool:
+def _is_checked(place: AuthorityAddress, given: object, disabled: object) -> bool:
     """Return whether Microsoft's list is asked about an authority that is none of its clouds.
 
     It is not where the environment names an authority on this machine: no list could know that one, and whoever sets a

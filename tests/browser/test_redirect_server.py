@@ -356,5 +356,5 @@ def test_the_port_can_be_had_again_at_once(port: int) -> None:
 
 def test_port_80() -> None:
     """A browser leaves http's own port out of the Host header."""
-    place = loopback.place_of("http://localhost:80")
+    place = loopback.loopback_address("http://localhost:80")
     assert place.hosts == {"localhost:80", "localhost"}

@@ -21,7 +21,7 @@ import pytest
 from cli.conftest import Command
 from doorcode._cli.exec_command import child_environment, tokens_of
 from doorcode._cli.options import account_named, silent_credential
-from doorcode._cli.token_endpoint import RefusedError, TokenEndpoint
+from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint
 from doorcode.emulator import Emulator
 
 VAULT = "https://vault.azure.net"
@@ -146,7 +146,7 @@ def test_a_refusal_is_an_error_of_the_protocol() -> None:
     told: list[str] = []
 
     def get_token(resource: str) -> Token:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"no {resource}")
+        raise RequestRefusedError(HTTPStatus.BAD_REQUEST, f"no {resource}")
 
     with closing(TokenEndpoint(get_token, None, told.append)) as running:
         assert ask(running) == (400, {"statusCode": 400, "message": f"no {VAULT}"})
@@ -302,6 +302,6 @@ def test_what_keeps_a_token_from_a_child_is_said(
             authority.reset()
         elif trouble == "offline":
             stack.enter_context(authority.offline())
-        with pytest.raises(RefusedError, match=re.escape(words)) as refusal:
+        with pytest.raises(RequestRefusedError, match=re.escape(words)) as refusal:
             get_token("a b" if trouble == "wrong" else VAULT)
     assert refusal.value.status == status

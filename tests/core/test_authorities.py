@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.authorities import Authority, combine, parse_authority
+from doorcode._core.authorities import AuthorityAddress, combine, parse_authority
 
-PUBLIC = Authority("login.microsoftonline.com")
+PUBLIC = AuthorityAddress("login.microsoftonline.com")
 
 
 @pytest.mark.parametrize(
@@ -14,22 +14,28 @@ PUBLIC = Authority("login.microsoftonline.com")
         pytest.param("  LOGIN.microsoftonline.COM/ ", PUBLIC, "https://login.microsoftonline.com/t", id="untidy"),
         pytest.param("https://login.microsoftonline.com//", PUBLIC, "https://login.microsoftonline.com/t", id="URL"),
         pytest.param("HTTPS://login.microsoftonline.com", PUBLIC, "https://login.microsoftonline.com/t", id="scheme"),
-        pytest.param("127.0.0.1:8443", Authority("127.0.0.1", 8443), "https://127.0.0.1:8443/t", id="host and port"),
-        pytest.param("https://[::1]:8443", Authority("::1", 8443), "https://[::1]:8443/t", id="IPv6"),
-        pytest.param("[::1]", Authority("::1"), "https://[::1]/t", id="IPv6 alone"),
-        pytest.param("localhost", Authority("localhost"), "https://localhost/t", id="one label"),
-        pytest.param("my_adfs.local", Authority("my_adfs.local"), "https://my_adfs.local/t", id="underscore"),
-        pytest.param("https://h/Contoso.com/", Authority("h", tenant="Contoso.com"), "https://h/t", id="with a tenant"),
-        pytest.param("h/contoso", Authority("h", tenant="contoso"), "https://h/t", id="no scheme, with a tenant"),
-        pytest.param("https://h//contoso", Authority("h", tenant="contoso"), "https://h/t", id="doubled slash"),
-        pytest.param("https://h/adfs", Authority("h", tenant="adfs"), "https://h/t", id="AD FS"),
-        pytest.param("https://h/dstsv2", Authority("h", prefix="/dstsv2"), "https://h/dstsv2/t", id="dSTS"),
         pytest.param(
-            "h:1/DSTSv2/c", Authority("h", 1, "/dstsv2", "c"), "https://h:1/dstsv2/t", id="dSTS with a tenant"
+            "127.0.0.1:8443", AuthorityAddress("127.0.0.1", 8443), "https://127.0.0.1:8443/t", id="host and port"
+        ),
+        pytest.param("https://[::1]:8443", AuthorityAddress("::1", 8443), "https://[::1]:8443/t", id="IPv6"),
+        pytest.param("[::1]", AuthorityAddress("::1"), "https://[::1]/t", id="IPv6 alone"),
+        pytest.param("localhost", AuthorityAddress("localhost"), "https://localhost/t", id="one label"),
+        pytest.param("my_adfs.local", AuthorityAddress("my_adfs.local"), "https://my_adfs.local/t", id="underscore"),
+        pytest.param(
+            "https://h/Contoso.com/", AuthorityAddress("h", tenant="Contoso.com"), "https://h/t", id="with a tenant"
+        ),
+        pytest.param(
+            "h/contoso", AuthorityAddress("h", tenant="contoso"), "https://h/t", id="no scheme, with a tenant"
+        ),
+        pytest.param("https://h//contoso", AuthorityAddress("h", tenant="contoso"), "https://h/t", id="doubled slash"),
+        pytest.param("https://h/adfs", AuthorityAddress("h", tenant="adfs"), "https://h/t", id="AD FS"),
+        pytest.param("https://h/dstsv2", AuthorityAddress("h", prefix="/dstsv2"), "https://h/dstsv2/t", id="dSTS"),
+        pytest.param(
+            "h:1/DSTSv2/c", AuthorityAddress("h", 1, "/dstsv2", "c"), "https://h:1/dstsv2/t", id="dSTS with a tenant"
         ),
     ],
 )
-def test_parse_authority(text: str, authority: Authority, url: str) -> None:
+def test_parse_authority(text: str, authority: AuthorityAddress, url: str) -> None:
     """A host, a host with a port and an https URL are authorities, however untidily written."""
     assert parse_authority(text) == authority
     assert parse_authority(text).url("t") == url

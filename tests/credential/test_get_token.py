@@ -22,7 +22,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
 from doorcode._core.flows.refresh import LEASE_SECONDS, REFRESH_LEASE
-from doorcode._entra.msal_client import Application
+from doorcode._entra.msal_client import MsalApplication
 from doorcode.cache import _select
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
 from support.signing import OTHER, PATIENCE, SCOPE, changed
@@ -387,12 +387,12 @@ def test_whoever_waits_for_another_process_is_ready_when_its_turn_comes(
     make(**options).authenticate(scopes=[SCOPE])
     ready = threading.Event()
 
-    class Loaded(Application):
+    class Loaded(MsalApplication):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             ready.set()
 
-    monkeypatch.setattr("doorcode._entra.msal_client.Application", Loaded)
+    monkeypatch.setattr("doorcode._entra.msal_client.MsalApplication", Loaded)
     waiting, requests = make(**options), authority.count()
     other = make(**options)._session.cache(cae=False).lease(REFRESH_LEASE, LEASE_SECONDS)
     with ThreadPoolExecutor() as pool:

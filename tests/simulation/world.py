@@ -16,7 +16,7 @@ from typing import Any
 
 from doorcode._config import Config
 from doorcode._core.account_selection import AccountOptions, may_use_cache
-from doorcode._core.authorities import Authority
+from doorcode._core.authorities import AuthorityAddress
 from doorcode._core.flows import acquire, device_code
 from doorcode._core.model import Failure, FlightRole, TokenRequest
 from doorcode._core.msal_cache import lookup
@@ -81,7 +81,7 @@ class Odds:
 
 
 class SimApplication:
-    """The requests, as ``_msal.Application`` makes them: each is answered by what has arrived for it."""
+    """The requests, as ``MsalApplication`` makes them: each is answered by what has arrived for it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -155,7 +155,7 @@ class SimProcess:
     def credential(self, user: str = ADA, *, may_ask: bool = True, place: str = "home", **account: Any) -> SimSession:
         """Make one more credential, whose user is this one when it asks."""
         options = AccountOptions(**account)
-        config = Config("Sim", rows.CLIENT, Authority(rows.HOST), rows.TENANT, account=options, may_ask=may_ask)
+        config = Config("Sim", rows.CLIENT, AuthorityAddress(rows.HOST), rows.TENANT, account=options, may_ask=may_ask)
         self.sessions.append(SimSession(self.world, config, user, place))
         return self.sessions[-1]
 

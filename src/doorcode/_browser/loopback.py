@@ -18,7 +18,7 @@ BACKLOG: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoopbackAddress:
     """Where a redirect URI leads on this machine.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place:
     port: int
 
 
-def place_of(redirect_uri: str) -> Place:
+def loopback_address(redirect_uri: str) -> LoopbackAddress:
     """Return where a redirect URI leads; ``localhost`` is both loopback addresses, and nothing but those."""
     parts = urlsplit(redirect_uri)
     host, port = parts.hostname or "", parts.port or 0
@@ -44,10 +44,12 @@ def place_of(redirect_uri: str) -> Place:
     one = ((socket.AF_INET6 if ":" in host else socket.AF_INET, host),)
     netloc = parts.netloc.lower()
     hosts = {netloc, netloc.removesuffix(":80")} if port == 80 else {netloc}  # noqa: PLR2004 - http's own port
-    return Place(redirect_uri, frozenset(hosts), parts.path or "/", both if host == "localhost" else one, port)
+    return LoopbackAddress(
+        redirect_uri, frozenset(hosts), parts.path or "/", both if host == "localhost" else one, port
+    )
 
 
-def listen(redirect_uri: str | None) -> tuple[Place, list[socket.socket]]:
+def listen(redirect_uri: str | None) -> tuple[LoopbackAddress, list[socket.socket]]:
     """Listen where a redirect URI leads.
 
     Args:
@@ -60,16 +62,16 @@ def listen(redirect_uri: str | None) -> tuple[Place, list[socket.socket]]:
         OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
     """
     if redirect_uri is not None:
-        place = place_of(redirect_uri)
+        place = loopback_address(redirect_uri)
         return place, _bound(place)
     for port in PORTS:
-        place = place_of(f"http://localhost:{port}")
+        place = loopback_address(f"http://localhost:{port}")
         with suppress(OSError):
             return place, _bound(place)
     raise OSError(errno.EADDRINUSE, f"no port from {PORTS[0]} to {PORTS[-1]} is free")
 
 
-def _bound(place: Place) -> list[socket.socket]:
+def _bound(place: LoopbackAddress) -> list[socket.socket]:
     """Listen on every address of a place, or on none; a family that this machine lacks is left out."""
     bound: list[socket.socket] = []
     try:
@@ -82,7 +84,7 @@ def _bound(place: Place) -> list[socket.socket]:
     return bound
 
 
-def _each_bound(place: Place) -> Iterator[socket.socket]:
+def _each_bound(place: LoopbackAddress) -> Iterator[socket.socket]:
     for family, address in place.addresses:
         listening = _listening_if_there(family, address, place.port)
         if listening is not None:

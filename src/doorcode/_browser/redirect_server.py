@@ -129,7 +129,7 @@ class Listener:
     def _serve(self, connection: socket.socket, address: object) -> None:
         try:
             with suppress(OSError):
-                _Handler(connection, address, self)
+                _RedirectHandler(connection, address, self)
         finally:
             self.keep(connection)
             with suppress(OSError):
@@ -159,7 +159,7 @@ class Listener:
         self._told.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RedirectHandler(BaseHTTPRequestHandler):
     """Read one request, bounded by the limits of ``http.server``, answer it, and close the connection."""
 
     timeout: ClassVar[float | None] = PATIENCE

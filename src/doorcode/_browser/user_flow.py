@@ -23,7 +23,7 @@ _CHANGE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class SignInOptions:
     """How a user is asked.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asking:
     @classmethod
     def checked(
         cls, prefer: object, timeout: object, redirect_uri: object, login_hint: object, paste: object
-    ) -> Asking:
+    ) -> SignInOptions:
         """Check the options.
 
         Raises:
@@ -56,25 +56,25 @@ class Asking:
             check_login_hint(login_hint),
         )
 
-    def with_hint(self, login_hint: object) -> Asking:
+    def with_hint(self, login_hint: object) -> SignInOptions:
         """Return the same with the ``login_hint`` of one call, where it has one."""
         return replace(self, login_hint=check_login_hint(login_hint) or self.login_hint)
 
 
-def sign_in(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
+def sign_in(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
     """Return the flow: the way that fits here, then the other."""
     ways = {
-        SignInMethod.BROWSER: lambda: _in_browser(request, asking),
-        SignInMethod.DEVICE_CODE: lambda: _with_code(request, asking),
+        SignInMethod.BROWSER: lambda: _in_browser(request, options),
+        SignInMethod.DEVICE_CODE: lambda: _with_code(request, options),
     }
-    first = asking.prefer or choose_here()
+    first = options.prefer or choose_here()
     return fallback.sign_in(ways[first], ways[first.other], _CHANGE[first])
 
 
-def _in_browser(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
-    timeout = BROWSER_SECONDS if asking.timeout is None else asking.timeout
-    return auth_code.sign_in(request, started=_clock.monotonic(), timeout=timeout, login_hint=asking.login_hint)
+def _in_browser(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
+    timeout = BROWSER_SECONDS if options.timeout is None else options.timeout
+    return auth_code.sign_in(request, started=_clock.monotonic(), timeout=timeout, login_hint=options.login_hint)
 
 
-def _with_code(request: TokenRequest, asking: Asking) -> Flow[Tokens | Failure]:
-    return device_code.sign_in(request, started=_clock.monotonic(), timeout=asking.timeout)
+def _with_code(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
+    return device_code.sign_in(request, started=_clock.monotonic(), timeout=options.timeout)

@@ -29,7 +29,7 @@ from doorcode._cli.options import (
     verbose_option,
 )
 from doorcode._cli.token import with_sign_in
-from doorcode._cli.token_endpoint import RefusedError, TokenEndpoint, TokenLike
+from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint, TokenLike
 from doorcode.errors import AuthenticationFailedError, AuthorityUnreachableError
 
 REMOVED: Final = ("MSI_ENDPOINT", "MSI_SECRET", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT")
@@ -195,11 +195,11 @@ def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str |
         except AuthenticationRequiredError as error:
             words = error.error_description or "the sign-in has ended."
             message = f"A sign-in of {account.name} is needed: {words} Run `doorcode login`."
-            raise RefusedError(HTTPStatus.BAD_REQUEST, message) from error
+            raise RequestRefusedError(HTTPStatus.BAD_REQUEST, message) from error
         except AuthorityUnreachableError as error:
-            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+            raise RequestRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
         except (AuthenticationFailedError, ValueError) as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+            raise RequestRefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     return get_token
 

@@ -45,7 +45,7 @@ class TokenLike(Protocol):
         ...
 
 
-class RefusedError(Exception):
+class RequestRefusedError(Exception):
     """Answer a request with an error."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -54,7 +54,7 @@ class RefusedError(Exception):
 
 
 GetToken = Callable[[str], TokenLike]
-"""Returns a token for a resource, or raises RefusedError."""
+"""Returns a token for a resource, or raises RequestRefusedError."""
 
 
 class TokenEndpoint:
@@ -75,7 +75,7 @@ class TokenEndpoint:
         self._secret = secrets.token_urlsafe(32)
         endpoint = self
 
-        class Handler(_Handler):
+        class Handler(_TokenHandler):
             def reply(self) -> Mapping[str, object]:
                 return endpoint.answer(self.path, self.headers)
 
@@ -110,7 +110,7 @@ class TokenEndpoint:
             headers: its headers, looked up in any case.
 
         Raises:
-            RefusedError: it is not to be answered.
+            RequestRefusedError: it is not to be answered.
         """
         self._check_sender(headers)
         resource = self._resource(target)
@@ -118,7 +118,7 @@ class TokenEndpoint:
             message = (
                 f"`doorcode exec --resource` does not allow {resource}; it allows {', '.join(sorted(self._allowed))}"
             )
-            raise RefusedError(HTTPStatus.FORBIDDEN, message)
+            raise RequestRefusedError(HTTPStatus.FORBIDDEN, message)
         token = self._get_token(resource)
         return {
             "access_token": token.token,
@@ -131,26 +131,26 @@ class TokenEndpoint:
         """Refuse browsers, names that merely lead here, and whoever does not know the secret; in this order.
 
         Raises:
-            RefusedError: without a word about what is right.
+            RequestRefusedError: without a word about what is right.
         """
         if headers.get("Host") not in {f"127.0.0.1:{self.port}", f"localhost:{self.port}"} or "Origin" in headers:
-            raise RefusedError(HTTPStatus.FORBIDDEN, "Forbidden")
+            raise RequestRefusedError(HTTPStatus.FORBIDDEN, "Forbidden")
         given = headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._secret.encode()):
-            raise RefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+            raise RequestRefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized")
 
     @staticmethod
     def _resource(target: str) -> str:
         """Return the resource that a request names. Which identity it names is not looked at: there is the user's."""
         parts = urlsplit(target)
         if parts.path != PATH:
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"The path is {PATH}")
+            raise RequestRefusedError(HTTPStatus.NOT_FOUND, f"The path is {PATH}")
         query = parse_qs(parts.query, keep_blank_values=True)
         if query.get("api-version") != [API_VERSION]:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"The api-version is {API_VERSION}")
+            raise RequestRefusedError(HTTPStatus.BAD_REQUEST, f"The api-version is {API_VERSION}")
         resources = query.get("resource", [])
         if len(resources) != 1 or not resources[0].strip() or not resources[0].isprintable() or " " in resources[0]:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "The query names one resource, by its URI or ID")
+            raise RequestRefusedError(HTTPStatus.BAD_REQUEST, "The query names one resource, by its URI or ID")
         return resources[0]
 
 
@@ -170,7 +170,7 @@ class _Server(ThreadingHTTPServer):
         """Print no traceback: a child that closes its connection early is no error, and standard error is its own."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _TokenHandler(BaseHTTPRequestHandler):
     """Speak HTTP for an endpoint: one request a connection, GET alone."""
 
     timeout: ClassVar[float | None] = LONGEST_REQUEST
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = dict(self.reply())
             self.told(f"exec: {body['resource']}: answered")
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             status, body = refusal.status, {"statusCode": refusal.status.value, "message": str(refusal)}
             self.told(f"exec: {status.value} {refusal}")
         except Exception as error:  # noqa: BLE001 - the child would only see that its connection ended

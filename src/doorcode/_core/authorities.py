@@ -18,7 +18,7 @@ _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
+class AuthorityAddress:
     """Where users sign in.
 
     Attributes:
@@ -49,7 +49,7 @@ class Authority:
         return f"https://{self.netloc}{self.prefix}/{tenant}"
 
 
-def parse_authority(text: object) -> Authority:
+def parse_authority(text: object) -> AuthorityAddress:
     """Read an authority: a host, ``host:port`` or an https URL, with or without a tenant in its path.
 
     Raises:
@@ -69,10 +69,10 @@ def parse_authority(text: object) -> Authority:
     if len(segments) > 1:
         raise _wrong(text, "may have nothing but a tenant in its path")
     tenant = check_tenant(segments[0], "the tenant in authority") if segments else None
-    return Authority(host, parts.port, prefix, tenant)
+    return AuthorityAddress(host, parts.port, prefix, tenant)
 
 
-def combine(authority: Authority, tenant_id: str | None) -> str:
+def combine(authority: AuthorityAddress, tenant_id: str | None) -> str:
     """Return the tenant to sign in to: the argument's or the authority's, else the authority's default.
 
     Raises:

@@ -1,7 +1,7 @@
 """MSAL's ``http_client`` over an azure-core pipeline: every exchange with the authority passes here.
 
 MSAL is handed nothing but successful replies, normalised by ``_core.replies``. Anything else leaves
-through :class:`ErrorReply`, past MSAL's own reading, logging and HTTP cache.
+through :class:`FailedRequest`, past MSAL's own reading, logging and HTTP cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from doorcode._core.values import dataclass
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
-from doorcode._entra.transport_errors import Settings, TransportError, fault_of
+from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of
 from doorcode._error_response import ErrorRequest, ErrorResponse
 from doorcode._log import logger
 from doorcode._redact import proxy_secrets, redacted_text, trace_of
@@ -51,7 +51,7 @@ _SAID: Final = (
 )
 
 
-class ErrorReply(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
+class FailedRequest(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
     """Carry an error of the authority, or the lack of a usable reply, past MSAL."""
 
     def __init__(self, reply: ServiceError | Fault) -> None:
@@ -186,7 +186,7 @@ class HttpClient:
                 raise self._failed(exception) from _cause(exception)
         else:
             return _success(raw, request)
-        raise ErrorReply(fault)
+        raise FailedRequest(fault)
 
     def _failed(self, exception: Exception) -> errors.AuthenticationFailedError:
         """Return the error for what the program gave for the pipeline, its hooks and policies, and log where it is."""
@@ -195,12 +195,12 @@ class HttpClient:
         words = f"Authentication failed: {type(cause).__name__}: {cause}"
         return errors.AuthenticationFailedError(redacted_text(words, self._settings().secrets))
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> ConnectionSettings:
         options = self._options
         verify = options.get("connection_verify")
         if (verify is None or verify is True) and options.get("use_env_settings", True):
             verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        return Settings(
+        return ConnectionSettings(
             "" if verify is None or isinstance(verify, bool) else str(verify),
             str(options.get("connection_cert") or ""),
             proxy_secrets(options.get("proxies")),
@@ -278,9 +278,9 @@ def _as_msal_reads(reply: Mapping[str, object]) -> Success:
 def _success(raw: RawReply, request: HttpRequest) -> Mapping[str, object]:
     reply = read(raw)
     if isinstance(reply, Fault):
-        raise ErrorReply(reply)
+        raise FailedRequest(reply)
     if isinstance(reply, ServiceError):
-        raise ErrorReply(replace(reply, reply=_error_response(raw, request)))
+        raise FailedRequest(replace(reply, reply=_error_response(raw, request)))
     return reply
 
 

@@ -29,7 +29,7 @@ from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.replies.token import token_reply
 from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._entra.http_client import NO_HEADERS, ErrorReply, HttpClient
+from doorcode._entra.http_client import NO_HEADERS, FailedRequest, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.msal_errors import MsalError, in_msal, own_error
 from doorcode._log import logger
@@ -94,7 +94,7 @@ class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
         note.rows = json.loads(scratch.serialize())
 
 
-class Application:
+class MsalApplication:
     """Make the requests of the device flow, the authorization code flow and the refresh, through MSAL.
 
     Thread-safe. Each method blocks for one exchange (and for discovery, the first time for a tenant).
@@ -119,7 +119,7 @@ class Application:
             claims = merge_claims(request.claims, request.enable_cae)
             application = self._application(request.tenant_id)
             if not application.authority.device_authorization_endpoint:
-                raise ErrorReply(_no_device_flow(self._config))
+                raise FailedRequest(_no_device_flow(self._config))
             with in_msal():
                 flow: dict[str, Any] = application.initiate_device_flow(
                     list(wanted(request.scopes)), claims_challenge=claims
@@ -191,7 +191,7 @@ class Application:
                     )
                 except RuntimeError as exception:
                     traceback.clear_frames(exception.__traceback__)
-                    raise ErrorReply(_wrong_nonce(self._config)) from None
+                    raise FailedRequest(_wrong_nonce(self._config)) from None
             return self._tokens(request, result, note)
 
         return self._call(call, within, repeat=False)
@@ -249,7 +249,7 @@ class Application:
         try:
             with self._http.limited(within, repeat=repeat, headers=headers):
                 return call()
-        except ErrorReply as stop:
+        except FailedRequest as stop:
             answer = stop.reply
             # MSAL's and azure-core's frames hold the code or the token that was sent.
             traceback.clear_frames(stop.__traceback__)
@@ -310,7 +310,7 @@ class Application:
                     instance_discovery=None if config.instance_discovery else False,
                     enable_pii_log=config.support_logging,
                 )
-        except ErrorReply as stop:
+        except FailedRequest as stop:
             if isinstance(stop.reply, ServiceError) and stop.reply.error == "invalid_instance":
                 raise _unknown_authority(config, stop) from None
             raise
@@ -321,7 +321,7 @@ def _at_once(_flow: object) -> bool:
     return True
 
 
-def _unknown_authority(config: Config, stop: ErrorReply) -> errors.UnknownAuthorityError:
+def _unknown_authority(config: Config, stop: FailedRequest) -> errors.UnknownAuthorityError:
     assert isinstance(stop.reply, ServiceError)
     message = (
         f"Microsoft's instance discovery does not know the authority {config.authority.netloc}. If it is yours and "

@@ -10,7 +10,7 @@ from typing import Final
 
 from doorcode import errors
 from doorcode._core.display import masked
-from doorcode._entra.http_client import ErrorReply
+from doorcode._entra.http_client import FailedRequest
 
 _LONGEST_WORD: Final = 24
 
@@ -28,7 +28,7 @@ def in_msal() -> Generator[None]:
     """
     try:
         yield
-    except (ErrorReply, errors.AuthenticationFailedError):
+    except (FailedRequest, errors.AuthenticationFailedError):
         raise
     except Exception as exception:
         if _is_of_a_callback(exception):

@@ -31,7 +31,7 @@ _BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "No
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ConnectionSettings:
     """What a program has set that can be why a request fails.
 
     Attributes:
@@ -47,7 +47,7 @@ class Settings:
 
 _TIMEOUTS = (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)
 _TIMED_OUT = ("ReadTimeout", "ConnectTimeout")  # what azure-core 1.35 does not tell from other failures
-_NO_SETTINGS = Settings()
+_NO_SETTINGS = ConnectionSettings()
 
 
 class TransportError(Exception):
@@ -73,7 +73,9 @@ def past_the_policies(error: Exception) -> Exception:
     return error
 
 
-def fault_of(exception: Exception, endpoint: Endpoint, host: str, settings: Settings = _NO_SETTINGS) -> Fault | None:
+def fault_of(
+    exception: Exception, endpoint: Endpoint, host: str, settings: ConnectionSettings = _NO_SETTINGS
+) -> Fault | None:
     """Return the fault that an exception stands for, or None for one that is not the network's.
 
     Args:
@@ -129,7 +131,7 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
     return kind, words, step
 
 
-def _setting(error: Exception, settings: Settings) -> tuple[FaultKind, str, str] | None:
+def _setting(error: Exception, settings: ConnectionSettings) -> tuple[FaultKind, str, str] | None:
     """Return what a setting of the program's or of the machine's makes impossible, and what to do about it."""
     text = _text(error)
     found: tuple[str, str] | None = None

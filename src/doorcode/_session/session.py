@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.flows.refusals import Refusals
     from doorcode._core.msal_cache.lookup import Account
-    from doorcode._entra.msal_client import Application
+    from doorcode._entra.msal_client import MsalApplication
 
 _LOGGER: Final = logger("doorcode")
 
@@ -82,7 +82,7 @@ class Session:
         self.waits: set[CanCancel] = set()
         self._refusals: Refusals | None = None
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
-        self._application: Application | None = None
+        self._application: MsalApplication | None = None
         self._caches: dict[bool, TokenCache] = {}
         self._trouble = WarnOnce(self._warn_locked)
 
@@ -216,17 +216,17 @@ class Session:
         return self.account.record
 
     @property
-    def application(self) -> Application:
+    def application(self) -> MsalApplication:
         """Return the MSAL client, built on first use."""
         with self._lock:
             if self._application is None:
                 from doorcode._entra.http_client import HttpClient
                 from doorcode._entra.metadata import AuthorityMetadata
-                from doorcode._entra.msal_client import Application
+                from doorcode._entra.msal_client import MsalApplication
 
                 metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
                 client = HttpClient(self.config.pipeline, self.limits, metadata, self.transport)
-                self._application = Application(self.config, client, metadata)
+                self._application = MsalApplication(self.config, client, metadata)
             return self._application
 
     def cache(self, *, cae: bool) -> TokenCache:

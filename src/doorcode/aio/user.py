@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from doorcode._browser.agent_choice import make_agent
 from doorcode._browser.step_handler import BrowserStepHandler
-from doorcode._browser.user_flow import Asking, sign_in
+from doorcode._browser.user_flow import SignInOptions, sign_in
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -50,9 +50,9 @@ class UserCredential(InteractiveCredential):
         paste: bool | AsyncPastePrompt = False,
         **kwargs: Any,
     ) -> None:
-        self._asking = Asking.checked(prefer, timeout, redirect_uri, login_hint, paste)
-        self._timeout = self._asking.timeout
-        self._login_hint = self._asking.login_hint
+        self._sign_in_options = SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste)
+        self._timeout = self._sign_in_options.timeout
+        self._login_hint = self._sign_in_options.login_hint
         self._paste = paste
         self._prompt_callback = check_callback(prompt_callback)
         super().__init__(client_id=client_id, **kwargs)
@@ -62,10 +62,10 @@ class UserCredential(InteractiveCredential):
 
     async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         request = self._session.user_request(scopes, kwargs)
-        flow = sign_in(request, self._asking.with_hint(kwargs.get("login_hint")))
+        flow = sign_in(request, self._sign_in_options.with_hint(kwargs.get("login_hint")))
         with blocking(self._paste) as paste:
             handler = BrowserStepHandler(
-                self._session, make_agent(paste, self._asking.redirect_uri, self._session.config)
+                self._session, make_agent(paste, self._sign_in_options.redirect_uri, self._session.config)
             )
             return TokenResult(await self._drive(flow, handler, request, self._show))
 

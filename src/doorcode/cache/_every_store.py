@@ -20,7 +20,7 @@ from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import failure
 from doorcode.cache._locks.lock import cache_lock
 from doorcode.cache._select import Location, choose, locate
-from doorcode.cache._stores.file import FileStore, Place, is_json_object
+from doorcode.cache._stores.file import CacheFile, FileStore, is_json_object
 from doorcode.cache._stores.nodes import NodeFiles, files_of_cache
 from doorcode.cache._stores.signalled import SignalledStore, is_signal, may_have_secret
 from doorcode.cache._token_cache import StoredCache
@@ -244,9 +244,9 @@ class EveryStore:
         elif location.platform == "win32" and start and start[0] and not start[0].lstrip().startswith(b"{"):
             from doorcode.cache._stores.dpapi import DpapiSeal
 
-            yield self._file(base, Place(base, DpapiSeal()))
+            yield self._file(base, CacheFile(base, DpapiSeal()))
         elif start and start[0] and not may_be_sealed(start[0]):
-            yield self._file(base, Place(base, NoSeal(base)))
+            yield self._file(base, CacheFile(base, NoSeal(base)))
         if location.platform.startswith("linux"):
             yield from self._sealed(location)
 
@@ -254,7 +254,7 @@ class EveryStore:
         from doorcode.cache._ciphers.keyed import KeyedSeal
 
         if self._options.has_key:
-            yield self._file(path, Place(path, KeyedSeal(path, self._options.reveal_key)))
+            yield self._file(path, CacheFile(path, KeyedSeal(path, self._options.reveal_key)))
         else:
             words = (
                 f"{path} is encrypted with a key that this program was not given, so it cannot be looked into: give "
@@ -270,7 +270,7 @@ class EveryStore:
             if os.path.lexists(place.path):
                 yield self._file(location.base, place)
 
-    def _file(self, path: str, place: Place) -> FileStore:
+    def _file(self, path: str, place: CacheFile) -> FileStore:
         private = self._options.path is None
         return FileStore(path, where=lambda: place, private=private, is_whole=is_json_object, lock=cache_lock(path))
 

@@ -17,7 +17,7 @@ from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import user_id
 from doorcode.cache._locks.lock import CacheLock, cache_lock
-from doorcode.cache._stores.file import FileStore, Place, is_json_object
+from doorcode.cache._stores.file import CacheFile, FileStore, is_json_object
 from doorcode.cache._stores.read_only_file import PlainNeighbour
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class _Chooser:
         name = self.cache.rpartition(".")[0]
         return tuple(f"{name}{suffix}" for suffix in (".nocae.sealed", ".cae.sealed", ".nocae", ".cae"))
 
-    def _file(self, path: str, seal: Cipher | None = None, where: Callable[[], Place] | None = None) -> FileStore:
+    def _file(self, path: str, seal: Cipher | None = None, where: Callable[[], CacheFile] | None = None) -> FileStore:
         private = self.options.path is None
         lock = cache_lock(path)
         return FileStore(path, seal, where=where, private=private, is_whole=self.is_whole, lock=lock)

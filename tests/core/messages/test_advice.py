@@ -13,7 +13,7 @@ from doorcode._core.messages.advice import (
     explain,
     remedy,
 )
-from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
 
@@ -111,13 +111,13 @@ def test_explain() -> None:
     )
 
 
-@pytest.mark.parametrize("grant", Grant)
+@pytest.mark.parametrize("grant", GrantType)
 @pytest.mark.parametrize("code", BY_CODE_ELSEWHERE)
-def test_advice_knows_the_flow(code: int, grant: Grant) -> None:
+def test_advice_knows_the_flow(code: int, grant: GrantType) -> None:
     """Nobody who has signed in in a browser is sent to a browser, or told to enter a code."""
     said = explain(ServiceError("access_denied", codes=(code,)), ErrorContext(grant))
     about_codes = [words for words in ("InteractiveBrowserCredential", "device code", "the code") if words in said]
-    assert bool(about_codes) == (grant is Grant.DEVICE_CODE)
+    assert bool(about_codes) == (grant is GrantType.DEVICE_CODE)
 
 
 LIFETIMES = {None: "15 minutes", 900.0: "15 minutes", 180.0: "3 minutes", 119.0: "119 seconds", 5.0: "5 seconds"}
@@ -128,7 +128,7 @@ LIFETIMES = {None: "15 minutes", 900.0: "15 minutes", 180.0: "3 minutes", 119.0:
 def test_advice_knows_how_long_the_code_lived(expires_in: float | None, words: str, error: str) -> None:
     """A code that lives for three minutes is not called one of fifteen."""
     said = ServiceError("invalid_grant", codes=(int(error),)) if error.isdigit() else ServiceError(error)
-    context = ErrorContext(Grant.DEVICE_CODE, expires_in=expires_in)
+    context = ErrorContext(GrantType.DEVICE_CODE, expires_in=expires_in)
     assert advice(said, context) == f"Call again for a new code, and enter it within its {words}."
 
 
@@ -150,10 +150,10 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize("grant", Grant)
+@pytest.mark.parametrize("grant", GrantType)
 @pytest.mark.parametrize("error", [ServiceError("invalid_scope"), ServiceError("invalid_request", codes=(70011,))])
 @pytest.mark.parametrize(("scope", "right"), MISSPELT.items(), ids=MISSPELT)
-def test_a_scope_without_a_permission(scope: str, right: str, error: ServiceError, grant: Grant) -> None:
+def test_a_scope_without_a_permission(scope: str, right: str, error: ServiceError, grant: GrantType) -> None:
     """The mistake is named, and the scope that was meant is written out."""
     context = ErrorContext(grant, ("openid", scope))
     assert advice(error, context) == f"Ask for {right!r} instead of {scope!r}."

@@ -68,10 +68,10 @@ def _renew(
 
 
 def _required(request: TokenRequest, needed: InteractionRequired) -> Failure:
-    from doorcode._core.messages.error_context import ErrorContext, Grant
+    from doorcode._core.messages.error_context import ErrorContext, GrantType
     from doorcode._core.messages.failures import required
 
-    context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, needed.home_account_id)
+    context = ErrorContext(GrantType.REFRESH_TOKEN, request.scopes, needed.home_account_id)
     return required(needed.error, needed.candidates, context, next_try=needed.next_try)
 
 

@@ -17,7 +17,7 @@ from doorcode._core.browser_steps import (
     SignInPage,
 )
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT
-from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, timed_out, unreachable, without_answer
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.replies.faults import Fault
@@ -99,7 +99,7 @@ def _settle(request: TokenRequest, page: SignInPage, redirect: Redirect, at: flo
 
 
 def _context(request: TokenRequest) -> ErrorContext:
-    return ErrorContext(Grant.AUTHORIZATION_CODE, request.scopes)
+    return ErrorContext(GrantType.AUTHORIZATION_CODE, request.scopes)
 
 
 def _redeem(request: TokenRequest, page: SignInPage, redirect: Redirect, at: float) -> Flow[Reply]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import code_lapsed, refused, still_failing, timed_out, unreachable
 from doorcode._core.model import Failure, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
@@ -171,7 +171,9 @@ def begin(
     if timeout is not None and at >= started + timeout:
         return timed_out(timeout, reply if isinstance(reply, Fault) else None)
     if isinstance(reply, ServiceError):
-        return refused(reply, "Couldn't begin authentication", context=ErrorContext(Grant.DEVICE_CODE, request.scopes))
+        return refused(
+            reply, "Couldn't begin authentication", context=ErrorContext(GrantType.DEVICE_CODE, request.scopes)
+        )
     if isinstance(reply, Fault):
         return unreachable(reply, "Couldn't begin authentication")
     return reply, _until(reply, sent, started, timeout)
@@ -209,7 +211,7 @@ def wait(
     pace = Pace(code.interval) if progress is None else progress.pace
     due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
     outage = Outage()
-    context = ErrorContext(Grant.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
+    context = ErrorContext(GrantType.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
     while True:
         woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
         if due > deadline.at:

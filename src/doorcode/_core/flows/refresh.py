@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
-from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, required, unreachable
 from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.msal_cache.lookup import StoredToken
@@ -234,7 +234,7 @@ def _settle(request: TokenRequest, answered: _Answered) -> Flow[StoredToken | Fa
 def _use_stale(
     request: TokenRequest, known: Refreshable, valid: StoredToken, reply: ServiceError | Fault
 ) -> Flow[StoredToken]:
-    context = ErrorContext(Grant.REFRESH_TOKEN, request.scopes, known.home_account_id)
+    context = ErrorContext(GrantType.REFRESH_TOKEN, request.scopes, known.home_account_id)
     failure = unreachable(reply) if isinstance(reply, Fault) else refused(reply, context=context)
     yield from ask(
         LogWarning(f"A token could not be refreshed and is used on, since it is still valid. {failure.message}")

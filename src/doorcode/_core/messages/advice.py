@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.messages.error_context import ErrorContext, Grant
+from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.replies.faults import Endpoint, FaultKind
 from doorcode._core.scopes import meant
 from doorcode._core.values import dataclass
@@ -327,7 +327,7 @@ def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
         wrong = next(((scope, right) for scope in context.scopes if (right := meant(scope)) is not None), None)
         if wrong is not None:
             return _misspelt(*wrong)
-    known = BY_CODE if context.grant in {None, Grant.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
+    known = BY_CODE if context.grant in {None, GrantType.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
     found = next((known[code] for code in codes if code in known), BY_ERROR.get(error.error))
     if found is _EXPIRED_CODE:
         return Advice(_EXPIRED_CODE.meaning, new_code(context.expires_in))

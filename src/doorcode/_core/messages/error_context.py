@@ -12,7 +12,7 @@ DEFAULT_LIFETIME: Final = 900.0
 MINUTE: Final = 60.0
 
 
-class Grant(Enum):
+class GrantType(Enum):
     """The grant that was sent for tokens (RFC 6749 1.3, RFC 8628)."""
 
     DEVICE_CODE = "device code"
@@ -31,7 +31,7 @@ class ErrorContext:
         expires_in: how long the device code was valid, in seconds, if there was one.
     """
 
-    grant: Grant | None = None
+    grant: GrantType | None = None
     scopes: tuple[str, ...] = ()
     home_account_id: str | None = None
     expires_in: float | None = None

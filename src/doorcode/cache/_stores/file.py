@@ -24,7 +24,7 @@ from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FileStore", "Place", "is_json_object"]
+__all__ = ["CacheFile", "FileStore", "is_json_object"]
 
 _LOOKS: Final = 5
 _PAUSE: Final = 0.02
@@ -32,7 +32,7 @@ _NO_LOCK: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CacheFile:
     """Where content stands and how it is sealed."""
 
     path: str
@@ -78,14 +78,14 @@ class FileStore:
         path: str,
         seal: Cipher | None = None,
         *,
-        where: Callable[[], Place] | None = None,
+        where: Callable[[], CacheFile] | None = None,
         private: bool = False,
         is_whole: Callable[[bytes], bool] = is_json_object,
         lock: CacheLock | None = None,
         now: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        fixed = Place(path, seal or NoSeal(path))
+        fixed = CacheFile(path, seal or NoSeal(path))
         self._path = path
         self._where = where or (lambda: fixed)
         self._private = private
@@ -179,15 +179,15 @@ class FileStore:
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)
 
-    def _write(self, place: Place, data: bytes, turn: QueueTurn) -> Stamp:
+    def _write(self, place: CacheFile, data: bytes, turn: QueueTurn) -> Stamp:
         self._keep_what_is_lost(place)
         return disk.replace(place.path, place.seal.close(data), self._now(), turn.confirm)
 
-    def _look_locked(self, place: Place) -> Loaded:
+    def _look_locked(self, place: CacheFile) -> Loaded:
         found = self._look(place)
         return found if isinstance(found, Loaded) else self._look_again(found)
 
-    def _look(self, place: Place) -> Loaded | _Bad:
+    def _look(self, place: CacheFile) -> Loaded | _Bad:
         raw = disk.read(place.path)
         if raw is None:
             return Loaded(None, None)
@@ -233,7 +233,7 @@ class FileStore:
             return Loaded(None, None)
         raise StoreUnreadable(f"cannot use the token cache {place.path}: {found.reason}", where=place.path)
 
-    def _set_aside(self, place: Place, bad: _Bad) -> Loaded:
+    def _set_aside(self, place: CacheFile, bad: _Bad) -> Loaded:
         if bad.stamp is None:  # an empty file is nobody's loss, and may be another store's signal
             return Loaded(None, None)
         aside = disk.move_aside(place.path, "damaged", self._now() / 1e9)
@@ -243,7 +243,7 @@ class FileStore:
             aside=aside,
         )
 
-    def _keep_what_is_lost(self, place: Place) -> None:
+    def _keep_what_is_lost(self, place: CacheFile) -> None:
         """Set a file aside that nobody can open any more, once something takes its place."""
         if not place.seal.encrypted:
             return

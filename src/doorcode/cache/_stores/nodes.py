@@ -22,7 +22,7 @@ from doorcode.cache._ciphers.cipher import DecryptionError, KeyMissing
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files import disk
 from doorcode.cache._files.host import booted_at, here
-from doorcode.cache._stores.file import Place
+from doorcode.cache._stores.file import CacheFile
 from doorcode.cache._stores.kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
 
 if TYPE_CHECKING:
@@ -82,25 +82,25 @@ class NodeFiles:
         self._ours = _NodeSeal(f"{cache}.sealed", keys, self)
         self._judged: dict[str, tuple[str | None, bool]] = {}
 
-    def place(self) -> Place:
+    def place(self) -> CacheFile:
         """Return the file to read and write: this node's, or Go's where this kernel has its key and no file of ours."""
         own = self._own()
         if os.path.lexists(own):
-            return Place(own, self._ours)
+            return CacheFile(own, self._ours)
         whose = self._whose_is_first()
         if whose is _Whose.ANOTHERS:
-            return Place(own, self._ours)
+            return CacheFile(own, self._ours)
         if not os.path.lexists(self._first) and self._shares_gos():
-            return Place(self._base, self._gos)
-        return Place(self._first, self._ours)
+            return CacheFile(self._base, self._gos)
+        return CacheFile(self._first, self._ours)
 
     def has_one(self) -> bool:
         """Tell whether there is a file for this node already."""
         return os.path.lexists(self.place().path)
 
-    def gos(self) -> tuple[Place, ...]:
+    def gos(self) -> tuple[CacheFile, ...]:
         """Return Go's file, where this kernel has its key."""
-        return (Place(self._base, self._gos),) if self._shares_gos() else ()
+        return (CacheFile(self._base, self._gos),) if self._shares_gos() else ()
 
     def of_this_node(self) -> tuple[str, ...]:
         """Return the paths of files that are this node's to remove, whether there are any or not."""

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from doorcode.emulator._approver import PromptApprover
 from doorcode.emulator.authority.directory import CONTOSO_TENANT_ID, Application, Tenant, User
-from doorcode.emulator.authority.grants import Answer, DeviceCode, Policy
+from doorcode.emulator.authority.grants import Answer, IssuedDeviceCode, Policy
 from doorcode.emulator.authority.state import AutoApprover, State
 from doorcode.emulator.authority.tokens import Signer
 from doorcode.emulator.endpoints.context import Context
@@ -268,7 +268,7 @@ class Authority:
     def _somebody(self, tenant_name: str, user: Who) -> User:
         return self._state.somebody(tenant_name) if user is None else self._user(user)
 
-    def _code(self, user_code: str, *answers: Answer) -> DeviceCode:
+    def _code(self, user_code: str, *answers: Answer) -> IssuedDeviceCode:
         code = self._state.device_code_of(user_code)
         if code is None or code.answer not in answers:
             message = "no sign-in is waiting for this user code"

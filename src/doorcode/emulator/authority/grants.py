@@ -26,7 +26,7 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceCode:
+class IssuedDeviceCode:
     """Hold a device code and the request that it was issued for; instants are Unix seconds.
 
     Args:

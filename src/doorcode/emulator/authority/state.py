@@ -15,7 +15,7 @@ from doorcode.emulator._errors import (
     unknown_application,
 )
 from doorcode.emulator.authority.directory import Application, Directory, User, contoso
-from doorcode.emulator.authority.grants import Answer, AuthorizationCode, DeviceCode, Policy, RefreshToken
+from doorcode.emulator.authority.grants import Answer, AuthorizationCode, IssuedDeviceCode, Policy, RefreshToken
 from doorcode.emulator.authority.settings import Settings
 from doorcode.emulator.endpoints.interactions import Interactions
 
@@ -49,7 +49,7 @@ class State:
     policies: list[Policy] = field(default_factory=list[Policy])
     auto_approver: AutoApprover | None = None
     interactions: Interactions = field(default_factory=Interactions)
-    device_codes: dict[str, DeviceCode] = field(default_factory=dict[str, DeviceCode])
+    device_codes: dict[str, IssuedDeviceCode] = field(default_factory=dict[str, IssuedDeviceCode])
     authorization_codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict[str, RefreshToken])
     access_tokens: dict[str, str] = field(default_factory=dict[str, str])
@@ -57,10 +57,10 @@ class State:
 
     def issue_device_code(
         self, client_id: str, tenant_name: str, scope: str, claims: Mapping[str, object]
-    ) -> DeviceCode:
+    ) -> IssuedDeviceCode:
         """Issue a device code, approved at once when an auto-approver is set."""
         user_code = "".join(secrets.choice(ALPHABET) for _ in range(USER_CODE_LENGTH))
-        code = DeviceCode(
+        code = IssuedDeviceCode(
             device_code=f"emulated-device-code.{secrets.token_urlsafe(48)}",
             user_code=user_code,
             client_id=client_id,
@@ -76,25 +76,25 @@ class State:
                 self.answer(code, Answer.APPROVED, self.somebody(tenant_name, self.auto_approver.username))
         return self.device_codes[code.device_code]
 
-    def device_code_of(self, user_code: str) -> DeviceCode | None:
+    def device_code_of(self, user_code: str) -> IssuedDeviceCode | None:
         """Return the device code of a user code as a user may type it: any case, with spaces or dashes."""
         typed = "".join(character for character in user_code.upper() if character.isalnum())
         return next((code for code in self.device_codes.values() if code.user_code == typed), None)
 
-    def device_code(self, text: str, client_id: str) -> DeviceCode:
+    def device_code(self, text: str, client_id: str) -> IssuedDeviceCode:
         """Return the device code that was issued to a client, or refuse."""
         code = self.device_codes.get(text)
         if code is None or code.client_id != client_id:
             raise RefusedError(bad_verification_code())
         return code
 
-    def answer(self, code: DeviceCode, answer: Answer, user: User | None = None) -> None:
+    def answer(self, code: IssuedDeviceCode, answer: Answer, user: User | None = None) -> None:
         """Write down what the user answered."""
         known = self.device_codes[code.device_code]
         account = known.account if user is None else user.home_account_id
         self.device_codes[code.device_code] = replace(known, answer=answer, account=account)
 
-    def polled(self, code: DeviceCode, interval: int) -> None:
+    def polled(self, code: IssuedDeviceCode, interval: int) -> None:
         """Write down that a poll was answered now, and the interval that holds from here on."""
         known = self.device_codes[code.device_code]
         self.device_codes[code.device_code] = replace(known, interval=interval, last_poll_on=self.clock())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode.emulator._wire import Request, Response
-from doorcode.emulator.authority.grants import Answer, DeviceCode
+from doorcode.emulator.authority.grants import Answer, IssuedDeviceCode
 from doorcode.emulator.endpoints.interactions import Interaction
 from doorcode.emulator.endpoints.questions import Decision, ask_account, proceed
 
@@ -53,7 +53,7 @@ def _enter(context: Context, interaction: Interaction, user_code: str) -> Respon
     return ask_account(context, found)
 
 
-def _closed(context: Context, code: DeviceCode) -> Response | None:
+def _closed(context: Context, code: IssuedDeviceCode) -> Response | None:
     """Return the page for a code that can no longer be answered."""
     if code.answer is not Answer.NONE:
         return context.pages.message("answered")

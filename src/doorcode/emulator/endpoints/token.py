@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode.emulator import _errors
 from doorcode.emulator._errors import RefusedError
 from doorcode.emulator.authority.claims import merge, parse_claims
-from doorcode.emulator.authority.grants import SLOW_DOWN_SECONDS, Answer, DeviceCode
+from doorcode.emulator.authority.grants import SLOW_DOWN_SECONDS, Answer, IssuedDeviceCode
 from doorcode.emulator.authority.scopes import parse_scopes
 from doorcode.emulator.authority.tokens import Grant
 from doorcode.emulator.endpoints.discovery import require_tenant
@@ -65,7 +65,7 @@ def _redeem_device_code(context: Context, tenant_name: str, request: Request) ->
     return reply
 
 
-def _mind_interval(context: Context, code: DeviceCode) -> None:
+def _mind_interval(context: Context, code: IssuedDeviceCode) -> None:
     state = context.state
     early = code.last_poll_on is not None and state.clock() - code.last_poll_on < code.interval
     if state.settings.enforce_interval and early:
