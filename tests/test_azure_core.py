@@ -1,160 +1,188 @@
-"""azure-core's classes are loaded without its package, and nobody who imports azure-core can tell."""
+"""azure-core is loaded by Python's own import system, by the first call that needs it, and no program can tell."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Generator
-from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from doorcode._azure_core import LoadedModules, load_alone
+from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode.emulator import Emulator
 
-PACKAGE = "doorcode_outside.inside"
-NAMES = (f"{PACKAGE}.first", f"{PACKAGE}.second")
-
-
-def run(program: str) -> str:
-    """Run a program in a new process; return what it prints."""
-    command = [sys.executable, "-I", "-W", "error", "-c", dedent(program)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+SCOPE = "https://vault.azure.net/.default"
 
 
-class TestAzureCore:
-    """In a new process each, since this one has loaded azure-core long ago."""
+def run(program: str, before: str = "") -> str:
+    """Run a program in a new process; return what it prints.
 
-    def test_the_classes_are_azure_cores_own(self) -> None:
-        """Whoever imports azure-core after the credential, in whatever form, finds the classes of our results."""
-        program = """
-            import sys
-            from doorcode import AuthenticationRequiredError, DeviceCodeCredential
-            from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
-            assert "azure.core" not in sys.modules
-
-            import azure.core.credentials
-            assert issubclass(SafeAccessToken, azure.core.credentials.AccessToken)
-            from azure.core.credentials import AccessTokenInfo
-            assert issubclass(SafeAccessTokenInfo, AccessTokenInfo)
-            from azure.core import exceptions
-            assert issubclass(AuthenticationRequiredError, exceptions.ClientAuthenticationError)
-            from azure.core import PipelineClient
-            from azure.core.pipeline.policies import BearerTokenCredentialPolicy
-            BearerTokenCredentialPolicy(DeviceCodeCredential(), "https://r/.default")
-        """
-        assert run(program) == ""
-
-    def test_the_order_does_not_matter(self) -> None:
-        """Where azure-core is there before, the credential takes the classes from it."""
-        program = """
-            import azure.core.credentials, azure.core.exceptions
-            from doorcode import AuthenticationRequiredError, DeviceCodeCredential
-            from doorcode._session.memory import SafeAccessToken
-            assert SafeAccessToken.__base__ is azure.core.credentials.AccessToken
-            assert issubclass(AuthenticationRequiredError, azure.core.exceptions.ClientAuthenticationError)
-        """
-        assert run(program) == ""
-
-    def test_a_result_can_be_pickled_before_anybody_imports_azure_core(self) -> None:
-        """Pickle looks the class up by its name."""
-        program = """
-            import pickle, sys
-            from doorcode._session.memory import SafeAccessToken
-            data = pickle.dumps(SafeAccessToken("token", 1))
-            from azure.core.credentials import AccessToken
-            again = pickle.loads(data)
-            assert type(again) is AccessToken and again == ("token", 1)
-        """
-        assert run(program) == ""
-
-    def test_the_module_says_where_it_comes_from(self) -> None:
-        """Its source can be shown and it can be loaded again, as any module's."""
-        program = """
-            import doorcode.errors, importlib, inspect
-            import azure.core.credentials as credentials
-            assert "class AccessToken" in inspect.getsource(credentials)
-            assert credentials.__spec__.origin == credentials.__file__
-            assert importlib.reload(credentials) is credentials
-        """
-        assert run(program) == ""
+    Args:
+        program: its text.
+        before: what runs first.
+    """
+    code = dedent(before) + dedent(program)
+    command = [sys.executable, "-I", "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
-@pytest.fixture(name="place")
-def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
-    """Return the folder of a package with two modules, which it imports itself."""
-    folder = tmp_path / "doorcode_outside" / "inside"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("from . import first, second\nloaded = True\n")
-    (folder / "first.py").write_text("class First: pass\n")
-    (folder / "second.py").write_text("class Second: pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    yield folder
-    for name in [name for name in sys.modules if name.partition(".")[0] == "doorcode_outside"]:
-        del sys.modules[name]
+@pytest.fixture(name="silent")
+def _silent(doorcode_emulator: Emulator, tmp_path: Path) -> str:
+    """Store a token; return a program that makes a credential which finds it."""
+    path = tmp_path / "tokens"
+    (tmp_path / "tokens.nocae").write_text("{}")  # a plain file that is there is used
+    options = TokenCachePersistenceOptions(path=path, allow_unencrypted_storage=True)
+    with DeviceCodeCredential(
+        prompt_callback=doorcode_emulator.prompt_approver(),
+        cache_persistence_options=options,
+        **doorcode_emulator.credential_options,
+    ) as credential:
+        record: AuthenticationRecord = credential.authenticate(scopes=[SCOPE])
+    return f"""
+import sys
+finders = list(sys.meta_path)
+from doorcode import AuthenticationRecord, DeviceCodeCredential, TokenCachePersistenceOptions
+credential = DeviceCodeCredential(
+    authentication_record=AuthenticationRecord.deserialize({record.serialize()!r}),
+    disable_automatic_authentication=True,
+    cache_persistence_options=TokenCachePersistenceOptions(path={str(path)!r}, allow_unencrypted_storage=True),
+)
+SCOPE = {SCOPE!r}
+assert "azure" not in sys.modules
+"""
 
 
-def is_what_imports_give(modules: list[object]) -> bool:
-    """Return whether import statements give these modules, here and as attributes of their package."""
-    package = import_module(PACKAGE)
-    return modules == [import_module(name) for name in NAMES] == [package.first, package.second]
+def test_importing_and_using_doorcode_changes_nothing_in_the_import_system(silent: str) -> None:
+    """Neither an import, nor a token that is handed out, nor an error adds a finder."""
+    program = """
+        assert sys.meta_path == finders
+        credential.get_token(SCOPE)
+        credential.get_token_info(SCOPE)
+        try:
+            credential.get_token("https://r.example/.default", tenant_id="somewhere.example")
+        except Exception as error:
+            assert type(error).__name__ == "AuthenticationFailedError"
+        else:
+            raise AssertionError
+        assert sys.meta_path == finders
+    """
+    assert run(program, silent) == ""
 
 
-@pytest.mark.usefixtures("place")
-class TestLoadAlone:
-    """Any package with any two modules, and what could come between."""
+@pytest.mark.parametrize(
+    "statement",
+    ["import doorcode", "from doorcode import DeviceCodeCredential", "import doorcode.errors", "import doorcode.aio"],
+)
+def test_the_source_of_azure_cores_classes_can_be_shown(statement: str) -> None:
+    """Debuggers and documentation tools find it, whatever of doorcode was imported before."""
+    program = f"""
+        {statement}
+        import importlib, inspect
+        import azure.core.credentials as credentials
+        assert "class AccessToken" in inspect.getsource(credentials.AccessToken)
+        assert credentials.__spec__.origin == credentials.__file__
+        assert importlib.reload(credentials) is credentials
+    """
+    assert run(program) == ""
 
-    def test_the_package_is_loaded_by_whoever_needs_it(self) -> None:
-        """Not before; and its modules are those that were loaded alone."""
-        modules = load_alone(PACKAGE, NAMES)
-        assert PACKAGE not in sys.modules
-        assert is_what_imports_give([*modules])
 
-    def test_a_package_that_is_there_is_used(self) -> None:
-        """Its modules are taken as they are, and nothing is put in the way of later imports."""
-        package, before = import_module(PACKAGE), list(sys.meta_path)
-        assert load_alone(PACKAGE, NAMES) == [package.first, package.second]
-        assert sys.meta_path == before
+def test_a_post_import_hook_on_azure_core_fires(silent: str) -> None:
+    """A tracing agent that wraps modules as they are imported sees azure-core's, the first token included."""
+    hook = """
+        import importlib.abc, importlib.util, sys
+        seen = []
 
-    def test_a_module_that_needs_its_package_has_it(self, place: Path) -> None:
-        """What one of them imports may load the package, which loads that module once more: the last word is its."""
-        (place / "third.py").write_text("number = 3\n")
-        (place / "first.py").write_text("from .third import number\nclass First: pass\n")
-        assert is_what_imports_give([*load_alone(PACKAGE, NAMES)])
+        class Watching(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path=None, target=None):
+                if name in {"azure.core", "azure.core.credentials", "azure.core.exceptions"}:
+                    seen.append(name)
+                return None
 
-    def test_another_thread_may_import_the_package_meanwhile(self, place: Path) -> None:
-        """Both get the same modules."""
-        (place / "second.py").write_text(
-            dedent("""
-                import sys, threading
-                if "doorcode_outside.inside" not in sys.modules:
-                    thread = threading.Thread(target=__import__, args=("doorcode_outside.inside",))
-                    thread.start()
-                    thread.join()
-                class Second: pass
-            """)
-        )
-        assert is_what_imports_give([*load_alone(PACKAGE, NAMES)])
+        sys.meta_path.insert(0, Watching())
+    """
+    program = """
+        assert seen == []
+        credential.get_token(SCOPE)
+        assert {"azure.core", "azure.core.credentials", "azure.core.exceptions"} <= set(seen)
+    """
+    assert run(program, dedent(hook) + silent) == ""
 
-    def test_a_module_that_is_not_there_is_missed_as_usual(self, place: Path) -> None:
-        """The error is the import system's."""
-        (place / "second.py").unlink()
-        (place / "__init__.py").write_text("")
-        with pytest.raises(ModuleNotFoundError, match="second"):
-            load_alone(PACKAGE, NAMES)
 
-    def test_a_package_that_is_not_there_is_missed_as_usual(self) -> None:
-        """The error is the import system's."""
-        with pytest.raises(ModuleNotFoundError, match="elsewhere"):
-            load_alone("doorcode_outside.elsewhere", ("doorcode_outside.elsewhere.first",))
+def test_results_and_errors_are_of_azure_cores_classes(silent: str) -> None:
+    """What was handed out before the program imported azure-core passes its isinstance checks."""
+    program = """
+        token, info = credential.get_token(SCOPE), credential.get_token_info(SCOPE)
+        try:
+            credential.get_token("https://r.example/.default", tenant_id="somewhere.example")
+        except Exception as exception:
+            error = exception
+        from azure.core.credentials import AccessToken, AccessTokenInfo, SupportsTokenInfo, TokenCredential
+        from azure.core.exceptions import ClientAuthenticationError
+        assert isinstance(token, AccessToken) and isinstance(info, AccessTokenInfo)
+        assert isinstance(error, ClientAuthenticationError)
+        assert isinstance(credential, TokenCredential) and isinstance(credential, SupportsTokenInfo)
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+        BearerTokenCredentialPolicy(credential, SCOPE)
+    """
+    assert run(program, silent) == ""
 
-    def test_others_are_left_to_others(self) -> None:
-        """The finder knows these modules only, each until somebody has imported it."""
-        first, _ = load_alone(PACKAGE, NAMES)
-        finder = next(finder for finder in sys.meta_path if isinstance(finder, LoadedModules))
-        assert finder.find_spec(PACKAGE) is None
-        assert finder.find_spec(NAMES[0]) is not None
-        assert import_module(NAMES[0]) is first
-        assert finder.find_spec(NAMES[0]) is None
+
+def test_a_wrong_argument_does_not_load_azure_core(silent: str) -> None:
+    """A ValueError is Python's own, and so is a KeyboardInterrupt: neither has to wait for an import."""
+    program = """
+        for wrong in ([], [""], [1]):
+            try:
+                credential.get_token(*wrong)
+            except (TypeError, ValueError):
+                continue
+            raise AssertionError(wrong)
+        assert "azure.core" not in sys.modules
+    """
+    assert run(program, silent) == ""
+
+
+SLOTS = """
+    import azure.core.credentials as credentials
+
+    class AccessTokenInfo:
+        __slots__ = ("token", "expires_on", "token_type", "refresh_on")
+
+        def __init__(self, token, expires_on, *, token_type="Bearer", refresh_on=None):
+            self.token, self.expires_on, self.token_type, self.refresh_on = token, expires_on, token_type, refresh_on
+
+    AccessTokenInfo.__module__ = credentials.__name__
+    credentials.AccessTokenInfo = AccessTokenInfo
+"""
+"""An azure-core whose class has slots."""
+
+
+@pytest.mark.parametrize("before", ["from azure.core.credentials import AccessTokenInfo", SLOTS], ids=["dict", "slots"])
+def test_a_token_info_survives_whether_azure_cores_class_has_slots(before: str) -> None:
+    """It is made, cannot be set, and is pickled and copied as azure-core's own."""
+    program = """
+        import copy, pickle
+        from doorcode._core.msal_cache.lookup import StoredToken
+        from doorcode._core.secret import Secret
+        from doorcode._session.access_tokens import SafeAccessTokenInfo
+        fields = {name: 1 for name in StoredToken.__match_args__}
+        fields.update(secret=Secret("a token"), expires_on=7, token_type="pop", refresh_on=5)
+        info = SafeAccessTokenInfo(StoredToken(**fields))
+        for change, arguments in ((setattr, ("token", "b")), (setattr, ("x", 1)), (delattr, ("token",))):
+            try:
+                change(info, *arguments)
+            except AttributeError as error:
+                assert "copy.copy" in str(error)
+            else:
+                raise AssertionError
+        assert "a token" not in repr(info)
+        for other in (info, copy.copy(info), copy.deepcopy(info), pickle.loads(pickle.dumps(info))):
+            assert isinstance(other, AccessTokenInfo)
+            assert (other.token, other.expires_on, other.token_type, other.refresh_on) == ("a token", 7, "pop", 5)
+        again = copy.copy(info)
+        again.token = "b"
+        assert type(again) is AccessTokenInfo and (again.token, info.token) == ("b", "a token")
+    """
+    assert run(program, before) == ""

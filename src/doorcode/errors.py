@@ -24,7 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._azure_core import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError
+
 from doorcode._core.display import lines
 from doorcode._core.messages.advice import explain as explain_error
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from typing_extensions import Self
-
-from doorcode._azure_core import AccessTokenInfo, ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
 from doorcode._frames import clears_frames
@@ -21,6 +19,9 @@ from doorcode._record import AuthenticationRecord
 # Importing a credential's class has to be cheap, and so has reading a stored token: a module that only some calls
 # need is imported by these calls.
 if TYPE_CHECKING:
+    from azure.core.credentials import AccessTokenInfo
+    from typing_extensions import Self
+
     from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.msal_cache.lookup import StoredToken
     from doorcode._core.steps import Flow
@@ -110,7 +111,7 @@ class BaseCredential:
         self._session.after_fork()
         try:
             return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
-        except (ValueError, TypeError, ClientAuthenticationError) as exception:
+        except authentication_errors(ValueError, TypeError) as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
 
@@ -177,7 +178,7 @@ class BaseCredential:
         _check_list(scopes, method)
         try:
             wanted = tuple(scopes or self._session.default_scopes(method))
-        except ClientAuthenticationError as exception:
+        except authentication_errors() as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
         return self._request(method, wanted, claims, tenant_id, enable_cae, options)
@@ -224,6 +225,19 @@ class BaseCredential:
 
     def _failed(self, method: str, exception: BaseException) -> None:
         _LOGGER.warning("%s.%s failed: %s", type(self).__name__, method, log_line(exception))
+
+
+def authentication_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what an ``except`` clause catches: azure-core's ClientAuthenticationError and other classes.
+
+    azure-core's class is left out until azure-core is loaded. No such error can exist before, and an error of another
+    class need not load azure-core.
+
+    Args:
+        *others: the other classes.
+    """
+    error = getattr(sys.modules.get("azure.core.exceptions"), "ClientAuthenticationError", None)
+    return others if error is None else (*others, error)
 
 
 def shortened(exception: E) -> E:

@@ -10,7 +10,6 @@ from typing import Final, TextIO, TypeAlias
 
 from doorcode._core.messages.failures import prompt_failed
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._error_mapping import exception_for
 
 PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
 
@@ -54,6 +53,8 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
     except Exception as exception:
         if getattr(exception, "_failure", None) is _UNSEEN:
             raise
+        from doorcode._error_mapping import exception_for
+
         words = f"{option} raised {type(exception).__name__}: {exception}"
         raise exception_for(prompt_failed(words, exception)) from exception
 
@@ -85,6 +86,8 @@ def say(message: str) -> None:
         AuthenticationFailedError: neither can be written.
     """
     if not any(_print(message, stream) for stream in (sys.stdout, sys.stderr)):
+        from doorcode._error_mapping import exception_for
+
         raise exception_for(_UNSEEN)
 
 

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from typing_extensions import Self
-
-from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
-from doorcode._session.credential_base import INFO, BaseCredential, is_logged, shortened
-from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
+from doorcode._session.credential_base import INFO, BaseCredential, authentication_errors, is_logged, shortened
 
 if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+    from typing_extensions import Self
+
     from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.steps import Flow
@@ -82,7 +81,9 @@ class InteractiveCredential(BaseCredential, ABC):
             return entry.token
         request = self._request("get_token", scopes, claims, tenant_id, enable_cae, kwargs)
         stored = self._logged("get_token", request, self._acquisition(request))
-        return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
+        from doorcode._session.access_tokens import token_of
+
+        return token_of(stored)
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return an access token with its type and the time to refresh it.
@@ -102,7 +103,10 @@ class InteractiveCredential(BaseCredential, ABC):
         if fresh is not None:
             return fresh
         request = self._request_of("get_token_info", scopes, options or {})
-        return SafeAccessTokenInfo(self._logged("get_token_info", request, self._acquisition(request)))
+        stored = self._logged("get_token_info", request, self._acquisition(request))
+        from doorcode._session.access_tokens import SafeAccessTokenInfo
+
+        return SafeAccessTokenInfo(stored)
 
     def authenticate(
         self,
@@ -218,7 +222,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
         try:
             result = self._drive(flow, StepHandler(self._session, anybody=anybody), request)
-        except ClientAuthenticationError as exception:
+        except authentication_errors() as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
         except Exception as exception:

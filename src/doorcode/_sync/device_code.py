@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from doorcode import _clock
-from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._frames import clears_frames
+from doorcode._session.credential_base import authentication_errors
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class DeviceCodeCredential(InteractiveCredential):
 
         try:
             went_on = read_pending(text, self._session)
-        except (ValueError, ClientAuthenticationError) as exception:
+        except authentication_errors(ValueError) as exception:
             self._failed("resume", exception)
             raise
         self._session.account.ask_elsewhere()

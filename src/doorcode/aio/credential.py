@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+from azure.core.exceptions import ClientAuthenticationError
 from typing_extensions import Self
 
-from doorcode._azure_core import AccessToken, AccessTokenInfo, ClientAuthenticationError, TokenRequestOptions
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
+from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
 from doorcode._session.accounts import accounts, sign_out
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged, shortened
-from doorcode._session.memory import SafeAccessToken, SafeAccessTokenInfo
 from doorcode._session.step_handler import StepHandler
 from doorcode.aio.cancel_scope import CancelScope, off_loop, run
 from doorcode.aio.driver import Driver
@@ -76,7 +77,7 @@ class InteractiveCredential(BaseCredential, ABC):
             return entry.token
         request = self._request("get_token", scopes, claims, tenant_id, enable_cae, kwargs)
         stored = await self._logged("get_token", request, self._acquisition(request))
-        return SafeAccessToken(stored.secret.reveal(), stored.expires_on)
+        return token_of(stored)
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return an access token with its type and the time to refresh it.

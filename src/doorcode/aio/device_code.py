@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from azure.core.exceptions import ClientAuthenticationError
+
 from doorcode import _clock
-from doorcode._azure_core import ClientAuthenticationError
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
