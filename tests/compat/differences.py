@@ -475,6 +475,14 @@ ROWS: Final = (
         reference="issue 5: Bad input",
     ),
     Row(
+        "provider-of-a-credential-that-blocks",
+        TOKENS,
+        theirs="`aio.get_bearer_token_provider` of a credential that is not for asyncio blocks the event loop",
+        ours="The credential is asked in a thread of its own",
+        why="A sign-in takes minutes",
+        reference="design: asyncio",
+    ),
+    Row(
         "misspelt-options",
         OPTIONS,
         theirs="An option that is misspelt, or named as in another language's library, is silently ignored",

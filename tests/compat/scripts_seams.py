@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
+import threading
 import time
+from importlib import import_module
 from typing import Any
 
 import azure.identity
@@ -254,6 +257,38 @@ def bearer_token_provider_without_scopes(stage: Stage) -> None:
 def _provided(library: Any, credential: Any) -> object:
     provider = library.get_bearer_token_provider(credential)
     return provider()
+
+
+class Blocking(Static):
+    """Be a credential that is certainly not for asyncio, and note which thread asks it."""
+
+    def __init__(self) -> None:
+        self.threads: set[threading.Thread] = set()
+
+    def __enter__(self) -> object:
+        """Do nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
+        """Return a token."""
+        self.threads.add(threading.current_thread())
+        return super().get_token(*scopes, **kwargs)
+
+
+@script
+def bearer_token_provider_of_a_credential_that_blocks(stage: Stage) -> None:
+    """get_bearer_token_provider for asyncio, of a credential that is not for asyncio."""
+    function = import_module(f"{stage.library.__name__}.aio").get_bearer_token_provider
+    credential = Blocking()
+
+    async def provided() -> object:
+        return await function(credential, STORAGE)()
+
+    stage.step("provided", asyncio.run, provided())
+    stage.note("in_the_loops_thread", threading.current_thread() in credential.threads)
 
 
 @script

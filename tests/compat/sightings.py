@@ -400,6 +400,11 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "make_and_call.log": (("WARNING DeviceCodeCredential.get_token_info failed:",), None),
         },
     },
+    "provider-of-a-credential-that-blocks": {
+        "bearer_token_provider_of_a_credential_that_blocks": {
+            "in_the_loops_thread": ("yes", "no"),
+        },
+    },
     "misspelt-options": {
         "wrong_options": {
             "another_languages_name": ("succeeds, prompts: 0, requests: 0", "TypeError, prompts: 0, requests: 0"),

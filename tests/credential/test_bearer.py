@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import azure.identity
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
@@ -15,7 +16,9 @@ import doorcode
 import doorcode.aio
 from doorcode import get_bearer_token_provider
 from doorcode.emulator import Decline, Emulator
-from support.signing import SCOPE
+from support.loops import reached
+from support.signing import PATIENCE, SCOPE
+from support.tracebacks import MOST, frames_of_ours
 
 
 def test_it_returns_the_credentials_token(make_sync: Any, authority: Emulator) -> None:
@@ -101,29 +104,87 @@ async def awaited(provide: Callable[[], Awaitable[str]]) -> str:
 )
 def test_a_credential_for_asyncio_where_none_is_awaited(credential: Any) -> None:
     """The error names the function that takes it, and comes before anybody is asked."""
-    with pytest.raises(TypeError, match=r"is one for asyncio: use doorcode\.aio\.get_bearer_token_provider"):
+    with pytest.raises(TypeError, match=r"is a credential for asyncio: use doorcode\.aio\.get_bearer_token_provider"):
         get_bearer_token_provider(credential, "a")
 
 
 def test_an_awaitable_where_none_is_awaited() -> None:
     """What only the call shows is the same error, and no coroutine is left that was never awaited."""
     provide = get_bearer_token_provider(Decorated(), "a")
-    with pytest.raises(TypeError, match=r"Decorated is one for asyncio"):
+    with pytest.raises(TypeError, match=r"Decorated is a credential for asyncio"):
         provide()
 
 
-@pytest.mark.parametrize("credential", [doorcode.DeviceCodeCredential(), azure.identity.DefaultAzureCredential()])
-def test_a_sync_credential_where_it_is_awaited(credential: Any) -> None:
-    """A credential that is certainly not for asyncio is refused at once: a call could block the loop."""
-    with pytest.raises(TypeError, match=r"is not one for asyncio: use doorcode\.get_bearer_token_provider"):
-        doorcode.aio.get_bearer_token_provider(credential, "a")
+@pytest.mark.parametrize("credential", [Old(), TokenInfoOnly()], ids=["get_token", "get_token_info"])
+def test_a_token_where_it_could_be_awaited(credential: Any) -> None:
+    """A credential that is not for asyncio provides tokens there as well."""
+    assert asyncio.run(awaited(doorcode.aio.get_bearer_token_provider(credential, "a", "b"))) == "a b"
 
 
-def test_a_token_where_it_is_awaited() -> None:
-    """What only the call shows is the same error."""
-    provide = doorcode.aio.get_bearer_token_provider(Old(), "a")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="Old is not one for asyncio"):
-        asyncio.run(awaited(provide))
+class Blocking(Old):
+    """A credential that is certainly not for asyncio, and waits for something that the event loop does."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.asked = threading.Event()
+        self.seen = ""
+
+    def __enter__(self) -> object:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        self.asked.set()
+        self.seen = REQUEST.get()
+        assert self.go_on.wait(PATIENCE)
+        return super().get_token(*scopes)
+
+
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="")
+
+
+def test_the_event_loop_goes_on() -> None:
+    """While a credential blocks, other tasks run, and it sees the caller's context variables."""
+    credential = Blocking()
+
+    async def main() -> str:
+        REQUEST.set("this one")
+        waiting = asyncio.ensure_future(doorcode.aio.get_bearer_token_provider(credential, "a")())
+        assert await reached(credential.asked.wait, PATIENCE)
+        credential.go_on.set()
+        return await waiting
+
+    assert asyncio.run(main()) == "a"
+    assert credential.seen == "this one"
+
+
+def test_a_cancelled_task_leaves_a_credential_that_blocks() -> None:
+    """Cancelling takes effect at once, and the thread of the credential ends by itself."""
+    credential = Blocking()
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(doorcode.aio.get_bearer_token_provider(credential, "a")())
+        assert await reached(credential.asked.wait, PATIENCE)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    credential.go_on.set()
+
+
+@pytest.mark.parametrize(
+    "function", [get_bearer_token_provider, doorcode.aio.get_bearer_token_provider], ids=["sync", "aio"]
+)
+def test_few_frames_are_in_the_way(make_sync: Any, authority: Emulator, function: Any) -> None:
+    """The traceback of an error leads soon to the program's own line, with or without a thread in between."""
+    authority.faults.queue("token", Decline())
+    provide = function(make_sync(), SCOPE)
+    with pytest.raises(ClientAuthenticationError) as caught:
+        provide() if function is get_bearer_token_provider else asyncio.run(awaited(provide))
+    assert 1 <= len(frames_of_ours(caught.value)) <= MOST, frames_of_ours(caught.value)
 
 
 @pytest.mark.parametrize(

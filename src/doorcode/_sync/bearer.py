@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.token_method import check_answer, token_method
+from doorcode._core.token_method import check_answer, check_plain, token_method
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider
@@ -29,7 +29,8 @@ def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callab
         TypeError: the credential has neither method, or is one for asyncio.
         ValueError: no scope.
     """
-    get = token_method(credential, scopes, name=NAME, other=OTHER, awaits=False)
+    get = token_method(credential, scopes, name=NAME)
+    check_plain(get, credential, name=NAME, other=OTHER)
 
     def provide() -> str:
         return check_answer(get(*scopes), credential, name=NAME, other=OTHER)

@@ -1,38 +1,49 @@
-"""get_bearer_token_provider: an asyncio credential as a coroutine function that returns a token."""
+"""get_bearer_token_provider: a credential as a coroutine function that returns a token."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._core.token_method import check_awaitable, token_method
+from doorcode._core.token_method import may_block, token_method
+from doorcode.aio.cancel_scope import in_daemon_thread
 
 if TYPE_CHECKING:
+    from azure.core.credentials import TokenProvider
     from azure.core.credentials_async import AsyncTokenProvider
 
 NAME: Final = "doorcode.aio.get_bearer_token_provider"
-OTHER: Final = "doorcode.get_bearer_token_provider"
 
 
-def get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str) -> Callable[[], Awaitable[str]]:
+def get_bearer_token_provider(
+    credential: AsyncTokenProvider | TokenProvider, *scopes: str
+) -> Callable[[], Awaitable[str]]:
     """Return a coroutine function that returns a bearer token, for clients that want one (OpenAI's, for example).
 
     Args:
-        credential: any asyncio credential of azure-core's shape; it caches and refreshes, this function does neither.
-            ``get_token_info`` is called where the credential has it, else ``get_token``.
+        credential: any credential of azure-core's shape, for asyncio or not; it caches and refreshes, this function
+            does neither. ``get_token_info`` is called where the credential has it, else ``get_token``. A credential
+            that blocks is asked in a thread of its own, so that the event loop goes on.
         *scopes: what the token is for, at least one.
 
     Returns:
         A coroutine function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
-        TypeError: the credential has neither method, or is not one for asyncio.
+        TypeError: the credential has neither method.
         ValueError: no scope.
     """
-    get = token_method(credential, scopes, name=NAME, other=OTHER, awaits=True)
+    get = token_method(credential, scopes, name=NAME)
+    blocks = may_block(credential, get)
 
     async def provide() -> str:
-        answer = await check_awaitable(get(*scopes), credential, name=NAME, other=OTHER)
+        answer: Any = await in_daemon_thread(partial(get, *scopes)) if blocks else get(*scopes)
+        if isinstance(answer, BaseException):
+            raise answer
+        if inspect.isawaitable(answer):
+            answer = await answer
         token: str = answer.token
         return token
 

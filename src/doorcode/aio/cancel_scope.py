@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -71,6 +72,24 @@ async def off_loop(work: Callable[[], T]) -> T:
     result = await call(lambda: (work(),), lambda _: None)
     assert result is not None, "without a limit, the work is waited for"
     return result[0]
+
+
+async def in_daemon_thread(work: Callable[[], T]) -> T | BaseException:
+    """Do work that may wait for the user in a thread of its own, and return what it returned or raised.
+
+    A cancelled task leaves the work to its own end.
+    """
+    outcome: Future[T | BaseException] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            outcome.set_result(context.run(work))
+        except BaseException as exception:  # noqa: BLE001 - the caller raises it again, with fewer frames
+            outcome.set_result(exception)
+
+    in_background(run, "doorcode-credential")
+    return await join_flight(outcome)
 
 
 async def sleep(seconds: float) -> None:
