@@ -22,6 +22,16 @@ def needs_extra(feature: str, extra: str, missing: ModuleNotFoundError) -> Modul
     return ModuleNotFoundError(message, name=missing.name, path=missing.path)
 
 
+def version_of(package: str) -> str:
+    """Return a package's version; ``0+unknown`` in a copy without metadata, such as a bundle or a source tree."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
 def on_first_use(
     namespace: dict[str, Any],
     homes: Mapping[str, str],
@@ -47,8 +57,6 @@ def on_first_use(
         elif name in submodules or name in unlisted:
             namespace[name] = import_module(f"{package}.{name}")
         elif name == "__version__" and version:
-            from importlib.metadata import version as version_of
-
             namespace[name] = version_of(package)
         else:
             message = f"module {package!r} has no attribute {name!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import logging
 import os
 import traceback
@@ -18,6 +19,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, Service
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 import doorcode._entra.msal_client
+import doorcode._entra.pipeline
 from doorcode import errors
 from doorcode._core.replies.faults import Endpoint, FaultKind
 from doorcode._entra.transport_errors import fault_of
@@ -263,3 +265,39 @@ def test_a_time_out_that_an_older_azure_core_does_not_name() -> None:
     fault = fault_of(error, Endpoint.TOKEN, "login.example")
     assert fault is not None
     assert fault.kind is FaultKind.TIMEOUT
+
+
+def test_a_copy_without_metadata(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle, or a source tree on the path, signs in as an installed package does; its version is unknown."""
+
+    def none_is_installed(package: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", none_is_installed)
+    monkeypatch.delitem(vars(doorcode), "__version__", raising=False)
+    assert make().get_token(SCOPE).token
+    assert authority.requests[-1].headers["user-agent"].startswith("azsdk-python-doorcode/0+unknown ")
+    assert doorcode.__version__ == "0+unknown"
+    monkeypatch.delitem(vars(doorcode), "__version__")
+
+
+def test_an_error_of_our_own_before_the_request(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put down neither to the authority nor to what the program gave for the pipeline."""
+    mine = LookupError("mine")
+    monkeypatch.setattr(doorcode._entra.pipeline, "user_agent", Mock(side_effect=mine))
+    found = outcome(lambda: make().get_token(SCOPE))
+    assert isinstance(found, errors.AuthenticationFailedError)
+    assert not isinstance(found, errors.AuthorityUnreachableError)
+    assert found.__cause__ is mine
+    assert "not because of the authority" in str(found)
+    assert "doorcode's own" in str(found)
+
+
+def test_no_further_connection() -> None:
+    """A process with too many open files is told so, not that there is no network."""
+    mine = ServiceRequestError("x", error=OSError(errno.EMFILE, "Too many open files"))
+    fault = fault_of(mine, Endpoint.TOKEN, "login.example")
+    assert fault is not None
+    assert fault.kind is FaultKind.UNREACHABLE  # the user may still finish: polls go on
+    assert "too many files and connections open" in fault.message
+    assert "ulimit -n" in (fault.step or "")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import click
 from click.shell_completion import get_completion_class
 
+from doorcode import __version__
 from doorcode._cli.account_file import AccountFileError
 from doorcode._cli.accounts import accounts, logout, status, switch
 from doorcode._cli.doctor import doctor
@@ -24,7 +24,7 @@ Data goes to standard output, everything for people to standard error. Exit code
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("doorcode"), prog_name="doorcode")
+@click.version_option(__version__, prog_name="doorcode")
 def cli() -> None:
     """Sign in to Microsoft Entra ID once, and let every program on this machine use it.
 

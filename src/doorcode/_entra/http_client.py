@@ -29,7 +29,7 @@ from doorcode._core.values import dataclass
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
-from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of
+from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
 from doorcode._error_response import ErrorRequest, ErrorResponse
 from doorcode._log import logger
 from doorcode._redact import proxy_secrets, redacted_text, trace_of
@@ -176,12 +176,15 @@ class HttpClient:
         Raises:
             NoSuccess: it brought no success.
             AuthenticationFailedError: what the program gave for the pipeline failed; its error is the cause.
+            Exception: this library has failed.
         """
         host = urlsplit(request.url).netloc
         try:
             raw = self._send(endpoint, host, request)
-        except Exception as exception:  # noqa: BLE001 - whatever it is, it is the cause of what is raised
+        except Exception as exception:
             fault = fault_of(exception, endpoint, host, self._settings())
+            if fault is None and is_own(_cause(exception)):
+                raise
             if fault is None:
                 raise self._failed(exception) from _cause(exception)
         else:

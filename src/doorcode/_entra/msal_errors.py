@@ -44,6 +44,7 @@ def _is_of_a_callback(exception: Exception) -> bool:
 
 def own_error(exception: Exception) -> errors.AuthenticationFailedError:
     """Return the error that is raised for one of this library's own, which is its cause."""
-    words = f"Authentication failed: {type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    what = f"{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    words = f"Authentication failed, and not because of the authority: {what}"
     step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
     return errors.AuthenticationFailedError(f"{words}\n{step}")

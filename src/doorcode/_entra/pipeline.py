@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -30,6 +29,7 @@ from doorcode._core.replies.retry_after import pause_before_repeating
 from doorcode._core.values import dataclass
 from doorcode._entra.transport import AuthorityTransport, prepared, without_netrc
 from doorcode._entra.transport_errors import past_the_policies
+from doorcode._lazy import version_of
 from doorcode._log import logger
 from doorcode._worker import stop_if_abandoned
 
@@ -133,7 +133,7 @@ class HeaderLoggingPolicy(HttpLoggingPolicy):
 
 def user_agent() -> str:
     """Return what doorcode calls itself towards the authority."""
-    return f"azsdk-python-doorcode/{version('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
+    return f"azsdk-python-doorcode/{version_of('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
 
 
 @dataclass(frozen=True, slots=True)

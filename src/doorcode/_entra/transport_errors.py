@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import ssl
+import sys
+import traceback
 from dataclasses import field
 
 from azure.core import exceptions as azure
 
+from doorcode._core.messages.failures import FREE_DESCRIPTORS
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.values import dataclass
 from doorcode._entra.certificate import issuer_of
@@ -27,6 +31,7 @@ _NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS")
 _BAD_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "[X509] PEM lib", "PEM routines")
 _BAD_CLIENT_FILE = ("[SSL] PEM lib", "KEY_VALUES_MISMATCH")
 _NAMED_FILE = re.compile(r"invalid path: (.+?)(?: |$)")
+_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 _BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "Not supported proxy scheme")
 
 
@@ -108,6 +113,13 @@ def _is_networks(exception: Exception) -> bool:
     return isinstance(exception, azure.AzureError)
 
 
+def is_own(exception: Exception) -> bool:
+    """Return whether this library failed, and no part of the pipeline that the program or azure-core brought."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(exception.__traceback__)]
+    packages = [module.partition(".")[0] for module in modules]
+    return [package for package in packages if package not in sys.stdlib_module_names][-1:] == ["doorcode"]
+
+
 def untrusted(exception: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """Return the certificate error that an exception stands for, or None."""
     return next((link for link in chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
@@ -124,6 +136,8 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
         kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
     elif isinstance(exception, _TIMEOUTS) or any(sign in text for sign in _TIMED_OUT):
         kind, words = FaultKind.TIMEOUT, "No answer in time"
+    elif any(isinstance(link, OSError) and link.errno in _NO_DESCRIPTOR for link in chain(exception)):
+        words, step = "This process has too many files and connections open", FREE_DESCRIPTORS
     elif type(exception) is azure.DecodeError:
         kind, words = FaultKind.NOT_PROTOCOL, "The reply could not be decompressed"
     else:
