@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import struct
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unicodedata import east_asian_width
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
@@ -45,6 +48,50 @@ def test_without_one_the_services_message_is_printed(
     assert out.startswith(f"Geh zu {authority.url}/devicelogin, gib ")
     assert out.endswith(" ein: é\n")
     assert (out.count("\n"), err) == (1, "")
+
+
+@pytest.mark.parametrize("columns", [24, 40, 80, 97, 200])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "To sign in, use a web browser to open the page {verification_uri} and enter the code {user_code} to sign in.",
+        "Web ブラウザーでページ {verification_uri} を開き、コード {user_code} を入力して認証します。",
+    ],
+    ids=["English", "Japanese"],
+)
+def test_a_terminal_never_breaks_the_code(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, columns: int, message: str
+) -> None:
+    """The words are the service's; where the terminal's edge comes, the line ends between two of them."""
+    fcntl: Any = pytest.importorskip("fcntl", reason="only Unix has terminals of this kind")
+    termios: Any = pytest.importorskip("termios", reason="likewise")
+    shown_message = message.format(verification_uri=f"{authority.url}/devicelogin", user_code="ABCD12345")
+    authority.faults.queue("devicecode", changed(user_code="ABCD12345", message=shown_message))
+    authority.approve_all()
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        make(prompt_callback=None).get_token(SCOPE)
+        shown = os.read(master, 4096).decode()
+    os.close(master)
+    rows = [row for line in shown.splitlines() for row in as_shown(line, columns)]
+    assert any("ABCD12345" in row for row in rows), shown
+    assert " ".join(shown.split()) == shown_message
+
+
+def as_shown(line: str, columns: int) -> list[str]:
+    """Return the rows of a terminal that show a line."""
+    rows = [""]
+    column = 0
+    for character in line:
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if column + width > columns:
+            rows.append("")
+            column = 0
+        rows[-1] += character
+        column += width
+    return rows
 
 
 class Watched(io.StringIO):

@@ -145,9 +145,11 @@ def check_plain_callback(value: object) -> Callable[..., object] | None:
         TypeError: it is not callable, or a coroutine function.
     """
     callback = check_callback(value)
-    if any(map(inspect.iscoroutinefunction, (callback, getattr(callback, "__call__", None)))):  # noqa: B004 - its kind
-        message = "prompt_callback is a coroutine function, which only the credentials of doorcode.aio await"
-        raise TypeError(message)
+    for name in ("__call__", "waiting", "finished"):
+        if inspect.iscoroutinefunction(getattr(callback, name, None)) or inspect.iscoroutinefunction(callback):
+            which = "prompt_callback" if name == "__call__" else f"prompt_callback.{name}"
+            message = f"{which} is a coroutine function, which only the credentials of doorcode.aio await"
+            raise TypeError(message)
     return callback
 
 

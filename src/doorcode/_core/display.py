@@ -54,6 +54,21 @@ def log_line(message: object) -> str:
     return whole
 
 
+def wrapped(line: str, columns: int) -> str:
+    """Break a line between words, so that a terminal of so many columns breaks no word that one row can hold."""
+    rows: list[str] = []
+    column = 0
+    for word in line.split(" "):
+        width = _columns(word)
+        if rows and column + 1 + width <= columns:
+            rows[-1] += f" {word}"
+            column += 1 + width
+        else:
+            rows.append(word)
+            column = width if width <= columns else (width - 1) % columns + 1
+    return "\n".join(rows)
+
+
 def masked(text: str, longest_word: int) -> str:
     """Replace each word that is long enough to be a token by an ellipsis."""
     return re.sub(rf"[\w.~+=/-]{{{longest_word + 1},}}", "…", text)
@@ -75,3 +90,12 @@ def _visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() and c not in _BLANK else " " if c.isspace() else "" for c in text)
+
+
+def _columns(text: str) -> int:
+    """Return how many columns a terminal needs for a text: East Asian letters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

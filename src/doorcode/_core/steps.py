@@ -84,6 +84,13 @@ class Sleep(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitUser(Sleep):
+    """Wait for so many seconds for the user, who has ``left`` seconds to finish the sign-in; tell the prompt."""
+
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
 class Poll(Exchange[Reply]):
     """Ask the authority once whether the user has signed in (RFC 8628 3.4)."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Final, TextIO, TypeAlias
 
+from doorcode._core.display import wrapped
 from doorcode._core.messages.failures import prompt_failed
 from doorcode._core.replies.device_code import DeviceCode
 
@@ -95,7 +97,7 @@ def _print(message: str, stream: TextIO | None) -> bool:
     if stream is None:
         return False
     try:
-        print(_encodable(message, stream), file=stream, flush=True)
+        print(_encodable(_unbroken(message, stream), stream), file=stream, flush=True)
     except (OSError, ValueError, AttributeError):  # a program's own stream may lack everything but write
         return False
     return True
@@ -107,3 +109,11 @@ def _encodable(message: str, stream: TextIO) -> str:
         return message.encode(encoding, "replace").decode(encoding)
     except LookupError:
         return message
+
+
+def _unbroken(message: str, stream: TextIO) -> str:
+    """Break a message between words, where the terminal that shows it would break a code or an address."""
+    columns = 0
+    with suppress(OSError, ValueError, AttributeError):
+        columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    return message if columns <= 0 else "\n".join(wrapped(line, columns) for line in message.split("\n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from doorcode._core.model import Failure, TokenRequest
-    from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.steps import Flow
     from doorcode._session.step_handler import StepHandler
+    from doorcode._sync.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -236,13 +236,13 @@ class InteractiveCredential(BaseCredential, ABC):
         flow: Flow[R | Failure],
         handler: StepHandler,
         request: TokenRequest,
-        show: Callable[[DeviceCode], object] | None = None,
+        prompt: Prompt | None = None,
     ) -> R:
         """Run a flow in this thread, and raise its failure."""
         from doorcode._core.model import Failure
         from doorcode._sync.driver import drive
 
-        outcome = drive(flow, self, handler, show, self._session.waits)
+        outcome = drive(flow, self, handler, prompt, self._session.waits)
         if isinstance(outcome, Failure):
             error = self._error(outcome, request)
             raise error from error.__cause__

@@ -14,7 +14,6 @@ from doorcode._sync.credential import InteractiveCredential
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from doorcode._core.replies.device_code import DeviceCode
     from doorcode._sync.pending import PendingSignIn
 
 
@@ -30,7 +29,9 @@ class DeviceCodeCredential(InteractiveCredential):
         timeout: seconds to wait for the user; by default, and at most, as long as the code is valid.
             0 shows no code and times out at once.
         prompt_callback: called with ``verification_uri``, ``user_code`` and ``expires_on`` (an aware UTC
-            ``datetime``) instead of printing the service's message. An exception that it raises ends the sign-in.
+            ``datetime``) instead of printing the service's message. An exception that it raises ends the sign-in. An
+            object may also have ``waiting(seconds_left)``, called before each wait, and ``finished(outcome)``, called
+            once when the sign-in has ended, with a :class:`doorcode.prompts.SignInOutcome`.
         max_codes: how many codes to show, one after the other, if each expires before the user signs in.
         **kwargs: as for :class:`InteractiveCredential`.
 
@@ -121,18 +122,14 @@ class DeviceCodeCredential(InteractiveCredential):
     def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         from doorcode._core.flows import device_code
         from doorcode._session.step_handler import StepHandler, TokenResult
+        from doorcode._sync.prompt import prompt_for
 
         request = self._session.user_request(scopes, kwargs)
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )
-        return TokenResult(self._drive(flow, StepHandler(self._session), request, self._show))
-
-    def _show(self, code: DeviceCode) -> None:
-        from doorcode._session.prompt import present, prompting
-
-        with prompting():
-            present(code, self._prompt_callback)
+        with prompt_for(self._prompt_callback) as prompt:
+            return TokenResult(prompt.ended_with(self._drive(flow, StepHandler(self._session), request, prompt)))
 
     def _show_message(self, message: str) -> bool:
         from doorcode._session.prompt import tell

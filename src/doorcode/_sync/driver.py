@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from doorcode._core.model import Failure, FlightResult, FlightRole
-from doorcode._core.steps import AskUser, Exchange, JoinFlight, Notify, Show, Sleep
+from doorcode._core.steps import AskUser, AwaitUser, Exchange, JoinFlight, Notify, Show, Sleep
 from doorcode._sync.cancel_scope import Cancelled, CancelScope, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from doorcode._core.model import TokenRequest, Tokens
-    from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.steps import Flow, Step
     from doorcode._session.session import CanCancel
     from doorcode._session.step_handler import StepHandler
+    from doorcode._sync.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -32,7 +30,7 @@ def drive(
     flow: Flow[R | Failure],
     credential: PromptingCredential,
     handler: StepHandler,
-    show: Callable[[DeviceCode], object] | None,
+    prompt: Prompt | None,
     waits: set[CanCancel],
 ) -> R | Failure:
     """Run a flow in this thread.
@@ -41,13 +39,13 @@ def drive(
         flow: the flow.
         credential: the credential that prompts the user.
         handler: performs the steps that both shells treat alike.
-        show: shows a code to the user.
+        prompt: shows codes to the user.
         waits: the scopes that ``cancel`` ends; this flow's is one of them while it runs.
     """
     wait = CancelScope()
     waits.add(wait)
     try:
-        return run(flow, Driver(credential, handler, show), wait)
+        return run(flow, Driver(credential, handler, prompt), wait)
     except Cancelled:
         from doorcode._core.messages.failures import cancelled
 
@@ -59,12 +57,10 @@ def drive(
 class Driver:
     """Perform the steps of one flow of a credential, with threads."""
 
-    def __init__(
-        self, credential: PromptingCredential, handler: StepHandler, show: Callable[[DeviceCode], object] | None
-    ) -> None:
+    def __init__(self, credential: PromptingCredential, handler: StepHandler, prompt: Prompt | None) -> None:
         self._credential = credential
         self._handler = handler
-        self._show = show
+        self._prompt = prompt
 
     def perform(self, step: Step[Any], wait: CancelScope) -> object:
         """Perform one step and return its answer."""
@@ -74,6 +70,9 @@ class Driver:
     def _perform(self, step: Step[Any], wait: CancelScope) -> object:
         answer: object = None
         match step:
+            case AwaitUser(seconds, left) if self._prompt is not None:
+                self._prompt.waiting(left)
+                wait.sleep(seconds)
             case Sleep(seconds):
                 wait.sleep(seconds)
             case JoinFlight():
@@ -84,8 +83,8 @@ class Driver:
                 self._credential._tell(message)  # noqa: SLF001 - as its prompt
             case AskUser(request):
                 answer = self._ask(request)
-            case Show(code) if self._show is not None:
-                self._show(code)
+            case Show(code) if self._prompt is not None:
+                self._prompt.show(code)
             case _:
                 answer = self._handler.perform(step)
         return answer
@@ -108,6 +107,13 @@ class Driver:
         return handler.on_timeout(step) if answer is None else answer
 
     def _ask(self, request: TokenRequest) -> Tokens | Failure:
+        from doorcode._sync.prompt import signing_in
+
+        with signing_in() as sign_in:
+            sign_in.end = answer = self._sign_in(request)
+        return answer
+
+    def _sign_in(self, request: TokenRequest) -> Tokens | Failure:
         with self._handler.asking():
             result = self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,

@@ -13,10 +13,10 @@ from doorcode._browser.user_flow import SignInOptions, sign_in
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_plain_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
-from doorcode._core.replies.device_code import DeviceCode
-from doorcode._session.prompt import present, prompting, tell
+from doorcode._session.prompt import tell
 from doorcode._session.step_handler import TokenResult
 from doorcode._sync.credential import InteractiveCredential
+from doorcode._sync.prompt import prompt_for
 
 
 class UserCredential(InteractiveCredential):
@@ -70,11 +70,8 @@ class UserCredential(InteractiveCredential):
             self._session, make_agent(self._paste, self._sign_in_options.redirect_uri, self._session.config)
         )
         flow = sign_in(request, self._sign_in_options.with_hint(kwargs.get("login_hint")))
-        return TokenResult(self._drive(flow, handler, request, self._show))
-
-    def _show(self, code: DeviceCode) -> None:
-        with prompting():
-            present(code, self._prompt_callback)
+        with prompt_for(self._prompt_callback) as prompt:
+            return TokenResult(prompt.ended_with(self._drive(flow, handler, request, prompt)))
 
     def _show_message(self, message: str) -> bool:
         return tell(message, self._prompt_callback)

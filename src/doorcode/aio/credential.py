@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,7 +15,6 @@ from typing_extensions import Self
 
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, TokenRequest
-from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
@@ -25,6 +24,7 @@ from doorcode._session.credential_base import INFO, BaseCredential, is_logged, s
 from doorcode._session.step_handler import StepHandler
 from doorcode.aio.cancel_scope import CancelScope, off_loop, run
 from doorcode.aio.driver import Driver
+from doorcode.aio.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -219,10 +219,10 @@ class InteractiveCredential(BaseCredential, ABC):
         flow: Flow[R | Failure],
         handler: StepHandler,
         request: TokenRequest,
-        show: Callable[[DeviceCode], object] | None = None,
+        prompt: Prompt | None = None,
     ) -> R:
         """Run a flow in this task, and raise its failure."""
-        outcome = await self._run(flow, Driver(self, handler, show))
+        outcome = await self._run(flow, Driver(self, handler, prompt))
         if isinstance(outcome, Failure):
             error = self._error(outcome, request)
             raise error from error.__cause__

@@ -12,14 +12,13 @@ from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.flows import device_code
-from doorcode._core.replies.device_code import DeviceCode
 from doorcode._frames import clears_frames
 from doorcode._session.pending_text import read_pending
 from doorcode._session.prompt import tell
 from doorcode._session.step_handler import StepHandler, TokenResult
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.pending import PendingSignIn
-from doorcode.aio.prompt import AsyncPromptCallback, show
+from doorcode.aio.prompt import AsyncPromptCallback, prompt_for
 
 
 class DeviceCodeCredential(InteractiveCredential):
@@ -32,7 +31,9 @@ class DeviceCodeCredential(InteractiveCredential):
             0 shows no code and times out at once.
         prompt_callback: a function or a coroutine function, called with ``verification_uri``, ``user_code`` and
             ``expires_on`` (an aware UTC ``datetime``) instead of printing the service's message. A plain function
-            runs on the event loop, so it must not block. An exception that it raises ends the sign-in.
+            runs on the event loop, so it must not block. An exception that it raises ends the sign-in. An object may
+            also have ``waiting(seconds_left)``, called before each wait, and ``finished(outcome)``, called once when
+            the sign-in has ended, with a :class:`doorcode.prompts.SignInOutcome`; both may be coroutine functions.
         max_codes: how many codes to show, one after the other, if each expires before the user signs in.
         **kwargs: as for :class:`doorcode.InteractiveCredential`.
 
@@ -115,10 +116,9 @@ class DeviceCodeCredential(InteractiveCredential):
         flow = device_code.sign_in(
             request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
         )
-        return TokenResult(await self._drive(flow, StepHandler(self._session), request, self._show))
-
-    async def _show(self, code: DeviceCode) -> None:
-        await show(code, self._prompt_callback)
+        async with prompt_for(self._prompt_callback) as prompt:
+            tokens = await self._drive(flow, StepHandler(self._session), request, prompt)
+            return TokenResult(prompt.ended_with(tokens))
 
     def _show_message(self, message: str) -> bool:
         return tell(message, self._prompt_callback)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from doorcode._core.model import Failure, FlightResult, FlightRole, TokenRequest, Tokens
-from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import (
     AskUser,
+    AwaitUser,
     DropLease,
     Exchange,
     FindLeaseHolder,
@@ -28,6 +27,7 @@ from doorcode._core.steps import (
 from doorcode._session.step_handler import StepHandler
 from doorcode._worker import in_background
 from doorcode.aio.cancel_scope import call, join_flight, off_loop, sleep
+from doorcode.aio.prompt import Prompt, signing_in
 
 R = TypeVar("R")
 
@@ -43,12 +43,10 @@ class PromptingCredential(Protocol):
 class Driver:
     """Perform the steps of one flow of a credential, with asyncio."""
 
-    def __init__(
-        self, credential: PromptingCredential, handler: StepHandler, show: Callable[[DeviceCode], object] | None
-    ) -> None:
+    def __init__(self, credential: PromptingCredential, handler: StepHandler, prompt: Prompt | None) -> None:
         self._credential = credential
         self._handler = handler
-        self._show = show
+        self._prompt = prompt
         self._local: threading.Event | None = None
 
     async def perform(self, step: Step[Any]) -> object:
@@ -59,6 +57,9 @@ class Driver:
     async def _perform(self, step: Step[Any]) -> object:
         answer: object = None
         match step:
+            case AwaitUser(seconds, left) if self._prompt is not None:
+                await self._prompt.waiting(left)
+                await sleep(seconds)
             case Sleep(seconds):
                 await sleep(seconds)
             case JoinFlight():
@@ -69,10 +70,8 @@ class Driver:
                 await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
             case AskUser(request):
                 answer = await self._ask(request)
-            case Show(code) if self._show is not None:
-                shown = self._show(code)
-                if inspect.isawaitable(shown):
-                    await shown
+            case Show(code) if self._prompt is not None:
+                await self._prompt.show(code)
             case ReadCache() | WarmUp() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
                 answer = await self._off_loop(lambda: self._handler.perform(step))
             case _:
@@ -117,6 +116,11 @@ class Driver:
         return handler.on_timeout(step) if answer is None else answer
 
     async def _ask(self, request: TokenRequest) -> Tokens | Failure:
+        async with signing_in() as sign_in:
+            sign_in.end = answer = await self._sign_in(request)
+        return answer
+
+    async def _sign_in(self, request: TokenRequest) -> Tokens | Failure:
         with self._handler.asking():
             result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,

@@ -1,33 +1,88 @@
-"""How a user is told, with asyncio: a callback is awaited on the loop, and nothing is printed there."""
+"""The prompt of a sign-in: shown, told of each wait and told the outcome, with asyncio."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeAlias
 
+from doorcode._core.account_selection import prompts_here
+from doorcode._core.outcome import SignInOutcome
 from doorcode._core.replies.device_code import DeviceCode
+from doorcode._session.nesting import put_back
 from doorcode._session.prompt import PromptCallback, present, prompting
+from doorcode._session.prompt_hooks import UNDER_WAY, PromptHooks, SignIn, log_failed_hook
 from doorcode.aio.cancel_scope import off_loop
 
 AsyncPromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[None] | None]
 
 
-async def show(code: DeviceCode, callback: PromptCallback | None) -> None:
-    """Show a code to the user.
+class Prompt(PromptHooks):
+    """The prompt of one sign-in: the program's own, with functions or coroutine functions, or a ready-made one."""
 
-    Args:
-        code: what to show.
-        callback: the program's own, a function or a coroutine function; None prints the service's message.
+    async def show(self, code: DeviceCode) -> None:
+        """Show a code to the user.
 
-    Raises:
-        AuthenticationFailedError: the prompt failed.
-    """
-    with prompting():
-        if callback is None:
-            await off_loop(lambda: present(code, None))  # writing blocks while a reader of the output is slow
-        else:
-            shown = present(code, callback)
-            if inspect.isawaitable(shown):
-                await shown
+        Raises:
+            AuthenticationFailedError: the prompt failed.
+        """
+        self.shown = True
+        with prompting():
+            await self._call(lambda: present(code, self.callback))
+
+    async def waiting(self, seconds_left: float) -> None:
+        """Tell the prompt how long the user still has.
+
+        Raises:
+            AuthenticationFailedError: the prompt failed.
+        """
+        with prompting("prompt_callback.waiting"):
+            await self._call(lambda: self.call_waiting(seconds_left))
+
+    async def finish(self, outcome: SignInOutcome) -> None:
+        """Tell the prompt how the sign-in ended."""
+        try:
+            await self._call(lambda: self.call_finished(outcome))
+        except Exception as error:  # noqa: BLE001 - whatever the program raises
+            log_failed_hook(error)
+
+    async def _call(self, hook: Callable[[], object]) -> None:
+        """Call what is this library's own in a thread: writing blocks while a reader of the output is slow."""
+        if prompts_here(self.callback):
+            await off_loop(hook)
+            return
+        answer = hook()
+        if inspect.isawaitable(answer):
+            await answer
+
+
+@asynccontextmanager
+async def signing_in() -> AsyncGenerator[SignIn]:
+    """Perform a sign-in within a block, and tell its prompts how it ended."""
+    sign_in = SignIn()
+    token = UNDER_WAY.set(sign_in)
+    try:
+        yield sign_in
+    except BaseException as exception:
+        sign_in.end = exception
+        raise
+    finally:
+        put_back(UNDER_WAY, token)
+        for prompt in sign_in.prompts:
+            assert isinstance(prompt, Prompt)
+            await prompt.finish(sign_in.outcome)
+
+
+@asynccontextmanager
+async def prompt_for(callback: PromptCallback | None) -> AsyncGenerator[Prompt]:
+    """Make the prompt of the sign-in under way; a block that no sign-in contains is one itself."""
+    outer = UNDER_WAY.get()
+    if outer is None:
+        async with signing_in(), prompt_for(callback) as prompt:
+            yield prompt
+    else:
+        prompt = Prompt(callback, outer)
+        outer.prompts.append(prompt)
+        yield prompt

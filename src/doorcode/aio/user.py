@@ -10,12 +10,11 @@ from doorcode._browser.user_flow import SignInOptions, sign_in
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
-from doorcode._core.replies.device_code import DeviceCode
 from doorcode._session.prompt import tell
 from doorcode._session.step_handler import TokenResult
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.paste import AsyncPastePrompt, blocking
-from doorcode.aio.prompt import AsyncPromptCallback, show
+from doorcode.aio.prompt import AsyncPromptCallback, prompt_for
 
 
 class UserCredential(InteractiveCredential):
@@ -67,10 +66,8 @@ class UserCredential(InteractiveCredential):
             handler = BrowserStepHandler(
                 self._session, make_agent(paste, self._sign_in_options.redirect_uri, self._session.config)
             )
-            return TokenResult(await self._drive(flow, handler, request, self._show))
-
-    async def _show(self, code: DeviceCode) -> None:
-        await show(code, self._prompt_callback)
+            async with prompt_for(self._prompt_callback) as prompt:
+                return TokenResult(prompt.ended_with(await self._drive(flow, handler, request, prompt)))
 
     def _show_message(self, message: str) -> bool:
         return tell(message, self._prompt_callback)

@@ -13,7 +13,7 @@ from doorcode._core.model import Failure, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
-from doorcode._core.steps import Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, ReadCache, Show, Sleep, ask
+from doorcode._core.steps import AwaitUser, Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, ReadCache, Show, ask
 from doorcode._core.values import dataclass
 
 SLOWER: Final = 5.0
@@ -72,7 +72,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class AwaitPoll(Sleep):
+class AwaitPoll(AwaitUser):
     """Wait for the next poll; ``pace`` is how fast to poll from here on, which a pending sign-in stores."""
 
     pace: Pace
@@ -213,7 +213,7 @@ def wait(
     outage = Outage()
     context = ErrorContext(GrantType.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
     while True:
-        woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), pace))
+        woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), max(0.0, deadline.at - at), pace))
         if due > deadline.at:
             return deadline.end(pace.trouble)
         within = math.inf if deadline.is_lapse else max(0.0, deadline.at - woke) + GRACE
