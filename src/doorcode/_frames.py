@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
 P = ParamSpec("P")
@@ -58,8 +58,6 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
 
 def clear(error: BaseException) -> None:
     """Clear the frames of an error and of all that it wraps; what still runs is passed over."""
-    from doorcode._redact import chain
-
     links = list(chain(error))
     for link in links:
         _drop_what_holds_text(link)
@@ -67,6 +65,20 @@ def clear(error: BaseException) -> None:
         for frame in _frames(link.__traceback__):
             if _is_of(frame, PACKAGES) or _is_of(frame, LIBRARY):
                 _clear(frame)
+
+
+def chain(exception: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that it wraps, each once."""
+    seen: set[int] = set()
+    todo = [exception]
+    while todo:
+        link = todo.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        wrapping = [getattr(link, name, None) for name in ("__cause__", "__context__", "reason", "inner_exception")]
+        todo += [wrapped for wrapped in (*wrapping, *link.args) if isinstance(wrapped, BaseException)]
 
 
 def _drop_what_holds_text(link: BaseException) -> None:

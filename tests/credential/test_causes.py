@@ -22,8 +22,9 @@ import doorcode._entra.msal_client
 import doorcode._entra.pipeline
 from doorcode import errors
 from doorcode._core.replies.faults import Endpoint, FaultKind
+from doorcode._entra.redaction import redacted
 from doorcode._entra.transport_errors import fault_of
-from doorcode._redact import chain, redacted
+from doorcode._frames import chain
 from doorcode.emulator import Emulator, Hang, Reply, Reset
 from support.signing import OTHER, SCOPE, outcome
 

@@ -32,8 +32,8 @@ from doorcode._core.secret import Secret, SecretDict
 from doorcode._entra.http_client import NO_HEADERS, FailedRequest, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.msal_errors import MsalError, in_msal, own_error
+from doorcode._entra.redaction import redacted, trace_of
 from doorcode._log import logger
-from doorcode._redact import redacted, trace_of
 
 T = TypeVar("T")
 _LOGGER: Final = logger(__name__)

@@ -15,7 +15,8 @@ from doorcode._core.messages.failures import FREE_DESCRIPTORS
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.values import dataclass
 from doorcode._entra.certificate import issuer_of
-from doorcode._redact import chain, redacted, redacted_text
+from doorcode._entra.redaction import redacted, redacted_text
+from doorcode._frames import chain
 
 _STRICT = (
     "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 from urllib.parse import unquote
 from urllib.request import getproxies
 
 from doorcode._core.display import masked
+from doorcode._frames import chain
 
 _LONGEST_WORD: Final = 24
 _USER_INFO: Final = re.compile(r"[^\s/@'\"()]+:[^\s/@'\"()]*@")
 _HELD: Final = ("request", "response", "pool", "conn", "_conn", "exc_traceback", "continuation_token", "model")
 """Attributes of azure-core's, requests' and urllib3's exceptions that lead to bodies, headers or frames."""
 _GONE: Final = "…"
-
-
-def chain(exception: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps, each once."""
-    seen: set[int] = set()
-    todo = [exception]
-    while todo:
-        link = todo.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        wrapping = [getattr(link, name, None) for name in ("__cause__", "__context__", "reason", "inner_exception")]
-        todo += [wrapped for wrapped in (*wrapping, *link.args) if isinstance(wrapped, BaseException)]
 
 
 def proxy_secrets(proxies: object) -> tuple[str, ...]:
