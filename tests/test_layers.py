@@ -22,7 +22,7 @@ SRC = ROOT / "src"
 ROWS = (
     ("_clock", "_lazy", "_log"),
     ("_core",),
-    ("_error_response", "_options", "_record", "_worker"),
+    ("_record", "_worker"),
     ("_frames", "errors"),
     ("_error_mapping", "cache"),
     ("_config",),

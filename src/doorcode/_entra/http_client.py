@@ -31,9 +31,9 @@ from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
-from doorcode._error_response import ErrorRequest, ErrorResponse
 from doorcode._log import logger
 from doorcode._worker import ABANDONED, current_job, stop_if_abandoned
+from doorcode.errors import ErrorRequest, ErrorResponse
 
 _LOGGER: Final = logger(__name__)
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})

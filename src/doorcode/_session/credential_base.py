@@ -51,9 +51,8 @@ class BaseCredential:
         client_id: str = DEVELOPER_CLIENT_ID,
         **kwargs: Any,
     ) -> None:
-        from doorcode._config import resolve
+        from doorcode._config import resolve, without_empty
         from doorcode._core.account_selection import is_of
-        from doorcode._options import without_empty
         from doorcode._session.session import Session
 
         options = {
