@@ -186,7 +186,8 @@ def test_an_empty_text_is_not_given(make: Any, name: str) -> None:
 def test_an_empty_text_is_not_given_to_the_browser(name: str) -> None:
     """The same for the credentials that use a browser."""
     blank: dict[str, Any] = {name: ""}
-    assert vars(doorcode.UserCredential(**blank))["_asking"] == vars(doorcode.UserCredential())["_asking"]
+    given, default = vars(doorcode.UserCredential(**blank)), vars(doorcode.UserCredential())
+    assert given["_sign_in_options"] == default["_sign_in_options"]
     if name != "prefer":
         credential = doorcode.InteractiveBrowserCredential(**blank)
         assert (credential._redirect_uri, credential._login_hint, credential._timeout) == (None, None, 300)
