@@ -20,7 +20,7 @@ from cache.harness import names
 from doorcode.cache import Conflict, Loaded, StoreKeyError, StoreUnreadable
 from doorcode.cache._ciphers import jwe
 from doorcode.cache._ciphers.cipher import DecryptionError
-from doorcode.cache._ciphers.keyed import KeyedSeal
+from doorcode.cache._ciphers.keyed import KeyedCipher
 from doorcode.cache._stores.file import FileStore
 
 KEY = bytes(range(32))
@@ -126,7 +126,7 @@ class TestCallersKey:
         return tmp_path / "dir" / "cache"
 
     def store(self, path: Path, key: bytes = KEY) -> FileStore:
-        return FileStore(str(path), KeyedSeal(str(path), lambda: key))
+        return FileStore(str(path), KeyedCipher(str(path), lambda: key))
 
     def test_another_key_is_an_error_and_overwrites_nothing(self, path: Path) -> None:
         """Neither reading, nor writing, nor updating with the wrong key changes the file."""
@@ -182,17 +182,17 @@ class TestCallersKey:
             raise OSError("no such secret")
 
         with pytest.raises(StoreKeyError, match="cannot get the encryption_key: no such secret"):
-            FileStore(str(path), KeyedSeal(str(path), no_key)).save(DATA, None)
+            FileStore(str(path), KeyedCipher(str(path), no_key)).save(DATA, None)
         assert not path.exists()
 
     def test_the_header_is_protected(self, path: Path) -> None:
         """Content cannot be passed off as sealed in another version."""
         self.store(path).save(DATA, None)
         sealed = path.read_bytes()
-        seal = KeyedSeal(str(path), lambda: KEY)
-        assert seal.open(sealed) == DATA
+        cipher = KeyedCipher(str(path), lambda: KEY)
+        assert cipher.decrypt(sealed) == DATA
         with pytest.raises(DecryptionError):
-            seal.open(sealed.replace(b"sealed-1", b"sealed-2"))
+            cipher.decrypt(sealed.replace(b"sealed-1", b"sealed-2"))
 
     @pytest.mark.parametrize("other", ["a.cae", "b.nocae"], ids=["another kind", "another program"])
     def test_another_caches_file_is_refused_and_set_aside(self, tmp_path: Path, other: str) -> None:

@@ -67,7 +67,7 @@ class Keyring:
 
 
 class Vault:
-    """One item of the keyring, as `SecretServiceVault` is."""
+    """One item of the keyring, as `SecretServiceBackend` is."""
 
     def __init__(self, keyring: Keyring, name: str) -> None:
         self.keyring = keyring
@@ -116,7 +116,7 @@ class Vault:
 def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
     """Give the keyring of a desktop session, which is there when the bus's address is set."""
     made = Keyring()
-    monkeypatch.setattr("doorcode.cache._stores.secret_service.SecretServiceVault", made.vault)
+    monkeypatch.setattr("doorcode.cache._stores.secret_service.SecretServiceBackend", made.vault)
     return made
 
 
@@ -538,10 +538,10 @@ class TestGosFile:
         base = directory / NAME
         (place,) = (NodeFiles(str(base), NAME, Keys()).place(),)
         Keys.kept[NAME] = os.urandom(32)
-        from doorcode.cache._stores.kernel_keyring import KernelSeal
+        from doorcode.cache._stores.kernel_keyring import KernelCipher
 
-        base.write_bytes(KernelSeal(NAME, Keys()).close(content("ada.t", "linus.t")))
-        Path(place.path).write_bytes(place.seal.close(content("grace.t")))
+        base.write_bytes(KernelCipher(NAME, Keys()).encrypt(content("ada.t", "linus.t")))
+        Path(place.path).write_bytes(place.cipher.encrypt(content("grace.t")))
         return base
 
     def test_is_looked_into_beside_ours(self, gos: Path) -> None:
@@ -600,7 +600,7 @@ class TestOtherSystems:
         """Its item, that of damaged content, and a plain file beside it."""
         keyring = Keyring()
         monkeypatch.setattr(
-            "doorcode.cache._stores.keychain.KeychainVault", lambda _, account: keyring.vault("", account)
+            "doorcode.cache._stores.keychain.KeychainBackend", lambda _, account: keyring.vault("", account)
         )
         environ = {"HOME": str(home)}
         put(choose(options, environ=environ, platform="darwin").store, "ada.t")
@@ -627,7 +627,7 @@ class TestOtherSystems:
                 return cipher_text[:0:-1].decode()
 
         monkeypatch.setattr("doorcode.cache._stores.dpapi.open_agent", Agent)
-        monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiSeal.__init__.__kwdefaults__", {"opener": Agent})
+        monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiCipher.__init__.__kwdefaults__", {"opener": Agent})
         environ = {"LOCALAPPDATA": str(home)}
         put(choose(options, environ=environ, platform="win32").store, "ada.t")
         every = EveryStore(options, cae=False, warn=print, environ=environ, platform="win32")

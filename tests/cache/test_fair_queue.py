@@ -150,7 +150,7 @@ def test_a_stuck_process_leaves_no_thread_and_no_descriptor(tmp_path: Path, star
     stuck = start("line", f"{path}.write.lock")
     assert stuck.hear() == "entered"
     line = FairQueue(f"{path}.write.lock")
-    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0.01, line=line))
+    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=line))
     threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(WRITES):
         with pytest.raises(StoreLocked):
@@ -202,7 +202,7 @@ def test_finds_the_locked_byte(path: Path) -> None:
 def test_a_lock_waits_in_line_no_longer_than_its_patience(tmp_path: Path) -> None:
     """Who is held up in the line is told who has the lock."""
     path = str(tmp_path / "cache")
-    impatient = CacheLock(f"{path}.lockfile", wait_timeout=0.01, line=FairQueue(f"{path}.write.lock"))
+    impatient = CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=FairQueue(f"{path}.write.lock"))
     with cache_lock(path).hold(), pytest.raises(StoreLocked, match=f"process {os.getpid()} has held"), impatient.hold():
         pytest.fail("the lock was held")
 

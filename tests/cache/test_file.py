@@ -18,7 +18,7 @@ from doorcode.cache import Conflict, Loaded, StoreError, StoreKeyError, StoreLoc
 from doorcode.cache._files import disk, ownership
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._stores.file import FileStore, is_json_object
-from doorcode.cache._stores.read_only_file import PlainNeighbour
+from doorcode.cache._stores.read_only_file import ReadOnlyFile
 
 GOOD = json.dumps({"RefreshToken": {"a": {"secret": "s3cret"}}}).encode()
 OTHER_USER = 12345
@@ -507,7 +507,7 @@ def test_says_where_it_is_and_that_nothing_is_encrypted(store: FileStore, path: 
     assert store.encrypted is False
 
 
-class TestPlainNeighbour:
+class TestReadOnlyFile:
     @pytest.mark.parametrize(
         ("content", "data"),
         [(GOOD, GOOD), (b"", None), (b"{", None), (b"eyJhbGciOiJkaXIifQ..aa.bb.cc", None)],
@@ -517,13 +517,13 @@ class TestPlainNeighbour:
         """Anything else is no data, and is left as it is."""
         path.parent.mkdir()
         path.write_bytes(content)
-        neighbour = PlainNeighbour(str(path))
+        neighbour = ReadOnlyFile(str(path))
         assert neighbour.load() == Loaded(data, neighbour.stamp())
         assert path.read_bytes() == content
 
     def test_finds_nothing_where_nothing_is(self, path: Path) -> None:
         """No file, no data, no stamp."""
-        assert (PlainNeighbour(str(path)).load(), PlainNeighbour(str(path)).stamp()) == (Loaded(None, None), None)
+        assert (ReadOnlyFile(str(path)).load(), ReadOnlyFile(str(path)).stamp()) == (Loaded(None, None), None)
 
 
 def test_a_touched_file_is_private_and_not_followed(tmp_path: Path) -> None:

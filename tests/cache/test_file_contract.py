@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from doorcode.cache._ciphers.keyed import KeyedSeal
+from doorcode.cache._ciphers.keyed import KeyedCipher
 from doorcode.cache._stores.file import FileStore
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
@@ -27,7 +27,7 @@ class TestFileWithCallersKey(StoreContract):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> OpenStore:
         path = str(tmp_path / "cache")
-        return lambda: FileStore(path, KeyedSeal(path, lambda: KEY))
+        return lambda: FileStore(path, KeyedCipher(path, lambda: KEY))
 
     @pytest.fixture
     def stored_bytes(self, tmp_path: Path) -> Callable[[], bytes]:

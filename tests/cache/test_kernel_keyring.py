@@ -19,7 +19,7 @@ from doorcode.cache._ciphers import jwe
 from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls, key_calls
 from doorcode.cache._select import choose
 from doorcode.cache._stores.file import FileStore
-from doorcode.cache._stores.kernel_keyring import KernelKeys, KernelSeal, is_sealed_file
+from doorcode.cache._stores.kernel_keyring import KernelCipher, KernelKeys, is_jwe_file
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
 pytestmark = pytest.mark.keyring
@@ -384,7 +384,7 @@ def test_an_unreadable_key_is_an_error(calls: KeyCalls, name: str) -> None:
 def test_a_key_that_cannot_be_made_is_an_error(calls: KeyCalls, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sealing fails with the reason, and when the kernel drops the key at once."""
     with pytest.raises(StoreKeyError, match=os.strerror(errno.EDQUOT)):
-        KernelSeal(name, KernelKeys(Refusing(add=errno.EDQUOT))).close(GOOD)
+        KernelCipher(name, KernelKeys(Refusing(add=errno.EDQUOT))).encrypt(GOOD)
     keys = KernelKeys(calls)
     monkeypatch.setattr(keys, "find", lambda _: None)
     with pytest.raises(StoreKeyError, match="lost the key"):
@@ -421,6 +421,6 @@ def test_numbers_of_special_keyrings_are_the_kernels() -> None:
 def test_looks_for_gos_file_without_waiting(tmp_path: Path) -> None:
     """A FIFO or a directory in its place is not Go's file, and nobody waits for it."""
     os.mkfifo(tmp_path / "fifo")
-    assert not is_sealed_file(str(tmp_path / "fifo"))
-    assert not is_sealed_file(str(tmp_path))
-    assert not is_sealed_file(str(tmp_path / "nothing"))
+    assert not is_jwe_file(str(tmp_path / "fifo"))
+    assert not is_jwe_file(str(tmp_path))
+    assert not is_jwe_file(str(tmp_path / "nothing"))

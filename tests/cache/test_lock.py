@@ -373,14 +373,14 @@ def test_without_kernel_locks_a_successors_file_is_put_back(world: World, monkey
 @pytest.mark.usefixtures("no_kernel_locks")
 def test_notices_that_its_lock_was_taken(world: World) -> None:
     """Who was too slow is told before it writes."""
-    with world.lock.hold() as turn:
-        turn.confirm()
+    with world.lock.hold() as held:
+        held.confirm()
         world.path.unlink()
         with pytest.raises(StoreLocked, match="nothing was written"):
-            turn.confirm()
+            held.confirm()
         world.path.write_bytes(ELSEWHERE)
         with pytest.raises(StoreLocked, match="nothing was written"):
-            turn.confirm()
+            held.confirm()
 
 
 def test_names_the_machine_of_the_holder(world: World) -> None:
@@ -431,17 +431,17 @@ def test_is_not_left_without_a_name_while_it_is_taken_over(world: World, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("number", "grip"),
+    ("number", "result"),
     [(errno.EAGAIN, LockResult.TAKEN), (errno.ENOLCK, LockResult.UNSUPPORTED), (errno.ENOSYS, LockResult.UNSUPPORTED)],
 )
-def test_tells_a_busy_lock_from_none(number: int, grip: LockResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tells_a_busy_lock_from_none(number: int, result: LockResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's numbers for "somebody else" and "cannot" are kept apart."""
 
     def refuse(_: int, __: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    assert try_lock(0) is grip
+    assert try_lock(0) is result
 
 
 def test_a_held_file_is_closed_once(tmp_path: Path) -> None:

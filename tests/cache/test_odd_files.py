@@ -19,8 +19,8 @@ from doorcode.cache._locks.fair_queue import FairQueue
 from doorcode.cache._locks.lease import FileLeases
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._stores.file import FileStore
-from doorcode.cache._stores.kernel_keyring import is_sealed_file
-from doorcode.cache._stores.read_only_file import PlainNeighbour
+from doorcode.cache._stores.kernel_keyring import is_jwe_file
+from doorcode.cache._stores.read_only_file import ReadOnlyFile
 from doorcode.cache._stores.signalled import SignalledStore
 from doorcode.cache._token_cache import StoredCache
 
@@ -190,12 +190,12 @@ def test_a_cache_is_set_aside_or_reported(path: Path, make: Callable[[Path], Non
 def test_a_neighbour_is_passed_over_or_reported(path: Path, make: Callable[[Path], None]) -> None:
     """The plain file of other programs is never waited for."""
     make(path)
-    assert not is_sealed_file(str(path))
+    assert not is_jwe_file(str(path))
     if path.is_symlink() or path.stat().st_uid == SOMEBODY:
         with pytest.raises(StoreError, match=str(path)):
-            PlainNeighbour(str(path)).load()
+            ReadOnlyFile(str(path)).load()
     else:
-        assert PlainNeighbour(str(path)).load().data is None
+        assert ReadOnlyFile(str(path)).load().data is None
 
 
 class SecretBackend:

@@ -23,7 +23,7 @@ from doorcode import cache
 from doorcode.cache import Conflict, StoreError, StoreUnavailable, StoreUnreadable, TokenStore
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._select import choose
-from doorcode.cache._stores.secret_service import LIMIT, SecretServiceVault
+from doorcode.cache._stores.secret_service import LIMIT, SecretServiceBackend
 from doorcode.cache._stores.session_bus import bus_address, connect
 from doorcode.cache._stores.signalled import SignalledStore
 from doorcode.testing._store_contract import OpenStore, StoreContract
@@ -61,7 +61,7 @@ def opener(home: Path, bus: str, name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """Return what chooses the store as a program on a desktop does."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus)
     # How soon a busy machine's keyring answers is not what these tests are about.
-    monkeypatch.setattr(SecretServiceVault.__init__, "__kwdefaults__", {"limit": 10 * LIMIT})
+    monkeypatch.setattr(SecretServiceBackend.__init__, "__kwdefaults__", {"limit": 10 * LIMIT})
     return lambda: choose(Options(name=name)).store
 
 
@@ -156,18 +156,18 @@ class TestLockedKeyring:
     """A keyring that only a person at a screen could unlock."""
 
     @pytest.fixture
-    def locked(self, opener: Callable[[], TokenStore], bus: str) -> Iterator[SecretServiceVault]:
+    def locked(self, opener: Callable[[], TokenStore], bus: str) -> Iterator[SecretServiceBackend]:
         secretstorage, blocking = import_module("secretstorage"), import_module("jeepney.io.blocking")
-        vault = SecretServiceVault(bus, "locked")
-        vault.write(GOOD)
+        backend = SecretServiceBackend(bus, "locked")
+        backend.write(GOOD)
         with blocking.open_dbus_connection(bus) as connection:
             collection = secretstorage.Collection(connection)
             collection.lock()
-            yield vault
+            yield backend
             _unlock(connection)
 
     def test_is_unavailable_with_that_reason(
-        self, locked: SecretServiceVault, opener: Callable[[], TokenStore]
+        self, locked: SecretServiceBackend, opener: Callable[[], TokenStore]
     ) -> None:
         """No window, no wait: the next kind of store is chosen."""
         begin = time.monotonic()
@@ -215,13 +215,13 @@ class TestSignedInOnTheDesktop:
         with blocking.open_dbus_connection(bus) as connection:
             secretstorage.Collection(connection).lock()
             try:
-                assert SecretServiceVault(bus, "x").is_locked()
+                assert SecretServiceBackend(bus, "x").is_locked()
                 for attempt in (cache.accounts, cache.clear):
                     with pytest.raises(StoreError, match="Secret Service.*locked"):
                         attempt(options)
             finally:
                 _unlock(connection)
-        assert not SecretServiceVault(bus, "x").is_locked()
+        assert not SecretServiceBackend(bus, "x").is_locked()
         assert secret_tool("lookup", "xdg:schema", f"{options.name}.nocae", *ATTRIBUTES).encode() == GOOD
         cache.clear(options)
 
@@ -242,7 +242,7 @@ def test_a_service_without_a_default_keyring_has_none_that_is_locked(bus: str, m
         raise secretstorage.ItemNotFoundException
 
     monkeypatch.setattr(secretstorage, "Collection", none)
-    assert not SecretServiceVault(bus, "x").is_locked()
+    assert not SecretServiceBackend(bus, "x").is_locked()
 
 
 def _unlock(connection: Any) -> None:
@@ -263,13 +263,13 @@ def _unlock(connection: Any) -> None:
 
 def test_never_asks_a_person(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the service wants a prompt, the call that would show it is not made."""
-    vault = SecretServiceVault(bus, "prompt")
-    with pytest.raises(StoreUnavailable, match="ask a person"), vault._connected("try") as connection:
+    backend = SecretServiceBackend(bus, "prompt")
+    with pytest.raises(StoreUnavailable, match="ask the user"), backend._connected("try") as connection:
         import_module("secretstorage.util").exec_prompt(connection, "/org/freedesktop/secrets/prompt/p1")
 
 
 def test_is_unavailable_without_a_default_keyring(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that has no default keyring would have to ask a person for one."""
+    """A service that has no default keyring would have to ask the user for one."""
     import secretstorage
 
     def none(_: object) -> None:
@@ -277,19 +277,19 @@ def test_is_unavailable_without_a_default_keyring(bus: str, monkeypatch: pytest.
 
     monkeypatch.setattr(secretstorage, "Collection", none)
     with pytest.raises(StoreUnavailable, match="no default keyring"):
-        SecretServiceVault(bus, "x").write(GOOD)
+        SecretServiceBackend(bus, "x").write(GOOD)
 
 
 def test_does_not_rely_on_a_service_that_forgets(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A round trip that does not return what was sent is a reason not to use it."""
-    monkeypatch.setattr(SecretServiceVault, "_put", staticmethod(lambda *_: None))
+    monkeypatch.setattr(SecretServiceBackend, "_put", staticmethod(lambda *_: None))
     with pytest.raises(StoreUnavailable, match="did not give back"):
-        SecretServiceVault(bus, f"forgets.{os.urandom(4).hex()}").probe()
+        SecretServiceBackend(bus, f"forgets.{os.urandom(4).hex()}").probe()
 
 
 def test_removing_what_is_not_there_is_no_error(bus: str) -> None:
-    """A vault without an item has nothing to remove."""
-    SecretServiceVault(bus, f"none.{os.urandom(4).hex()}").remove()
+    """A backend without an item has nothing to remove."""
+    SecretServiceBackend(bus, f"none.{os.urandom(4).hex()}").remove()
 
 
 # Buses that are no good
@@ -332,7 +332,7 @@ def test_gives_up_on_a_bus_that_never_answers(socket_path: Path, answers: list[b
     with serve(socket_path, answers):
         begin = time.monotonic()
         with pytest.raises(StoreUnavailable, match="no answer in time"):
-            SecretServiceVault(f"unix:path={socket_path}", "x").probe()
+            SecretServiceBackend(f"unix:path={socket_path}", "x").probe()
         assert time.monotonic() - begin < LIMIT + 0.5
 
 
@@ -345,7 +345,7 @@ def test_says_what_is_wrong_with_an_address(address: str) -> None:
     """Whatever stands in the environment is a reason in one line."""
     pytest.importorskip("secretstorage")
     with pytest.raises(StoreUnavailable, match="session's D-Bus cannot be used") as caught:
-        SecretServiceVault(address, "x").probe()
+        SecretServiceBackend(address, "x").probe()
     assert "\n" not in str(caught.value)
 
 
@@ -363,7 +363,7 @@ def test_a_bus_without_the_service_is_a_reason(tmp_path: Path) -> None:
         address = daemon.stdout.readline().strip()
         try:
             with pytest.raises(StoreUnavailable, match=r"org\.freedesktop\.secrets"):
-                SecretServiceVault(address, "x").probe()
+                SecretServiceBackend(address, "x").probe()
         finally:
             daemon.terminate()
 
@@ -371,7 +371,7 @@ def test_a_bus_without_the_service_is_a_reason(tmp_path: Path) -> None:
 def test_a_service_that_goes_away_is_an_error_of_the_store(home: Path) -> None:
     """D-Bus gone in between is a StoreError, for reading and writing."""
     pytest.importorskip("secretstorage")
-    store = SignalledStore(str(home / "signal"), SecretServiceVault("unix:path=/nonexistent/bus", "x"))
+    store = SignalledStore(str(home / "signal"), SecretServiceBackend("unix:path=/nonexistent/bus", "x"))
     for attempt in (store.load, lambda: store.save(GOOD, None), store.delete):
         with pytest.raises(StoreError, match="D-Bus"):
             attempt()
@@ -382,7 +382,7 @@ def test_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the libraries the reason says what to install."""
     monkeypatch.setitem(sys.modules, "secretstorage", None)
     with pytest.raises(StoreUnavailable, match=r"pip install doorcode\[secret-service\]"):
-        SecretServiceVault("unix:path=/x", "x").probe()
+        SecretServiceBackend("unix:path=/x", "x").probe()
 
 
 def test_an_operation_that_takes_too_long_ends(bus: str) -> None:
@@ -390,7 +390,7 @@ def test_an_operation_that_takes_too_long_ends(bus: str) -> None:
     moments = iter([0.0, 0.1, 5 * LIMIT + 0.1])
     connection = connect(bus, LIMIT, clock=lambda: next(moments))  # says Hello at 0.1
     with contextlib.closing(connection), pytest.raises(TimeoutError):
-        SecretServiceVault(bus, "slow")._find(connection, {"xdg:schema": "none"})
+        SecretServiceBackend(bus, "slow")._find(connection, {"xdg:schema": "none"})
 
 
 def test_finds_the_bus_where_systemd_has_it(tmp_path: Path) -> None:
@@ -404,5 +404,5 @@ def test_finds_the_bus_where_systemd_has_it(tmp_path: Path) -> None:
 
 def test_describes_itself() -> None:
     """People are told the item."""
-    vault = SecretServiceVault("unix:path=/x", "msal.cache.nocae")
-    assert vault.describe() == "the Secret Service (desktop keyring), item 'MSALCache' of schema 'msal.cache.nocae'"
+    backend = SecretServiceBackend("unix:path=/x", "msal.cache.nocae")
+    assert backend.describe() == "the Secret Service (desktop keyring), item 'MSALCache' of schema 'msal.cache.nocae'"

@@ -19,9 +19,9 @@ from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache._ciphers import keyctl
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._select import Choice, choose
-from doorcode.cache._stores.kernel_keyring import KernelSeal
-from doorcode.cache._stores.keychain import KeychainVault
-from doorcode.cache._stores.read_only_file import PlainNeighbour
+from doorcode.cache._stores.kernel_keyring import KernelCipher
+from doorcode.cache._stores.keychain import KeychainBackend
+from doorcode.cache._stores.read_only_file import ReadOnlyFile
 
 KEY = bytes(range(32))
 GOOD = b'{"a": 1}'
@@ -183,7 +183,7 @@ def test_a_sealed_cache_of_ours_stays_the_one(directory: Path) -> None:
     choice = linux(allow_unencrypted_storage=True)
     assert "sealed" in choice.store.describe()
     (neighbour,) = choice.also
-    assert isinstance(neighbour, PlainNeighbour)
+    assert isinstance(neighbour, ReadOnlyFile)
     assert neighbour.load().data == GOOD
 
 
@@ -223,9 +223,9 @@ def test_a_path_chooses_the_file(home: Path) -> None:
 def test_a_path_is_the_name_of_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches of one name in two directories share no key: their locks could not keep them from replacing it."""
     names: list[str] = []
-    made = KernelSeal.__init__
+    made = KernelCipher.__init__
     monkeypatch.setattr(
-        KernelSeal, "__init__", lambda seal, name, keys: (names.append(name), made(seal, name, keys))[1]
+        KernelCipher, "__init__", lambda seal, name, keys: (names.append(name), made(seal, name, keys))[1]
     )
     linux(path=tmp_path / "x")
     linux(name="x")
@@ -234,7 +234,7 @@ def test_a_path_is_the_name_of_its_key(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_windows_file_is_azure_identitys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     r"""%LOCALAPPDATA%\\.IdentityService, protected by Windows."""
-    monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiSeal.probe", lambda _: None)
+    monkeypatch.setattr("doorcode.cache._stores.dpapi.DpapiCipher.probe", lambda _: None)
     choice = choose(Options(), environ={"LOCALAPPDATA": str(tmp_path)}, platform="win32")
     expected = tmp_path / ".IdentityService" / "msal.cache.nocae"
     assert choice.store.describe() == f"the file {expected}, encrypted by Windows for this user"
@@ -242,7 +242,7 @@ def test_windows_file_is_azure_identitys(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_macos_item_is_azure_identitys(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keychain's service and account."""
-    monkeypatch.setattr(KeychainVault, "probe", lambda _: None)
+    monkeypatch.setattr(KeychainBackend, "probe", lambda _: None)
     assert "account 'MSALCache'" in choose(Options(), platform="darwin").store.describe()
     assert "account 'mine.cae'" in choose(Options(name="mine"), cae=True, platform="darwin").store.describe()
 

@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 from doorcode.cache import Conflict, StoreError, StoreKeyError, StoreUnavailable, StoreUnreadable
-from doorcode.cache._stores.dpapi import DpapiSeal, open_agent
+from doorcode.cache._stores.dpapi import DpapiCipher, open_agent
 from doorcode.cache._stores.file import FileStore
-from doorcode.cache._stores.keychain import KeychainVault, account_of, open_keychain
+from doorcode.cache._stores.keychain import KeychainBackend, account_of, open_keychain
 from doorcode.cache._stores.signalled import SignalledStore
 from doorcode.testing._store_contract import OpenStore, StoreContract
 
@@ -77,7 +77,7 @@ def signal(tmp_path: Path) -> Path:
 class TestKeychain(StoreContract):
     @pytest.fixture
     def open_store(self, keychain: Keychain, signal: Path) -> OpenStore:
-        return lambda: SignalledStore(str(signal), KeychainVault(str(signal), "MSALCache", opener=keychain.open))
+        return lambda: SignalledStore(str(signal), KeychainBackend(str(signal), "MSALCache", opener=keychain.open))
 
     def test_is_the_item_of_azure_identity(self, open_store: OpenStore, keychain: Keychain, signal: Path) -> None:
         """The text stands under its account, and its signal file is touched, privately."""
@@ -103,7 +103,7 @@ class TestKeychain(StoreContract):
             open_store().load()
         assert keychain.items == {"MSALCache": "{}", "MSALCache.damaged": "{"}
         for _ in range(2):
-            KeychainVault("", "MSALCache", opener=keychain.open).discard()
+            KeychainBackend("", "MSALCache", opener=keychain.open).discard()
             assert keychain.items == {"MSALCache": "{}", "MSALCache.damaged": "{}"}
         loaded = open_store().load()
         assert loaded.data is None
@@ -128,11 +128,11 @@ def test_account_is_azure_identitys(cache: str, account: str) -> None:
 
 def test_probes_the_keychain(keychain: Keychain) -> None:
     """An item that does not exist is an answer; a Keychain that refuses is a reason."""
-    vault = KeychainVault("/signal", "a", opener=keychain.open)
-    vault.probe()
+    backend = KeychainBackend("/signal", "a", opener=keychain.open)
+    backend.probe()
     keychain.refusal = -25308
     with pytest.raises(StoreUnavailable, match="error -25308"):
-        vault.probe()
+        backend.probe()
 
 
 def test_says_that_there_is_no_keychain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_says_that_there_is_no_keychain(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(StoreUnavailable, match="Keychain cannot be used: OSError"):
         open_keychain(str(tmp_path / "signal"), "a")
     with pytest.raises(StoreUnavailable):
-        KeychainVault(str(tmp_path / "signal"), "a").probe()
+        KeychainBackend(str(tmp_path / "signal"), "a").probe()
 
 
 def test_opens_the_item_by_azure_identitys_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ class TestDpapi(StoreContract):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> OpenStore:
         path = str(tmp_path / "cache")
-        return lambda: FileStore(path, DpapiSeal(opener=Agent))
+        return lambda: FileStore(path, DpapiCipher(opener=Agent))
 
     @pytest.fixture
     def stored_bytes(self, tmp_path: Path) -> Callable[[], bytes]:
@@ -182,7 +182,7 @@ class TestDpapi(StoreContract):
 
     def test_another_users_content_is_set_aside(self, open_store: OpenStore, tmp_path: Path) -> None:
         """After a new profile or on another machine Windows cannot decrypt any more: it is kept aside."""
-        FileStore(str(tmp_path / "cache"), DpapiSeal(opener=lambda: Agent(user=2))).save(GOOD, None)
+        FileStore(str(tmp_path / "cache"), DpapiCipher(opener=lambda: Agent(user=2))).save(GOOD, None)
         with pytest.raises(StoreUnreadable, match="Windows cannot decrypt it for this user"):
             open_store().load()
         assert open_store().load().data is None
@@ -194,7 +194,7 @@ class TestDpapi(StoreContract):
 
 def test_a_failed_encryption_writes_nothing(tmp_path: Path) -> None:
     """Windows' refusal is an error of the store."""
-    store = FileStore(str(tmp_path / "cache"), DpapiSeal(opener=lambda: Agent(user=0)))
+    store = FileStore(str(tmp_path / "cache"), DpapiCipher(opener=lambda: Agent(user=0)))
     with pytest.raises(StoreKeyError, match="did not encrypt"):
         store.save(GOOD, None)
     assert store.load().data is None
@@ -202,16 +202,16 @@ def test_a_failed_encryption_writes_nothing(tmp_path: Path) -> None:
 
 def test_probes_windows() -> None:
     """A round trip decides."""
-    DpapiSeal(opener=Agent).probe()
+    DpapiCipher(opener=Agent).probe()
     with pytest.raises(StoreUnavailable, match="did not encrypt"):
-        DpapiSeal(opener=lambda: Agent(user=0)).probe()
+        DpapiCipher(opener=lambda: Agent(user=0)).probe()
 
     class Forgetful(Agent):
         def unprotect(self, cipher_text: bytes) -> str:
             return ""
 
     with pytest.raises(StoreUnavailable, match="did not give back"):
-        DpapiSeal(opener=Forgetful).probe()
+        DpapiCipher(opener=Forgetful).probe()
 
 
 def test_says_that_there_is_no_windows() -> None:

@@ -1,6 +1,6 @@
-"""Persistent token caches: the options, the Protocol of stores, and what would be used here.
+"""Persistent token caches: the options, the Protocol of stores, and which store this machine would use.
 
-Nothing is loaded before it is asked for.
+Each name is loaded on first use.
 """
 
 from __future__ import annotations
@@ -69,5 +69,5 @@ _HOME = {
     "status": "doorcode.cache._status",
 }
 
-if not TYPE_CHECKING:  # checkers would take any name for one that is here
+if not TYPE_CHECKING:  # with a module-level __getattr__, type checkers would accept every name
     __getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -1,4 +1,4 @@
-"""Look at and clear a whole token cache, without a credential."""
+"""List and remove the accounts of a token cache, without a credential."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LOGGER: Final = logger("doorcode.cache")
 
 @dataclass(frozen=True, slots=True)
 class CachedAccount:
-    """An account that a cache holds tokens of, of any application.
+    """An account with tokens in a cache.
 
     Attributes:
-        home_account_id: the account's own identifier.
-        username: its name, for display; may be empty.
-        environment: the host of its authority.
-        client_ids: the applications that hold its tokens.
+        home_account_id: the account's identifier.
+        username: the account's name, for display; may be empty.
+        environment: the host of the account's authority.
+        client_ids: the applications that have tokens of the account.
     """
 
     home_account_id: str
@@ -39,16 +39,16 @@ class CachedAccount:
 
 @clears_frames
 def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
-    """Return every account in a cache, of whichever application; makes no request.
+    """Return the accounts of all applications in a cache; makes no request.
 
-    Every store that may hold the cache is looked into, whichever of them is used here and now.
+    It reads every store that may hold the cache, not only the store that this process would use.
 
     Args:
         options: as for ``cache_persistence_options``; by default the cache that Microsoft's tools share.
 
     Raises:
-        StoreError: a store may hold more and cannot be looked into, such as a locked keyring.
-        TypeError: the options are of another kind.
+        StoreError: a store that may hold more accounts cannot be read, such as a locked keyring.
+        TypeError: the options have another type.
         ValueError: no directory is known for the cache.
     """
     troubles = Troubles()
@@ -73,17 +73,17 @@ def accounts(options: object | None = None) -> tuple[CachedAccount, ...]:
 def sign_out(account: CachedAccount, options: object | None = None, *, client_id: str | None = None) -> None:
     """Remove an account's tokens from a cache, in every store that may hold it.
 
-    What was damaged and set aside goes too, since it may hold the same. Access tokens that were handed out live on
-    until they expire.
+    Damaged content that was set aside is removed too, since it may hold the same tokens. Access tokens that a program
+    has received stay valid until they expire.
 
     Args:
-        account: one of :func:`accounts`.
-        options: as there.
-        client_id: only this application's tokens; by default every application's.
+        account: one of the result of :func:`accounts`.
+        options: as for :func:`accounts`.
+        client_id: remove only this application's tokens; by default those of every application.
 
     Raises:
-        StoreError: they may still be stored, in what it names; they were removed from everything else.
-        TypeError: the options are of another kind.
+        StoreError: the stores that the message names may still hold the tokens; all others no longer do.
+        TypeError: the options have another type.
         ValueError: no directory is known for the cache.
     """
     environments = aliases(account.environment)
@@ -95,14 +95,14 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
 
 @clears_frames
 def clear(options: object | None = None) -> None:
-    """Delete a cache with everything in it, of every application that shares it, in every store that may hold it.
+    """Delete a cache, with the tokens of every application that shares it, in every store that may hold it.
 
     Args:
         options: as for :func:`accounts`.
 
     Raises:
-        StoreError: some of it may still be there, in what it names; everything else was deleted.
-        TypeError: the options are of another kind.
+        StoreError: the stores that the message names may still hold content; all others were deleted.
+        TypeError: the options have another type.
         ValueError: no directory is known for the cache.
     """
     troubles = Troubles()

@@ -1,4 +1,4 @@
-"""A program's own store, which holds both of a credential's caches: the one for CAE in a section of the other."""
+"""Keep a credential's CAE cache in a section of its other cache: a program's own store holds both."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["CaeSection"]
 
 SECTION: Final = "DoorcodeCae"
-"""A section that MSAL, which keeps what it does not know, looks past."""
+"""The section's name; MSAL ignores and keeps sections that it does not know."""
 ROW: Final = "cache"
 MOST_ATTEMPTS: Final = 1000
 
 
 class CaeSection:
-    """Keep the cache of CAE tokens inside the content of another store, so that their access tokens never meet.
+    """Keep the CAE cache inside the content of another store, apart from the access tokens of the other cache.
 
     Args:
-        store: what holds the other cache.
+        store: holds the other cache.
     """
 
     def __init__(self, store: TokenStore) -> None:
@@ -36,12 +36,12 @@ class CaeSection:
         return self._store.encrypted
 
     def load(self) -> Loaded:
-        """Return the section, with the stamp of the whole."""
+        """Return the section, with the stamp of the whole content."""
         loaded = self._store.load()
         return Loaded(_section(loaded.data), loaded.stamp)
 
     def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
-        """Replace the section, if the whole is what the caller loaded."""
+        """Replace the section if the whole content is still the one that the caller loaded."""
         if not data:
             raise ValueError("there is nothing to save: use delete()")
         loaded = self._store.load()
@@ -51,7 +51,7 @@ class CaeSection:
         return Conflict(_section(saved.data), saved.stamp) if isinstance(saved, Conflict) else saved
 
     def delete(self) -> None:
-        """Take the section out, and leave the rest."""
+        """Remove the section and keep the rest."""
         for _ in range(MOST_ATTEMPTS):
             loaded = self._store.load()
             if _section(loaded.data) is None:
@@ -62,7 +62,7 @@ class CaeSection:
         raise StoreError(f"{where} changes faster than it can be cleared", where=where)
 
     def stamp(self) -> Stamp:
-        """Return the stamp of the whole."""
+        """Return the stamp of the whole content."""
         return self._store.stamp()
 
     def lease(self, name: str, seconds: float) -> Lease | None:

@@ -1,4 +1,4 @@
-"""What stores keep, as bytes and as a state: the JSON of MSAL's unified token cache."""
+"""Convert MSAL's unified token cache between the bytes that stores keep and the state that flows read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Content", "parse", "serialize"]
 
 
 class Content:
-    """Read the content of stores: each once, though it is asked first whether it is whole and then what it holds.
+    """Check and parse content; content that was just checked is not parsed a second time.
 
-    Not thread-safe: one for each cache, under its lock.
+    Not thread-safe: each cache has one, and uses it under its lock.
     """
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Content:
         return True
 
     def parse(self, data: bytes | None) -> State:
-        """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
+        """Return the state that bytes hold; bytes that are no cache give an empty state."""
         seen, self._seen = self._seen, None
         return seen[1] if seen is not None and seen[0] is data else parse(data)
 
 
 def parse(data: bytes | None) -> State:
-    """Return the state that bytes hold; whatever is not a cache reads as an empty one."""
+    """Return the state that bytes hold; bytes that are no cache give an empty state."""
     if not data:
         return {}
     try:
@@ -49,5 +49,5 @@ def parse(data: bytes | None) -> State:
 
 
 def serialize(state: State) -> bytes:
-    """Return a state in MSAL's form, on one line: with ``indent``, Python's JSON is written without its C encoder."""
+    """Return a state in MSAL's form, on one line: with ``indent``, Python does not use its fast C encoder."""
     return json.dumps(state).encode()

@@ -1,6 +1,6 @@
-"""The encryption key that the environment gives to a program that names none."""
+"""The encryption key that the environment supplies to a program without one of its own."""
 
-# Descriptors, flags, and text for paths, as in the system calls below it all.
+# Paths and descriptors are those of the system calls here.
 # ruff: noqa: PTH117
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 __all__ = ["KEY_FILE_VARIABLE", "KEY_VARIABLE", "environment_has_key", "key_of_environment"]
 
 KEY_VARIABLE: Final = "DOORCODE_CACHE_KEY"
-"""The name of the variable that holds a key: the base64 form of 32 bytes."""
+"""The variable that holds a key: the base64 form of 32 bytes."""
 
 KEY_FILE_VARIABLE: Final = "DOORCODE_CACHE_KEY_FILE"
-"""The name of the variable that holds the absolute path of a file with such a key: a mounted secret."""
+"""The variable that holds the absolute path of a file with such a key, such as a mounted secret."""
 
 _KEY_BYTES: Final = 32
 _LARGEST: Final = 4096
@@ -35,22 +35,22 @@ def key_of_environment() -> bytes:
     """Return the 32 bytes that the environment names; blocks for a local file.
 
     Raises:
-        ValueError: both variables are set, the file cannot be used, or it is no such key; no message shows any of it.
+        ValueError: both variables are set, the file cannot be used, or it holds no valid key; no message shows a key.
     """
     path = os.environ.get(KEY_FILE_VARIABLE)
     if path and os.environ.get(KEY_VARIABLE):
         raise ValueError(f"{KEY_VARIABLE} and {KEY_FILE_VARIABLE} are both set; set one of them")
-    # No local name here holds a key: a crash report may show the names of frames that raise.
+    # The key stays out of local variables here: a crash report may show those of the frames that raise.
     found = _decoded(_content(path)) if path else _decoded(os.environ.get(KEY_VARIABLE, ""))
     if isinstance(found, int):
         where = f"the file {path} of {KEY_FILE_VARIABLE}" if path else KEY_VARIABLE
         what = f"holds the base64 form of {found} bytes" if found >= 0 else "is not in base64"
-        raise ValueError(f"{where} {what}, and must hold that of {_KEY_BYTES}; {_ADVICE}")  # noqa: TRY004 - a number says what is wrong with the text
+        raise ValueError(f"{where} {what}, and must hold that of {_KEY_BYTES}; {_ADVICE}")  # noqa: TRY004 - the number says what is wrong with the text
     return found
 
 
 def _decoded(text: str) -> bytes | int:
-    """Return a key, or how many bytes it has that are too few or too many; -1 where it is not in base64."""
+    """Return the key; or its length in bytes if that is wrong, or -1 if the text is not base64."""
     text = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -63,7 +63,7 @@ def _content(path: str) -> str:
     if not os.path.isabs(path):
         raise ValueError(f"{KEY_FILE_VARIABLE} must be an absolute path (it is {path!r})")
     try:
-        # Links are followed: mounted secrets are links. Opening a named pipe does not wait.
+        # Mounted secrets are symbolic links, so links are followed. O_NONBLOCK: opening a named pipe must not wait.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         raise ValueError(f"cannot read the file {path} of {KEY_FILE_VARIABLE}: {error.strerror}") from error

@@ -1,10 +1,10 @@
-"""What can go wrong with a store of tokens, for whoever calls one.
+"""The exceptions that token stores raise.
 
 ::
 
     StoreError                  a store failed; its content is as it was
-    ├── StoreUnreadable         what was stored cannot be used any more and was set aside
-    ├── StoreKeyError           the key is missing, wrong or damaged; what is stored was not touched
+    ├── StoreUnreadable         the content was damaged, and was set aside
+    ├── StoreKeyError           the key is missing, wrong or damaged; the content was not touched
     ├── StoreLocked             another process held the store's lock for too long
     └── StoreUnavailable        this kind of store does not work here
 """
@@ -15,11 +15,11 @@ __all__ = ["StoreError", "StoreKeyError", "StoreLocked", "StoreUnavailable", "St
 
 
 class StoreError(Exception):
-    """Say what failed, where, and what to do; never shows what is stored.
+    """Say what failed, where, and what to do; no message shows the content.
 
     Attributes:
-        where: the file, item or server, for people.
-        errno: the operating system's number where it gave one, else None.
+        where: the file, item or server, as text for the user.
+        errno: the operating system's error number, or None.
     """
 
     def __init__(self, message: str, *, where: str = "", errno: int | None = None) -> None:
@@ -32,7 +32,7 @@ class StoreUnreadable(StoreError):  # noqa: N818 - the name says what the conten
     """Say that the content was damaged, torn or foreign, and where it was set aside; the store is empty now.
 
     Attributes:
-        aside: where the content was put, or None when it could not be moved and still stands there.
+        aside: where the content was put; None when it could not be moved.
     """
 
     def __init__(self, message: str, *, where: str = "", aside: str | None = None) -> None:
@@ -41,7 +41,7 @@ class StoreUnreadable(StoreError):  # noqa: N818 - the name says what the conten
 
 
 class StoreKeyError(StoreError):
-    """Say that the key that seals the content is not the right one, or cannot be read."""
+    """Say that the key of the content is missing or wrong, or cannot be read."""
 
 
 class StoreLocked(StoreError):  # noqa: N818 - likewise
@@ -49,4 +49,4 @@ class StoreLocked(StoreError):  # noqa: N818 - likewise
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - likewise
-    """Say why a kind of store cannot be used here; the message is one line for a list of reasons."""
+    """Say why this machine cannot use a kind of store; the message is one line of a list of reasons."""

@@ -1,10 +1,10 @@
-"""Every store that may hold a cache, whichever of them is used here and now: what a sign-out has to reach.
+"""Every store that may hold a cache, not only the one that this process would use: a sign-out must reach them all.
 
-A user may have signed in on the desktop, over SSH and in a container under one name. Another node's sealed file is not
-among the stores: it holds that node's sign-in, and can be opened there alone.
+A user may have signed in on the desktop, over SSH and in a container, under one cache name. Another node's encrypted
+file is left out: it holds that node's sign-in, and only that node can decrypt it.
 """
 
-# Text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH120
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.msal_cache.metadata import METADATA
-from doorcode.cache._ciphers.cipher import KEYED_START, START_LENGTH, NoSeal, may_be_sealed
+from doorcode.cache._ciphers.cipher import KEYED_START, START_LENGTH, NoCipher, may_be_encrypted
 from doorcode.cache._content import parse
 from doorcode.cache._errors import StoreError, StoreKeyError
 from doorcode.cache._files import disk
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 
 __all__ = ["EveryStore", "Troubles"]
 
-_OF_NOBODY: Final = {"AppMetadata", METADATA}
-"""Sections of a cache that say nothing of any account."""
+_WITHOUT_ACCOUNTS: Final = {"AppMetadata", METADATA}
+"""Sections of a cache that hold nothing about accounts."""
 
 _LEFT: Final = (".tmp", ".lost-key", ".damaged-")
-"""How the names of files go on that were set aside, or left by a process that was killed."""
+"""Suffixes of files that were set aside, or that a killed process left behind."""
 
 
 class Troubles:
-    """Collect what could not be reached, so that everything else is done first."""
+    """Collect the errors of stores that fail, so that all other stores are handled first."""
 
     def __init__(self) -> None:
         self._errors: list[StoreError] = []
 
     def attempt(self, work: Callable[[], object], where: str = "") -> None:
-        """Do something, and remember why it failed.
+        """Call a function and collect its StoreError.
 
         Args:
-            work: what to do.
-            where: what to name in the error that does not name it itself.
+            work: the function.
+            where: the store's name, added to an error that does not name the store.
         """
         try:
             work()
@@ -61,7 +61,7 @@ class Troubles:
             self.add(error, where)
 
     def add(self, error: StoreError, where: str = "") -> None:
-        """Remember an error."""
+        """Collect an error."""
         text = str(error)
         if where and where not in text:
             named = StoreError(f"{where}: {text}", where=where, errno=error.errno)
@@ -71,10 +71,10 @@ class Troubles:
             self._errors.append(error)
 
     def throw(self) -> None:
-        """Raise what was remembered.
+        """Raise the collected errors as one, if there are any.
 
         Raises:
-            StoreError: it names every store that could not be reached.
+            StoreError: a store failed; the message names every store that did.
         """
         if len(self._errors) == 1:
             raise self._errors[0]
@@ -85,12 +85,12 @@ class Troubles:
 
 
 class EveryStore:
-    """The stores of one cache.
+    """Read, change and clear every store that may hold one cache.
 
     Args:
-        options: as a credential has them.
-        cae: for the cache of tokens whose clients handle claims challenges.
-        warn: told of content that was damaged and is set aside.
+        options: the options of the cache.
+        cae: whether this is the CAE cache: the tokens of clients that handle claims challenges.
+        warn: called with a message about damaged content that was set aside.
         environ: the environment; by default this process's.
         platform: as ``sys.platform``, which is the default.
 
@@ -115,10 +115,10 @@ class EveryStore:
         )
 
     def read(self, troubles: Troubles) -> tuple[State, ...]:
-        """Return what each store holds.
+        """Return the content of each store.
 
         Args:
-            troubles: told of each store that may hold something and cannot be looked into.
+            troubles: collects the errors of stores that may hold content and cannot be read.
         """
         states: list[State] = []
         for store in self._stores(troubles):
@@ -127,23 +127,23 @@ class EveryStore:
         return tuple(states)
 
     def remove(self, change: Change, troubles: Troubles) -> None:
-        """Apply a change that takes something away to each store, and remove what was set aside.
+        """Apply a change that removes rows to each store, and delete content that was set aside.
 
-        That may hold the same, and nobody can edit it.
+        Content that was set aside may hold the same rows, and cannot be edited.
 
         Args:
-            change: the change.
-            troubles: told of each store that may still hold it.
+            change: removes the rows.
+            troubles: collects the errors of stores that may still hold the rows.
         """
         for store in self._stores(troubles):
             troubles.attempt(lambda store=store: self._remove_from(store, change), store.describe())  # type: ignore[misc]
         self._discard(troubles, everything=False)
 
     def clear(self, troubles: Troubles) -> None:
-        """Remove each store's content as a whole, whoever's key it is under, and what was set aside.
+        """Delete the content of each store, whichever key it is encrypted with, and content that was set aside.
 
         Args:
-            troubles: told of each store that may still hold something.
+            troubles: collects the errors of stores that may still hold content.
         """
         for store in self._stores(troubles, files=False):
             troubles.attempt(store.delete, store.describe())
@@ -155,12 +155,12 @@ class EveryStore:
         except StoreError:
             if not isinstance(store, FileStore):
                 raise
-            # A full disk has no room for what would be written, and a file that nobody is in need not be written.
-            store.delete_if(lambda data: _holds_nobody(change(parse(data))))
+            # A full disk has no room for a write; a file that would hold no account any more can be deleted instead.
+            store.delete_if(lambda data: _holds_no_account(change(parse(data))))
             StoredCache(store, (), self._warn).remove(change)
         if isinstance(store, (FileStore, SignalledStore)):
-            # Elsewhere, nobody could tell any more that nothing is in it. What cannot be opened may hold anything.
-            store.delete_if(lambda data: _holds_nobody(parse(data)))
+            # Another machine could not tell that an encrypted cache is empty. Content without its key is deleted too.
+            store.delete_if(lambda data: _holds_no_account(parse(data)))
 
     def _stores(self, troubles: Troubles, *, files: bool = True) -> Iterator[TokenStore]:
         location = self._location
@@ -168,12 +168,12 @@ class EveryStore:
             yield choose(self._options, cae=self._cae).store
             return
         if not self._options.names_key:
-            yield from self._vaults(location, troubles)
+            yield from self._keyrings(location, troubles)
         if files:
             yield from self._files(location, troubles)
 
     def _discard(self, troubles: Troubles, *, everything: bool) -> None:
-        """Remove files: those that were set aside, or all of them but what signals a keyring that was not reached."""
+        """Delete the files that were set aside; or all files, except the signal of a keyring that was not reached."""
         location = self._location
         if location is None:
             return
@@ -184,13 +184,13 @@ class EveryStore:
 
     # -- the kinds of store
 
-    def _vaults(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
+    def _keyrings(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
         if self._options.path is not None:
             return
         if location.platform == "darwin":
-            from doorcode.cache._stores.keychain import KeychainVault, account_of
+            from doorcode.cache._stores.keychain import KeychainBackend, account_of
 
-            keychain = KeychainVault(location.base, account_of(location.name))
+            keychain = KeychainBackend(location.base, account_of(location.name))
             try:
                 keychain.read()
             except StoreError as error:
@@ -201,31 +201,31 @@ class EveryStore:
             yield from self._secret_service(location, troubles)
 
     def _secret_service(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
-        from doorcode.cache._stores.secret_service import SecretServiceVault
+        from doorcode.cache._stores.secret_service import SecretServiceBackend
         from doorcode.cache._stores.session_bus import bus_address
 
         address = bus_address(location.environ)
-        vault = SecretServiceVault(address or "", location.name)
+        backend = SecretServiceBackend(address or "", location.name)
         if address is None:
             away = StoreError("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
-            self._not_reached(location, vault.describe(), away, troubles)
+            self._not_reached(location, backend.describe(), away, troubles)
             return
         used = may_have_secret(location.base)
         try:
-            held = vault.holds_anything()
-            hidden = used and not held and vault.is_locked()
+            held = backend.holds_anything()
+            hidden = used and not held and backend.is_locked()
         except StoreError as error:
-            self._not_reached(location, vault.describe(), error, troubles)
+            self._not_reached(location, backend.describe(), error, troubles)
             return
         if hidden:
             locked = StoreError("the default keyring is locked, and unlocking it needs a desktop")
-            self._not_reached(location, vault.describe(), locked, troubles)
+            self._not_reached(location, backend.describe(), locked, troubles)
         elif held or used:
-            yield SignalledStore(location.base, vault)
+            yield SignalledStore(location.base, backend)
 
     @staticmethod
     def _not_reached(location: Location, where: str, error: StoreError, troubles: Troubles) -> None:
-        """Report a keyring that cannot be looked into, where anything shows that it was used for this cache."""
+        """Report a keyring that cannot be read, if a file shows that it was used for this cache."""
         if may_have_secret(location.base):
             words = f"{where} may hold sign-ins of this cache and cannot be looked into: {error}"
             troubles.add(StoreError(words, where=where, errno=error.errno))
@@ -242,19 +242,19 @@ class EveryStore:
         if start and start[0].startswith(KEYED_START):
             yield from self._keyed(base, troubles)
         elif location.platform == "win32" and start and start[0] and not start[0].lstrip().startswith(b"{"):
-            from doorcode.cache._stores.dpapi import DpapiSeal
+            from doorcode.cache._stores.dpapi import DpapiCipher
 
-            yield self._file(base, CacheFile(base, DpapiSeal()))
-        elif start and start[0] and not may_be_sealed(start[0]):
-            yield self._file(base, CacheFile(base, NoSeal(base)))
+            yield self._file(base, CacheFile(base, DpapiCipher()))
+        elif start and start[0] and not may_be_encrypted(start[0]):
+            yield self._file(base, CacheFile(base, NoCipher(base)))
         if location.platform.startswith("linux"):
             yield from self._sealed(location)
 
     def _keyed(self, path: str, troubles: Troubles) -> Iterator[TokenStore]:
-        from doorcode.cache._ciphers.keyed import KeyedSeal
+        from doorcode.cache._ciphers.keyed import KeyedCipher
 
         if self._options.has_key:
-            yield self._file(path, CacheFile(path, KeyedSeal(path, self._options.reveal_key)))
+            yield self._file(path, CacheFile(path, KeyedCipher(path, self._options.reveal_key)))
         else:
             words = (
                 f"{path} is encrypted with a key that this program was not given, so it cannot be looked into: give "
@@ -278,8 +278,8 @@ class EveryStore:
         return location.base if self._options.path is not None else f"{location.base}.keyed"
 
 
-def _holds_nobody(state: State) -> bool:
-    return not any(rows for section, rows in state.items() if section not in _OF_NOBODY)
+def _holds_no_account(state: State) -> bool:
+    return not any(rows for section, rows in state.items() if section not in _WITHOUT_ACCOUNTS)
 
 
 def _node_files(location: Location) -> NodeFiles | None:
@@ -289,19 +289,19 @@ def _node_files(location: Location) -> NodeFiles | None:
 
     try:
         return NodeFiles(location.base, location.name, KernelKeys(key_calls()))
-    except StoreUnavailable:  # a machine on which no file was ever sealed so
+    except StoreUnavailable:  # no file was ever encrypted in this way on such a machine
         return None
 
 
 def _stems(location: Location) -> list[str]:
-    """Return the files whose content is this machine's to remove: not what another node sealed."""
+    """Return the paths of the files that this machine may delete: all but those that another node encrypted."""
     files = _node_files(location) if location.platform.startswith("linux") else None
     return [location.base] if files is None else [*files.of_this_node()]
 
 
 def _is_doomed(path: str, stems: Iterable[str], everything: bool) -> bool:  # noqa: FBT001 - passed on
     if path in stems:
-        return everything and not is_signal(path)  # which stays until that keyring is reached
+        return everything and not is_signal(path)  # the signal stays until its keyring can be reached
     return any(path.startswith(f"{stem}{left}") for stem in stems for left in _LEFT)
 
 

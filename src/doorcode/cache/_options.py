@@ -1,6 +1,6 @@
-"""How a program asks for a persistent token cache: the options of azure-identity and four of ours."""
+"""The options of a persistent token cache: those of azure-identity, and four of doorcode's own."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH119
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ _OPTIONS: Final = ("allow_unencrypted_storage", "name", "encryption_key", "path"
 
 
 class TokenCachePersistenceOptions:
-    """Options of a persistent token cache; the values are checked and nothing is opened.
+    """Options of a persistent token cache; the constructor checks the values and opens nothing.
 
     Args:
-        allow_unencrypted_storage: whether a plain file may be used where nothing can be encrypted.
-        name: first part of the cache's name; programs that give the same one share sign-ins.
-        encryption_key: 32 bytes, or a function that returns the same 32 bytes whenever it is called, which seal the
-            cache instead of the system's own protection; for containers and homes that several machines share. Losing
-            the key loses the sign-ins. A function is called whenever the cache is opened, read or written, and travels
-            in a pickle where bytes do not. Without it, the environment may name a key: ``DOORCODE_CACHE_KEY``, the
-            base64 form of 32 bytes, or ``DOORCODE_CACHE_KEY_FILE``, the path of a file with that.
+        allow_unencrypted_storage: whether a plain file may hold the cache if no store here encrypts.
+        name: first part of the cache's name; programs with the same name share sign-ins.
+        encryption_key: a key of 32 bytes, or a function that returns the same 32 bytes at each call. It encrypts the
+            cache in place of the system's own protection, for containers and for homes that several machines share.
+            Losing the key loses the sign-ins. A function is called whenever the cache is opened, read or written; it
+            can be pickled, and bytes cannot. Without this option, the environment may name a key:
+            ``DOORCODE_CACHE_KEY`` is the base64 form of 32 bytes, ``DOORCODE_CACHE_KEY_FILE`` the path of a file with
+            such text.
         path: the file to use instead of ``~/.IdentityService/<name>``; ``.nocae`` or ``.cae`` is added.
-        store: a :class:`doorcode.cache.TokenStore` of the program's own, which then holds both caches. It travels in a
-            pickle if it can be pickled itself.
-        **kwargs: accepted as azure-identity accepts them, with a warning.
+        store: the program's own :class:`doorcode.cache.TokenStore`, which then holds both caches. Options with a store
+            can be pickled if the store can.
+        **kwargs: unknown options, which are ignored with a warning, as azure-identity ignores them.
 
     Raises:
-        TypeError: a value has the wrong type, or an unknown option looks like a misspelt one.
-        ValueError: the name could lead out of the cache's directory, the key is not 32 bytes, or a store was given
-            together with what chooses or seals another one.
+        TypeError: a value has the wrong type, or an unknown option is close to the name of an option.
+        ValueError: the name could lead out of the cache's directory, the key is not 32 bytes, or ``store`` was given
+            together with ``path`` or ``encryption_key``.
     """
 
     @clears_frames
@@ -71,22 +72,22 @@ class TokenCachePersistenceOptions:
 
     @property
     def has_key(self) -> bool:
-        """Tell whether the program or the environment brings a key, which the environment may do later, too."""
+        """Tell whether the program or, at present, the environment names a key."""
         return self.store is None and (self._key is not None or environment_has_key())
 
     @property
     def names_key(self) -> bool:
-        """Tell whether the program itself names a key, whatever the environment says."""
+        """Tell whether the program itself names a key."""
         return self._key is not None
 
     @clears_frames
     def reveal_key(self) -> bytes:
-        """Return the program's key; call it only to seal or open content.
+        """Return the key of the program or of the environment; call it only to encrypt or decrypt content.
 
         Raises:
-            TypeError: the program's function returned something else than bytes.
-            ValueError: there is none, the environment's cannot be used, the function raised, or what it returned is not
-                32 bytes.
+            TypeError: the program's function did not return bytes.
+            ValueError: there is no key, the environment's key cannot be used, or the program's function raised or did
+                not return 32 bytes.
         """
         if self._key is None and environment_has_key():
             return key_of_environment()
@@ -96,10 +97,10 @@ class TokenCachePersistenceOptions:
 
     @clears_frames
     def check_key(self) -> None:
-        """Check that the program's key can be had, before anything depends on it; calls a function twice.
+        """Check that the key can be used, before the cache depends on it; calls a function twice.
 
         Raises:
-            ValueError: why it cannot be used.
+            ValueError: the key cannot be used; the message says why.
         """
         try:
             steady = self.reveal_key() == self.reveal_key()
@@ -107,8 +108,8 @@ class TokenCachePersistenceOptions:
             raise ValueError(f"cannot get the encryption_key: {error}") from error
         if not steady:
             raise ValueError(
-                "cannot use the encryption_key: the function returned another key when it was called again, so nothing "
-                "that it seals could be opened; return the same 32 bytes each time"
+                "cannot use the encryption_key: the function returned another key when it was called again, so what "
+                "it encrypts could not be decrypted; return the same 32 bytes each time"
             )
 
     @safe_repr
@@ -130,16 +131,16 @@ class TokenCachePersistenceOptions:
 
 
 def resolve_options(options: object) -> TokenCachePersistenceOptions:
-    """Return options of ours for options of ours or of azure-identity.
+    """Return doorcode's options for options of doorcode or of azure-identity.
 
     Raises:
-        TypeError: it is something else.
-        ValueError: its name could lead out of the cache's directory.
+        TypeError: ``options`` is neither.
+        ValueError: the name could lead out of the cache's directory.
     """
     if isinstance(options, TokenCachePersistenceOptions):
         return options
     try:
-        allowed = getattr(options, "allow_unencrypted_storage")  # noqa: B009 - of an object without a type
+        allowed = getattr(options, "allow_unencrypted_storage")  # noqa: B009 - the object has no type
         name = getattr(options, "name")  # noqa: B009 - likewise
     except AttributeError:
         raise TypeError(
@@ -150,11 +151,11 @@ def resolve_options(options: object) -> TokenCachePersistenceOptions:
 
 
 def checked_key(key: object) -> bytes:
-    """Return a key that is 32 bytes.
+    """Check that a key is 32 bytes, and return it.
 
     Raises:
-        TypeError: it is not bytes.
-        ValueError: it has another length.
+        TypeError: the key is not bytes.
+        ValueError: the key has another length.
     """
     if not isinstance(key, (bytes, bytearray, memoryview)):
         raise TypeError(f"encryption_key must be {KEY_BYTES} bytes or a function that returns them, not {_kind(key)}")
@@ -166,7 +167,7 @@ def checked_key(key: object) -> bytes:
 
 
 def _checked_source(key: object) -> bytes | Callable[[], object] | None:
-    """Return a key, or the function that returns it, which is not called yet."""
+    """Return a checked key, or the function that will return it, without calling that."""
     if key is None:
         return None
     if not callable(key):
@@ -179,7 +180,7 @@ def _checked_source(key: object) -> bytes | Callable[[], object] | None:
 
 
 def _called(source: Callable[[], object]) -> object:
-    """Return what the program's function returns."""
+    """Call the program's function and return its result."""
     try:
         key = source()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Token caches that belong to one process: in memory, or a token cache of the program's own."""
+"""Token caches that live in one process: in memory, or in an MSAL token cache that the program passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from doorcode.cache._token_cache import Change, NoLease
 
 
 class _ProcessCache(ABC):
-    """What caches share that no other process can see: nothing is beside them, and no lease is refused."""
+    """The behaviour common to caches of one process: no other caches to read, and every lease is granted."""
 
     @abstractmethod
     def commit(self, change: Change) -> None:
@@ -24,7 +24,7 @@ class _ProcessCache(ABC):
         self.commit(change)
 
     def borrowed(self) -> State:
-        """Return nothing: there is no cache beside this one."""
+        """Return an empty state: such a cache reads no other program's cache."""
         return {}
 
     def lease(self, name: str, seconds: float) -> Lease | None:  # noqa: ARG002 - the Protocol's shape
@@ -32,7 +32,7 @@ class _ProcessCache(ABC):
         return NoLease()
 
     def lease_holder(self, name: str) -> LeaseHolder | None:  # noqa: ARG002 - the Protocol's shape
-        """Return None: no lease is held by another process."""
+        """Return None: other processes do not share this cache."""
         return None
 
 
@@ -44,7 +44,7 @@ class MemoryCache(_ProcessCache):
         self._state: State = {}
 
     def state(self) -> State:
-        """Return what is cached."""
+        """Return the cached rows."""
         return self._state
 
     def commit(self, change: Change) -> None:
@@ -54,10 +54,10 @@ class MemoryCache(_ProcessCache):
 
 
 class MsalCache(_ProcessCache):
-    """Keep tokens in a token cache of the program's own.
+    """Keep tokens in an MSAL token cache of the program.
 
     Args:
-        cache: any ``msal.TokenCache``; only its documented methods are used.
+        cache: any ``msal.TokenCache``; this class calls only its documented methods.
     """
 
     def __init__(self, cache: object) -> None:
@@ -65,17 +65,17 @@ class MsalCache(_ProcessCache):
         self._lock = threading.Lock()
 
     def state(self) -> State:
-        """Return the rows that the cache finds."""
+        """Return the rows that the cache's search finds."""
         kinds = vars(self._cache.CredentialType)
         names: set[str] = {kinds[key] for key in kinds if key.isupper()} & set(self._cache.key_makers)
         return {name: self._rows(name) for name in names}
 
     def commit(self, change: Change) -> None:
-        """Hand the rows that changed to the cache, one by one, as MSAL does."""
+        """Pass each changed row to the cache, as MSAL does."""
         with self._lock:
             before = self.state()
             after = change(before)
-            for section, known in before.items():  # those that MSAL has; what else there may be is left out
+            for section, known in before.items():  # sections that MSAL does not know are left out
                 rows = after.get(section, {})
                 for key, row in rows.items():
                     if known.get(key) != row:

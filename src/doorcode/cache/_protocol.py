@@ -1,4 +1,4 @@
-"""What every store of tokens does: the Protocol that authors of stores implement, and its values."""
+"""The Protocol that authors of token stores implement, and the values that its methods take and return."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = [
 ]
 
 Stamp: TypeAlias = "str | None"
-"""Opaque; differs whenever the stored content differs. None: nothing is stored."""
+"""Opaque text that differs whenever the stored content differs; None when nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a store holds.
+    """The content of a store.
 
     Attributes:
-        data: MSAL's unified cache JSON, in UTF-8; None when there is nothing to read (which may come with a stamp:
-            a file whose key is gone, for example).
-        stamp: of exactly this content.
+        data: MSAL's unified cache JSON, in UTF-8; None when there is nothing to read. A stamp may come with None: the
+            key of an encrypted file may be lost, for example.
+        stamp: the stamp of exactly this content.
     """
 
     data: bytes | None = field(repr=False)
@@ -44,11 +44,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What is stored now, instead of what the caller expected; read under the lock.
+    """The content that ``save`` found in place of the content that the caller expected; read under the lock.
 
     Attributes:
         data: as in Loaded.
-        stamp: what the next ``save`` must expect.
+        stamp: the stamp to pass to the next ``save``.
     """
 
     data: bytes | None = field(repr=False)
@@ -56,37 +56,37 @@ class Conflict:
 
 
 class Lease(Protocol):
-    """Something in progress that only one holder does at a time."""
+    """The exclusive right to do something, such as a refresh, until it is released."""
 
     def release(self) -> None:
-        """Let the next one have it; does nothing when released already, or in a forked child."""
+        """Give the lease up; does nothing when it is released already, or in a forked child."""
 
 
 @runtime_checkable
 class RenewableLease(Lease, Protocol):
-    """A lease that its holder can keep for longer than it said at first, and that it may have lost meanwhile."""
+    """A lease whose holder can extend it, and learns in doing so whether it still holds it."""
 
     def renew(self, seconds: float, until: float | None = None) -> bool:
-        """Say that the lease is needed for so many seconds from now.
+        """Extend the lease.
 
         Args:
-            seconds: how long at most.
-            until: the wall clock's time at which what the holder does is over in any case, in Unix seconds.
+            seconds: how long the holder may need it from now on.
+            until: the latest time at which the holder's work can end, in Unix seconds; None when that is unknown.
 
         Returns:
-            whether this process still holds it: a store takes it from a holder that needs longer than it said.
+            whether this process still holds the lease: a store takes it from a holder that exceeds its time.
         """
         ...
 
 
 class ReadOnlyStore(Protocol):
-    """Content that may be read and is never written: somebody else's cache."""
+    """Another program's cache, which doorcode reads and never writes."""
 
     def load(self) -> Loaded:
         """Return the content, or no data when there is none; blocks for a local read.
 
         Raises:
-            StoreError: it is there and cannot be read.
+            StoreError: the content exists and cannot be read.
         """
         ...
 
@@ -95,16 +95,16 @@ class ReadOnlyStore(Protocol):
         ...
 
     def describe(self) -> str:
-        """Return, for people, whose and where it is."""
+        """Return whose cache this is and where, as text for the user."""
         ...
 
 
 @runtime_checkable
 class TokenStore(Protocol):
-    """One token cache, shared by every process that opens the same place.
+    """One token cache, shared by every process that opens the same store.
 
-    Methods block, never prompt, and may be called from any thread and by a forked child. Whatever fails is a
-    StoreError; a store that reports one has changed nothing.
+    Methods block and never prompt. Any thread, and a forked child, may call them. A failure is raised as a StoreError,
+    and then the stored content is unchanged.
     """
 
     @property
@@ -117,23 +117,23 @@ class TokenStore(Protocol):
 
         Raises:
             StoreUnreadable: the content was damaged and has been set aside; the next load finds nothing.
-            StoreError: the content is there and cannot be read now: permission, a wrong key, no connection.
+            StoreError: the content exists and cannot be read now: permission, a wrong key, no connection.
         """
         ...
 
     def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
-        """Replace the content as a whole if it is still what the caller loaded.
+        """Replace the whole content if it is still the content that the caller loaded.
 
         Args:
-            data: what to store; never empty.
-            expected: the stamp of what ``data`` was made from; None when nothing was stored.
+            data: the new content; never empty.
+            expected: the stamp of the content that ``data`` was made from; None when nothing was stored.
 
         Returns:
-            The new stamp, or a Conflict, with nothing changed, when the stored stamp is another.
+            The new stamp; or a Conflict, with nothing changed, when the stored stamp differs from ``expected``.
 
         Raises:
-            StoreUnreadable: what is stored now was damaged and has been set aside; load and try again.
-            StoreError: nothing was stored, and what was stored before still is.
+            StoreUnreadable: the stored content was damaged and has been set aside; load and try again.
+            StoreError: nothing was written, and the content is as it was.
         """
         ...
 
@@ -141,7 +141,7 @@ class TokenStore(Protocol):
         """Remove the content; does nothing when there is none.
 
         Raises:
-            StoreError: it is still there.
+            StoreError: the content is still stored.
         """
         ...
 
@@ -149,60 +149,60 @@ class TokenStore(Protocol):
         """Return the stamp alone: no decryption, no parsing, no lock.
 
         Raises:
-            StoreError: the place cannot be looked at.
+            StoreError: the store cannot be reached.
         """
         ...
 
     def lease(self, name: str, seconds: float) -> Lease | None:
-        """Try once to become the only one, in all processes, who does what ``name`` says.
+        """Try once to get the lease of a name, which one caller in all processes can hold at a time; never waits.
 
         Args:
-            name: letters, digits, ``-``, ``_`` and ``.``; at most 64.
-            seconds: how long it can take at most, unless the lease is renewed. A store ends the lease then: its holder
-                is stopped, or dead where the store cannot see that.
+            name: at most 64 letters, digits, ``-``, ``_`` and ``.``.
+            seconds: how long the caller needs the lease at most, unless it renews it. After that the store ends the
+                lease, because its holder has stopped or died.
 
         Returns:
-            The lease, which ends by itself when the process dies; a RenewableLease where the store can. None while
-            another caller, in this process or another, holds it. Never waits.
+            The lease, a RenewableLease if the store supports it; it ends by itself when the process dies. None while
+            another caller, in this process or another, holds it.
 
         Raises:
-            StoreError: the place cannot be written.
-            ValueError: the name has other characters.
+            StoreError: the store cannot be written.
+            ValueError: the name has other characters or is too long.
         """
         ...
 
     def describe(self) -> str:
-        """Return, for people, which store this is, where, and how it is protected."""
+        """Return which store this is, where, and how it is protected, as text for the user."""
         ...
 
 
 @runtime_checkable
 class UpdatingStore(TokenStore, Protocol):
-    """A store that can read, change and write under one lock: nobody has to try again, however many write at once.
+    """A store that can read, change and write under one lock, so that concurrent writers never have to retry.
 
-    For stores that have a lock anyway; one of the compare-and-set kind leaves it out.
+    A store with a lock implements it; a compare-and-set store leaves it out.
     """
 
     def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
-        """Replace the content by what ``change`` makes of it; blocks as ``save`` does.
+        """Replace the content by the result of ``change``; blocks as ``save`` does.
 
         Args:
-            change: gets the content now, or None; returns the new content, or None to leave it. Called once, under the
-                lock: it must be quick and must not use this store.
+            change: takes the present content or None, and returns the new content, or None to keep the present one. It
+                is called once, under the lock: it must be quick and must not use this store.
 
         Returns:
-            What is stored when it is done.
+            The content that is stored afterwards.
 
         Raises:
-            StoreError: as for ``save``; also whatever ``change`` raises, and then nothing was stored.
+            StoreError: as for ``save``. An exception of ``change`` passes through, and then nothing was written.
         """
         ...
 
 
 @runtime_checkable
 class WatchedStore(TokenStore, Protocol):
-    """A store that knows who holds a lease, so that a process that waits for it can tell its user."""
+    """A store that knows who holds a lease, so that a process that waits for the lease can tell its user."""
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return who holds a lease; None where that is not known. Never waits."""
+        """Return who holds a lease; None when that is unknown. Never waits."""
         ...

@@ -1,6 +1,6 @@
-"""Which store a program gets, and why not the others: the only test of the system in this package."""
+"""Choose the store of a cache: the first that works here, with the reasons against those before it."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH100, PTH111, PTH117, PTH118, PTH119, PTH208
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
-from doorcode.cache._ciphers.cipher import START_LENGTH, may_be_sealed
+from doorcode.cache._ciphers.cipher import START_LENGTH, may_be_encrypted
 from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import user_id
 from doorcode.cache._locks.lock import CacheLock, cache_lock
 from doorcode.cache._stores.file import CacheFile, FileStore, is_json_object
-from doorcode.cache._stores.read_only_file import PlainNeighbour
+from doorcode.cache._stores.read_only_file import ReadOnlyFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,11 +31,11 @@ __all__ = ["Choice", "Location", "NoDirectoryError", "Rejected", "choose", "loca
 
 
 class NoDirectoryError(ValueError):
-    """Say that nothing tells where this user's files are."""
+    """Say that the environment does not name the user's home directory."""
 
 
-PATIENCE: Final = 1.0
-"""Seconds to wait for a program that writes the plain file just now."""
+WRITER_TIMEOUT: Final = 1.0
+"""Seconds to wait for a program that is writing the plain file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Rejected:
     """A kind of store that was not chosen.
 
     Attributes:
-        store: its name, for people.
+        store: its name, as text for the user.
         reason: one line.
     """
 
@@ -56,13 +56,13 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen.
+    """The store of a cache.
 
     Attributes:
-        store: to read and write.
-        also: to read, in this order, for accounts that the store lacks.
-        rejected: what was tried before, and why it was not taken.
-        caution: what to warn a user of, once; None when there is nothing.
+        store: the store to read and write.
+        also: other programs' caches to read, in this order, for accounts that the store lacks.
+        rejected: the kinds of store that were tried before, with the reasons against them.
+        caution: a warning for the user, to be shown once; None when there is none.
     """
 
     store: TokenStore
@@ -79,17 +79,17 @@ def choose(
     environ: Mapping[str, str] | None = None,
     platform: str | None = None,
 ) -> Choice:
-    """Choose the store for a cache; never prompts, and blocks for the system: two seconds where it does not answer.
+    """Choose the store of a cache; never prompts, and waits at most two seconds for a keyring that does not answer.
 
     Args:
-        options: what the program asked for.
-        cae: for the cache of tokens whose clients handle claims challenges.
-        is_whole: tells whether bytes are a cache.
+        options: the program's options.
+        cae: whether to choose for the CAE cache: the tokens of clients that handle claims challenges.
+        is_whole: tells whether bytes are a complete cache.
         environ: the environment; by default this process's.
         platform: as ``sys.platform``, which is the default.
 
     Raises:
-        ValueError: nothing encrypted can be used and plain storage is not allowed, or no directory is known.
+        ValueError: no store here encrypts and plain storage is not allowed, or no directory is known.
     """
     if options.store is not None:
         return _of_program(options.store, cae=cae, allowed=options.allow_unencrypted_storage)
@@ -108,11 +108,11 @@ def choose(
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the stores of one cache are, on this system.
+    """The location of one cache's stores on this system.
 
     Attributes:
-        base: path of its plain file; the others stand beside it.
-        name: what it is called in a keyring.
+        base: path of the plain file; the other files stand beside it.
+        name: the cache's name in a keyring.
         platform: as ``sys.platform``.
         environ: the environment.
     """
@@ -130,7 +130,7 @@ def locate(
     environ: Mapping[str, str] | None = None,
     platform: str | None = None,
 ) -> Location:
-    """Return where the stores of a cache are; the arguments are those of :func:`choose`.
+    """Return the location of a cache's stores; the arguments are those of :func:`choose`.
 
     Raises:
         NoDirectoryError: no directory is known.
@@ -138,13 +138,13 @@ def locate(
     system = sys.platform if platform is None else platform
     surroundings = os.environ if environ is None else environ
     base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
-    # With a path, caches in two directories must not share a key whose lock they do not share.
+    # The lock stands beside the file. So with path=, caches in two directories need two names: one key, one lock.
     name = os.path.basename(base) if options.path is None else base
     return Location(base, name, system, surroundings)
 
 
 def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
-    """Return the store that the program brought: whether it may be used is the program's decision."""
+    """Return the program's own store; an unencrypted one is the program's decision, and only warned about."""
     from doorcode.cache._cae_section import CaeSection
 
     plain = not store.encrypted and not allowed
@@ -154,7 +154,7 @@ def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Chooser:
-    """Try the kinds of store for one cache."""
+    """Build the kinds of store for one cache."""
 
     options: TokenCachePersistenceOptions
     place: Location
@@ -167,11 +167,11 @@ class _Chooser:
 
     @property
     def cache(self) -> str:
-        """The cache's name: what it is called in a keyring."""
+        """The cache's name in a keyring."""
         return self.place.name
 
     def first(self, candidates: tuple[tuple[str, Callable[[], TokenStore]], ...]) -> Choice:
-        """Return the first candidate that works, else the plain file if that is allowed."""
+        """Return the first candidate that works, else the plain file if the program allows it."""
         rejected: list[Rejected] = []
         for name, build in candidates:
             store = _built(build)
@@ -186,47 +186,47 @@ class _Chooser:
         return Choice(store, (), tuple(rejected), caution)
 
     def keyed(self) -> Choice:
-        """Return the file that the program's own key seals."""
-        from doorcode.cache._ciphers.keyed import KeyedSeal
+        """Return the file that is encrypted with the program's own key."""
+        from doorcode.cache._ciphers.keyed import KeyedCipher
 
         path = self.base if self.options.path is not None else f"{self.base}.keyed"
-        return Choice(self._file(path, KeyedSeal(path, self.options.reveal_key)), (), ())
+        return Choice(self._file(path, KeyedCipher(path, self.options.reveal_key)), (), ())
 
     def dpapi(self) -> TokenStore:
-        """Return the file that Windows protects."""
-        from doorcode.cache._stores.dpapi import DpapiSeal
+        """Return the file that Windows data protection encrypts."""
+        from doorcode.cache._stores.dpapi import DpapiCipher
 
-        seal = DpapiSeal()
-        seal.probe()
-        return self._file(self.base, seal)
+        cipher = DpapiCipher()
+        cipher.probe()
+        return self._file(self.base, cipher)
 
     def keychain(self) -> TokenStore:
-        """Return the item of the Keychain."""
+        """Return the store in the Keychain of macOS."""
         self._refuse_path()
-        from doorcode.cache._stores.keychain import KeychainVault, account_of
+        from doorcode.cache._stores.keychain import KeychainBackend, account_of
         from doorcode.cache._stores.signalled import SignalledStore
 
-        vault = KeychainVault(self.base, account_of(self.cache))
-        vault.probe()
-        return SignalledStore(self.base, vault, is_whole=self.is_whole)
+        backend = KeychainBackend(self.base, account_of(self.cache))
+        backend.probe()
+        return SignalledStore(self.base, backend, is_whole=self.is_whole)
 
     def secret_service(self) -> TokenStore:
-        """Return the item of the desktop's keyring."""
+        """Return the store in the desktop's keyring."""
         self._refuse_path()
         from doorcode.cache._stores.session_bus import bus_address
 
         address = bus_address(self.place.environ)
         if address is None:
             raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
-        from doorcode.cache._stores.secret_service import SecretServiceVault
+        from doorcode.cache._stores.secret_service import SecretServiceBackend
         from doorcode.cache._stores.signalled import SignalledStore
 
-        vault = SecretServiceVault(address, self.cache)
-        vault.probe()
-        return SignalledStore(self.base, vault, is_whole=self.is_whole)
+        backend = SecretServiceBackend(address, self.cache)
+        backend.probe()
+        return SignalledStore(self.base, backend, is_whole=self.is_whole)
 
     def kernel(self) -> TokenStore:
-        """Return the file that a kernel key seals: this node's, or Go's where only that exists."""
+        """Return the file that is encrypted with a kernel key: this node's, or Go's if only that one exists."""
         plain = self._plain() if self.options.allow_unencrypted_storage else None
         if plain and not self._beside(lambda name: name.endswith(".sealed")):
             raise StoreUnavailable(plain)
@@ -242,48 +242,52 @@ class _Chooser:
         return self._file(self.base, where=files.place)
 
     def _kernel_keys(self) -> tuple[str, ...]:
-        """Return what the keys are called of this cache and of the one of the same name for the other tokens."""
+        """Return the names of the keys of this cache, with and without CAE, in doorcode's format and in Go's."""
         name = self.cache.rpartition(".")[0]
         return tuple(f"{name}{suffix}" for suffix in (".nocae.sealed", ".cae.sealed", ".nocae", ".cae"))
 
-    def _file(self, path: str, seal: Cipher | None = None, where: Callable[[], CacheFile] | None = None) -> FileStore:
+    def _file(self, path: str, cipher: Cipher | None = None, where: Callable[[], CacheFile] | None = None) -> FileStore:
         private = self.options.path is None
         lock = cache_lock(path)
-        return FileStore(path, seal, where=where, private=private, is_whole=self.is_whole, lock=lock)
+        return FileStore(path, cipher, where=where, private=private, is_whole=self.is_whole, lock=lock)
 
     def _also(self, store: TokenStore) -> tuple[ReadOnlyStore, ...]:
         allowed = self.options.allow_unencrypted_storage and store.encrypted
-        return (PlainNeighbour(self.base, is_whole=self.is_whole),) if allowed else ()
+        return (ReadOnlyFile(self.base, is_whole=self.is_whole),) if allowed else ()
 
     def _plain(self) -> str | None:
-        """Say what shows that there is a plain cache, damaged or not, and not merely another store's empty signal."""
+        """Return a reason to use the plain file: it, or a damaged one that was set aside, exists; None without one.
+
+        An empty file is no reason: it is the signal file of a keyring.
+        """
         try:
             raw = disk.read(self.base, START_LENGTH)
         except StoreError as error:
             return f"there is something in the place of the plain file, which may be used: {error}"
         if raw is not None and raw.data == b"":
-            # msal-extensions empties the file before it writes it anew, and has its lock meanwhile.
-            with contextlib.suppress(StoreError), CacheLock(f"{self.base}.lockfile", wait_timeout=PATIENCE).hold():
+            # msal-extensions empties the file before it writes, and holds the lock until it has written.
+            lock = CacheLock(f"{self.base}.lockfile", wait_timeout=WRITER_TIMEOUT)
+            with contextlib.suppress(StoreError), lock.hold():
                 raw = disk.read(self.base, START_LENGTH)
         if raw is None or not raw.data:
             aside = next(filter(self._is_plain, self._beside(lambda name: name.startswith(".damaged-"))), None)
             return aside and f"the plain file {self.base} was damaged and set aside as {aside}; a new one may be made"
-        return None if may_be_sealed(raw.data) else f"the plain file {self.base} exists and may be used"
+        return None if may_be_encrypted(raw.data) else f"the plain file {self.base} exists and may be used"
 
     @staticmethod
     def _is_plain(path: str) -> bool:
-        """Tell whether what was set aside is no sealed file of Go's, which had the same name."""
+        """Tell whether a file that was set aside is plain; Go's encrypted file has the same name."""
         with contextlib.suppress(StoreError):
             raw = disk.read(path, START_LENGTH)
-            return raw is not None and not may_be_sealed(raw.data or b"")
+            return raw is not None and not may_be_encrypted(raw.data or b"")
         return False
 
-    def _beside(self, is_it: Callable[[str], bool]) -> list[str]:
-        """Return the files whose names go on in a way after the plain file's."""
+    def _beside(self, matches: Callable[[str], bool]) -> list[str]:
+        """Return the files whose names are the plain file's plus a suffix that ``matches`` accepts."""
         directory, name = os.path.split(self.base)
         with contextlib.suppress(OSError):
             found = (other for other in sorted(os.listdir(directory)) if other.startswith(name))
-            return [os.path.join(directory, other) for other in found if is_it(other[len(name) :])]
+            return [os.path.join(directory, other) for other in found if matches(other[len(name) :])]
         return []
 
     def _refuse_path(self) -> None:

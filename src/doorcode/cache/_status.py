@@ -1,4 +1,4 @@
-"""Tell people and programs which store a cache would have, and why not another."""
+"""Report which store a cache would use here, and the reasons against the others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Status", "status"]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Which store would be used.
+    """The store that a cache would use.
 
     Attributes:
-        store: what it is, where, and how it is protected; None when there is none.
+        store: which store it is, where, and how it is protected; None when no store can be used.
         encrypted: whether the content is encrypted at rest.
-        rejected: the kinds that come first and were not taken, with the reasons.
-        error: why there is none; None when there is one.
+        rejected: the kinds of store that were tried before, with the reasons against them.
+        error: why no store can be used; None when one can.
     """
 
     store: str | None
@@ -37,14 +37,16 @@ class Status:
 
 @clears_frames
 def status(options: object | None = None, *, cae: bool = False) -> Status:
-    """Tell which store would be used; never prompts, reads no token, and blocks for two seconds without an answer.
+    """Report which store a cache would use; never prompts, and reads no token.
+
+    It waits at most two seconds for a keyring that does not answer.
 
     Args:
-        options: as for ``cache_persistence_options``; by default those of azure-identity.
-        cae: about the cache of tokens whose clients handle claims challenges.
+        options: as for ``cache_persistence_options``; by default the cache that Microsoft's tools share.
+        cae: whether to report on the CAE cache: the tokens of clients that handle claims challenges.
 
     Raises:
-        TypeError: the options are of another kind.
+        TypeError: the options have another type.
     """
     resolved = TokenCachePersistenceOptions() if options is None else resolve_options(options)
     try:

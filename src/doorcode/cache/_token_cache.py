@@ -1,8 +1,8 @@
 """MSAL's unified token cache on top of any store: reload, merge, write.
 
-A cache holds a state (sections of rows, ``_core.lookup.State``). A change is a function from state to state; it may be
-applied again to a newer state when another process has written meanwhile, and it returns the very state it was given
-when there is nothing to change.
+A cache holds a state (sections of rows, ``_core.msal_cache.lookup.State``). A change is a function from state to state.
+When another process has written meanwhile, the cache applies the change again to the newer state. A change with nothing
+to do returns the very state that it was given.
 """
 
 from __future__ import annotations
@@ -28,49 +28,49 @@ from doorcode.cache._protocol import (
 
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
-"""Conflicts in a row after which something other than contention is wrong with a store."""
+"""Conflicts in a row after which a store counts as broken: contention alone does not cause that many."""
 
 MOST_UNSAVED: Final = 64
-"""Changes that are kept for a store that takes none; later ones supersede the first."""
+"""Changes to keep in memory for a store that cannot be written; the oldest are dropped first."""
 
 
 class TokenCache(Protocol):
-    """What a credential needs of a cache. Thread-safe."""
+    """The operations of a token cache that a credential uses. Thread-safe."""
 
     def state(self) -> State:
-        """Return what is cached now; never raises."""
+        """Return the cached rows; never raises."""
         ...
 
     def commit(self, change: Change) -> None:
-        """Apply a change; what cannot be stored is kept in memory and warned about once."""
+        """Apply a change; if it cannot be stored, keep it in memory and warn once."""
         ...
 
     def remove(self, change: Change) -> None:
-        """Apply a change that takes something away.
+        """Apply a change that removes rows.
 
         Raises:
-            StoreError: it is still stored, where this process or others can find it.
+            StoreError: the rows are still stored, where this process or others can find them.
         """
         ...
 
     def borrowed(self) -> State:
-        """Return what may be read of others' caches beside this one, and is never written to it."""
+        """Return the rows of other programs' caches, which this cache reads and never writes."""
         ...
 
     def lease(self, name: str, seconds: float) -> Lease | None:
-        """Try once to take a cross-process lease; None when another process holds it."""
+        """Try once to take a cross-process lease; return None when another process holds it."""
         ...
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return who holds a lease; None where that is not known."""
+        """Return who holds a lease; None when that is unknown."""
         ...
 
 
 class WarnOnce:
-    """Tell of the first trouble with the stores of a credential: what follows is the same for whoever reads it.
+    """Pass on the first warning about a credential's stores, and drop later ones: they would repeat it.
 
     Args:
-        warn: tells of it.
+        warn: takes the warning.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
@@ -78,14 +78,14 @@ class WarnOnce:
         self._told = False
 
     def __call__(self, message: str) -> None:
-        """Tell of it, unless something was told before."""
+        """Pass the message on if it is the first."""
         if not self._told:
             self._told = True
             self._warn(message)
 
 
 class NoLease:
-    """A lease where there is no other process to exclude."""
+    """A lease for a cache that no other process shares, or whose store cannot give one."""
 
     def release(self) -> None:
         """Do nothing."""
@@ -95,11 +95,12 @@ class StoredCache:
     """Keep tokens in a store that outlives the process.
 
     Args:
-        store: where the bytes are.
-        also: what may be read for accounts that the store lacks.
-        warn: told of each content that was set aside.
-        trouble: told whenever the store cannot be read or written; by default ``warn``, once.
-        content: reads what is stored; the stores' own ``is_whole`` where they parse each content only once.
+        store: keeps the bytes.
+        also: other programs' caches, read for accounts that the store lacks.
+        warn: called with a message for each content that was set aside.
+        content: parses the content; by default a new one. Pass the one whose ``is_whole`` the store uses, so that
+            content is parsed once.
+        trouble: called with a message whenever the store cannot be read or written; by default ``warn``, once.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class StoredCache:
     ) -> None:
         self._store = store
         self._content = content or Content()
-        self._also = tuple(_Reading(neighbour, self._content) for neighbour in also)
+        self._also = tuple(_Reading(other, self._content) for other in also)
         self._warn = warn
         self._trouble = trouble or WarnOnce(warn)
         self._lock = threading.Lock()
@@ -120,16 +121,17 @@ class StoredCache:
         self._unsaved: list[Change] = []
 
     def check_key(self) -> None:
-        """Read what is stored, for a program that brings its own key.
+        """Read the content, to check the key of a program that brings its own.
 
         Raises:
-            StoreKeyError: the key does not open it; without this, a user would be asked at every start.
+            StoreKeyError: the key does not decrypt the content. Without this check, the program would ask the user to
+                sign in at every start.
         """
         with self._lock:
             self._reload(self._own, StoreKeyError)
 
     def read(self) -> State:
-        """Return what is stored now; content that was damaged and is set aside counts as nothing.
+        """Return the stored rows; damaged content, which the store sets aside, counts as empty.
 
         Raises:
             StoreError: the store cannot be read.
@@ -141,19 +143,19 @@ class StoredCache:
             return {}
 
     def state(self) -> State:
-        """Return what is stored, read anew when its stamp has changed, with what could not be stored."""
+        """Return the stored rows, read again when the stamp has changed, with the changes that could not be stored."""
         with self._lock:
             self._reload(self._own)
             own = self._with_unsaved(self._own.state)
             return fill_in(own, self._borrowed()) if self._also else own
 
     def borrowed(self) -> State:
-        """Return what the neighbours hold."""
+        """Return the rows of the other programs' caches."""
         with self._lock:
             return self._borrowed()
 
     def commit(self, change: Change) -> None:
-        """Apply a change to what is stored now, in one locked write."""
+        """Apply a change to the present content, in one locked write."""
         with self._lock:
             try:
                 self._apply(change)
@@ -161,10 +163,10 @@ class StoredCache:
                 self._trouble(f"Tokens are kept in memory only, for this process: {error}")
 
     def remove(self, change: Change) -> None:
-        """Apply a change that takes something away, and see that it is gone.
+        """Apply a change that removes rows, and check that they are gone.
 
         Raises:
-            StoreError: it is still stored, or a neighbour has it too.
+            StoreError: the rows are still stored, or another program's cache has them too.
         """
         with self._lock:
             try:
@@ -173,10 +175,10 @@ class StoredCache:
                 self._own.reload()
                 if change(self._own.state) is not self._own.state:
                     raise
-            for neighbour in self._also:
-                self._reload(neighbour)
-                if change(neighbour.state) is not neighbour.state:
-                    where = neighbour.store.describe()
+            for other in self._also:
+                self._reload(other)
+                if change(other.state) is not other.state:
+                    where = other.store.describe()
                     raise StoreError(f"it is in {where} too, which other programs keep: remove it there", where=where)
 
     def _apply(self, change: Change) -> None:
@@ -189,7 +191,7 @@ class StoredCache:
         self._unsaved.clear()
 
     def lease(self, name: str, seconds: float) -> Lease | None:
-        """Try once to take the store's lease; a store that cannot give one excludes nobody."""
+        """Try once to take the store's lease; if the store fails, return a lease that excludes no other process."""
         try:
             return self._store.lease(name, seconds)
         except StoreError as error:
@@ -197,7 +199,7 @@ class StoredCache:
             return NoLease()
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return who holds the store's lease, where the store knows."""
+        """Return who holds the store's lease; None when the store does not know."""
         store = self._store
         try:
             return store.lease_holder(name) if isinstance(store, WatchedStore) else None
@@ -206,9 +208,9 @@ class StoredCache:
 
     def _borrowed(self) -> State:
         state: State = {}
-        for neighbour in self._also:
-            self._reload(neighbour)
-            state = fill_in(state, neighbour.state)
+        for other in self._also:
+            self._reload(other)
+            state = fill_in(state, other.state)
         return state
 
     def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
@@ -267,7 +269,7 @@ class StoredCache:
 
 
 class _Reading:
-    """The last look at one store: parsed, and read again only when its stamp has changed."""
+    """The parsed content of one store, read again only when the stamp has changed."""
 
     def __init__(self, store: TokenStore | ReadOnlyStore, content: Content) -> None:
         self.store = store
@@ -276,10 +278,10 @@ class _Reading:
         self.stamp: Stamp = None
 
     def reload(self) -> None:
-        """Look again.
+        """Read the store again if its stamp has changed.
 
         Raises:
-            StoreError: the store cannot be read; what is known of it stays, unless it was set aside.
+            StoreError: the store cannot be read. The last state is kept, unless the content was set aside.
         """
         if self.store.stamp() == self.stamp:
             return

@@ -1,4 +1,4 @@
-"""What a store does to content before it is written and after it is read."""
+"""Encrypt content before a store writes it, and decrypt it after a read: the Protocol, and no encryption."""
 
 from __future__ import annotations
 
@@ -13,81 +13,81 @@ __all__ = [
     "Cipher",
     "DecryptionError",
     "KeyMissing",
-    "NoSeal",
-    "looks_sealed",
-    "may_be_sealed",
+    "NoCipher",
+    "looks_encrypted",
+    "may_be_encrypted",
 ]
 
 JWE_START: Final = b"eyJ"
-"""How compact JWE starts: a JSON object in base64url."""
+"""The first bytes of compact JWE: a JSON object in base64url."""
 
 KEYED_START: Final = b"doorcode-sealed-1\n"
-"""How content starts that is sealed with the caller's key."""
+"""The first bytes of content that is encrypted with the program's own key."""
 
 START_LENGTH: Final = len(KEYED_START)
-"""Bytes of which :func:`may_be_sealed` needs to see no more."""
+"""The number of bytes that :func:`may_be_encrypted` needs."""
 
 _JWE_PARTS: Final = 5
 
 
 class DecryptionError(Exception):
-    """Say that content is damaged, or sealed with a key that was replaced."""
+    """Say that content is damaged, or was encrypted with a key that has been replaced."""
 
 
 class KeyMissing(Exception):  # noqa: N818 - likewise
-    """Say that content is sealed with a key that does not exist any more, as after a reboot."""
+    """Say that the key of the content no longer exists, as after a reboot."""
 
 
 class Cipher(Protocol):
-    """Protect the bytes of one cache. Called under its lock where it writes."""
+    """Protect the content of one cache. A store calls ``encrypt`` under its lock."""
 
     @property
     def encrypted(self) -> bool:
-        """Tell whether sealed bytes are encrypted."""
+        """Tell whether this cipher encrypts at all."""
         ...
 
-    def close(self, data: bytes) -> bytes:
-        """Return bytes to be written.
+    def encrypt(self, data: bytes) -> bytes:
+        """Return the bytes to write for this content.
 
         Raises:
-            StoreKeyError: there is no usable key.
+            StoreKeyError: no key can be used.
         """
         ...
 
-    def open(self, sealed: bytes) -> bytes:
-        """Return what was closed.
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Return the content of bytes that ``encrypt`` made.
 
         Raises:
-            SealBroken: the bytes are damaged.
-            KeyGone: nobody can open them any more.
-            StoreKeyError: somebody can, but not with this key; they must not be touched.
+            DecryptionError: the bytes are damaged.
+            KeyMissing: the key no longer exists.
+            StoreKeyError: the bytes need another key, and must be left as they are.
         """
         ...
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Tell whether bytes that were opened are in the form that ``close`` gives them; others are written anew."""
+    def is_current(self, encrypted: bytes) -> bool:
+        """Tell whether bytes have the form that ``encrypt`` makes today; a store rewrites bytes of an older form."""
         ...
 
     def describe(self) -> str:
-        """Return, for people, how content is protected."""
+        """Return how content is protected, as text for the user."""
         ...
 
 
-def may_be_sealed(start: bytes) -> bool:
-    """Tell whether what starts so may be a sealed cache; False is certain."""
+def may_be_encrypted(start: bytes) -> bool:
+    """Tell whether content with these first bytes may be an encrypted cache; False is certain."""
     return start.startswith((KEYED_START, JWE_START))
 
 
-def looks_sealed(data: bytes) -> bool:
-    """Tell whether bytes are a sealed cache of some kind, which a store of plain ones must leave alone."""
+def looks_encrypted(data: bytes) -> bool:
+    """Tell whether bytes are an encrypted cache of some kind, which a plain store must leave as it is."""
     return data.startswith(KEYED_START) or (data.startswith(JWE_START) and data.count(b".") == _JWE_PARTS - 1)
 
 
-class NoSeal:
-    """Leave content as it is: readable for whoever may read the file.
+class NoCipher:
+    """Leave content unencrypted; only the mode of the file protects it.
 
     Args:
-        path: of the file, for messages.
+        path: the path of the file, for messages.
     """
 
     def __init__(self, path: str) -> None:
@@ -95,31 +95,31 @@ class NoSeal:
 
     @property
     def encrypted(self) -> bool:
-        """Tell that nothing is encrypted."""
+        """Return False: nothing is encrypted."""
         return False
 
-    def close(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes) -> bytes:
         """Return the bytes themselves."""
         return data
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Return the bytes themselves.
 
         Raises:
-            StoreKeyError: they are a sealed cache.
+            StoreKeyError: the bytes are an encrypted cache.
         """
-        if looks_sealed(sealed):
+        if looks_encrypted(encrypted):
             raise StoreKeyError(
                 f"{self._path} holds an encrypted token cache, which this program was not told how to open; "
                 "it was left as it is. Use another name or path",
                 where=self._path,
             )
-        return sealed
+        return encrypted
 
-    def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
-        """Tell that there is no other form."""
+    def is_current(self, encrypted: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Return True: plain content has one form."""
         return True
 
     def describe(self) -> str:
-        """Say that nothing protects it but the file's mode."""
+        """Return that the content is not encrypted."""
         return "not encrypted"

@@ -1,6 +1,6 @@
-"""The sealed file that Go's azidentity/cache reads: JWE compact form, AES-128-CBC with HMAC-SHA-256.
+"""The encrypted format that Go's azidentity/cache reads: compact JWE, AES-128-CBC with HMAC-SHA-256.
 
-RFC 7516, 7.1 and RFC 7518, 5.2, but for the additional data: empty, where a strict JWE has the header.
+It follows RFC 7516 7.1 and RFC 7518 5.2, except that the additional data is empty; in the RFC, it is the header.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _NO_DATA_LENGTH: Final = bytes(8)
 
 
 def encrypt(data: bytes, key: bytes, serial: int, said: Mapping[str, str] | None = None) -> bytes:
-    """Return data sealed under a 32-byte key, whose serial number is written down for people.
+    """Return data encrypted under a 32-byte key.
 
     Args:
-        data: to seal.
+        data: the bytes to encrypt.
         key: 32 bytes.
-        serial: of the key.
-        said: more fields of the header, which is not protected; Go's has none.
+        serial: the key's serial number, which the header shows for information.
+        said: further fields of the header, which is not authenticated; Go writes none.
     """
     fields = {"alg": "dir", "enc": "A128CBC-HS256", "kid": str(serial), **(said or {})}
     start = json.dumps(fields, separators=(",", ":"))
@@ -49,45 +49,45 @@ def encrypt(data: bytes, key: bytes, serial: int, said: Mapping[str, str] | None
     return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
 
 
-def parse(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+def parse(encrypted: bytes) -> tuple[bytes, bytes, bytes]:
     """Return the IV, the encrypted text and the tag.
 
     Raises:
-        SealBroken: it is not a JWE of this kind.
+        DecryptionError: the bytes are not a JWE of this kind.
     """
-    parts = sealed.strip().split(b".")
+    parts = encrypted.strip().split(b".")
     if len(parts) != _PARTS or parts[1]:
-        raise DecryptionError("it is not the sealed form of a token cache")
+        raise DecryptionError("it is not an encrypted token cache")
     start, _, iv, text, tag = map(_decoded, parts)
     fields = _fields(start)
     if (fields.get("alg"), fields.get("enc")) != ("dir", "A128CBC-HS256"):
-        raise DecryptionError("it is sealed in a way that is not known here")
+        raise DecryptionError("it is encrypted in a way that doorcode does not know")
     if len(iv) != _IV_BYTES or len(tag) != _TAG_BYTES or not text or len(text) % _BLOCK_BYTES:
-        raise DecryptionError("its sealed form is damaged")
+        raise DecryptionError("its encrypted form is damaged")
     return iv, text, tag
 
 
-def decrypt(sealed: bytes, key: bytes) -> bytes:
-    """Return what was sealed under a 32-byte key.
+def decrypt(encrypted: bytes, key: bytes) -> bytes:
+    """Return the data that was encrypted under a 32-byte key.
 
     Raises:
-        SealBroken: it is damaged, or was sealed under another key, which nothing can tell apart.
+        DecryptionError: the bytes are damaged or were encrypted under another key; the two look the same.
     """
-    iv, text, tag = parse(sealed)
+    iv, text, tag = parse(encrypted)
     import hmac
 
-    # Before anything is decrypted: padding that is looked at first tells an attacker what is inside.
+    # The tag is checked before the decryption: an error about the padding would be an oracle for an attacker.
     if not hmac.compare_digest(tag, _tag(key, iv, text)):
-        raise DecryptionError("it was sealed with a key that has been replaced, or is damaged")
+        raise DecryptionError("it was encrypted with a key that has been replaced, or is damaged")
     decryptor = _cipher(key, iv).decryptor()
     padded = decryptor.update(text) + decryptor.finalize()
     return padded[: -padded[-1]]
 
 
-def header(sealed: bytes) -> dict[str, object]:
-    """Return the header of sealed content, of which the start is enough; empty where there is none to be read."""
+def header(encrypted: bytes) -> dict[str, object]:
+    """Return the fields of the header, of which the first part of the content is enough; {} if it cannot be read."""
     try:
-        return _fields(_decoded(sealed.partition(b".")[0]))
+        return _fields(_decoded(encrypted.partition(b".")[0]))
     except DecryptionError:
         return {}
 
@@ -101,7 +101,7 @@ def _fields(header: bytes) -> dict[str, object]:
 
 
 def _tag(key: bytes, iv: bytes, text: bytes) -> bytes:
-    import hashlib  # both bring OpenSSL along, which a cache that is not sealed does not need
+    import hashlib  # both load OpenSSL, which a plain cache does not need
     import hmac
 
     return hmac.new(key[:_HALF], iv + text + _NO_DATA_LENGTH, hashlib.sha256).digest()[:_TAG_BYTES]
@@ -117,4 +117,4 @@ def _decoded(part: bytes) -> bytes:
     try:
         return base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
-        raise DecryptionError("its sealed form is damaged") from None
+        raise DecryptionError("its encrypted form is damaged") from None

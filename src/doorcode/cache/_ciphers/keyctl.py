@@ -29,11 +29,11 @@ _POINTER_BYTES: Final = 8
 
 
 class KeyCalls:
-    """Make the system calls; each raises OSError with the kernel's number when it fails.
+    """Make the system calls; each raises OSError with the kernel's error number when it fails.
 
     Args:
-        add_key: number of that system call on this machine.
-        keyctl: likewise.
+        add_key: the number of the system call ``add_key`` on this machine.
+        keyctl: the number of the system call ``keyctl``.
     """
 
     def __init__(self, add_key: int, keyctl: int) -> None:
@@ -53,7 +53,7 @@ class KeyCalls:
         self._call(self._keyctl, _UNLINK, key, ring, 0, 0)
 
     def ring(self, special: int) -> int:
-        """Return the serial number of a special keyring, making it when needed."""
+        """Return the serial number of a special keyring, creating the keyring if needed."""
         return self._call(self._keyctl, _GET_KEYRING_ID, special, 1, 0, 0)
 
     def persistent(self, ring: int) -> int:
@@ -65,7 +65,7 @@ class KeyCalls:
         return self._call(self._keyctl, _SEARCH, ring, b"user", os.fsencode(description), 0)
 
     def read(self, key: int, most: int) -> bytes:
-        """Return the payload of a key; of one that is longer than ``most`` bytes, that many zeros and one more."""
+        """Return the payload of a key; ``most`` + 1 zero bytes if the payload is longer than ``most`` bytes."""
         import ctypes
 
         buffer = ctypes.create_string_buffer(most)
@@ -73,13 +73,13 @@ class KeyCalls:
         return buffer.raw[:length] if length <= most else bytes(most + 1)
 
     def add(self, ring: int, description: str, payload: bytes) -> int:
-        """Add a ``user`` key, or replace the payload of the one with that description; return its serial number."""
+        """Add a ``user`` key, or replace the payload of the key with that description; return its serial number."""
         return self._call(self._add_key, b"user", os.fsencode(description), payload, len(payload), ring)
 
     def _call(self, number: int, *arguments: object) -> int:
         import ctypes
 
-        # Not errno's old value, should the call come back without setting it.
+        # An old value must not be taken for the error of a call that sets none.
         ctypes.set_errno(0)
         words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
         result = self._syscall(ctypes.c_long(number), *words)
@@ -93,7 +93,7 @@ def key_calls() -> KeyCalls:
     """Return the calls for this machine.
 
     Raises:
-        StoreUnavailable: the machine is neither x86_64 nor aarch64, or the program a 32-bit one.
+        StoreUnavailable: the machine is neither x86_64 nor aarch64, or the program is a 32-bit one.
     """
     machine = os.uname().machine if hasattr(os, "uname") else "unknown"
     numbers = _NUMBERS.get(machine)

@@ -1,6 +1,6 @@
-"""The seal of a program that brings its own key: AES-256-GCM, bound to the name of the file."""
+"""Encryption with the program's own key: AES-256-GCM, bound to the name of the file."""
 
-# Text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH119
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["KeyedSeal"]
+__all__ = ["KeyedCipher"]
 
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 8
 _HEADER_BYTES: Final = len(KEYED_START) + _ID_BYTES
 _NAMED: Final = b"\0\2"
-"""How the eight bytes start where the tag covers the file's name."""
+"""The first of the eight key ID bytes of content whose tag covers the file's name."""
 
 
-class KeyedSeal:
-    """Seal content with a key that the program supplies.
+class KeyedCipher:
+    """Encrypt content with a key that the program supplies.
 
-    The sealed form is a fixed first line, eight bytes that tell which key it was, a random nonce, and the encrypted
-    content with its tag. The tag covers the file's name, which tells the cache and its kind, so that one file cannot be
-    put in place of another that has the same key. The tag leaves the directory out: a home may be mounted elsewhere.
-    doorcode 0.1.0 covered no name, and told its keys by eight other bytes: it refuses the newer form as sealed with
-    another key, and leaves it as it is.
+    The encrypted form is a fixed first line, eight bytes that identify the key, a random nonce, and the encrypted
+    content with its tag. The tag covers the file's name, so that a file cannot take the place of another cache's file
+    with the same key. The tag does not cover the directory, because a home may be mounted elsewhere.
+    In doorcode 0.1.0 the tag covered no name, and the key had another ID: 0.1.0 takes the newer form for content of
+    another key, refuses it and leaves it as it is.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         reveal_key: returns the 32 bytes, or raises ValueError or TypeError; called for each read and write.
     """
 
@@ -48,36 +48,36 @@ class KeyedSeal:
 
     @property
     def encrypted(self) -> bool:
-        """Tell that content is encrypted."""
+        """Return True: content is encrypted."""
         return True
 
     def describe(self) -> str:
-        """Say what protects the content."""
+        """Return that the program's own key encrypts the content."""
         return "encrypted with the program's own key"
 
-    def close(self, data: bytes) -> bytes:
-        """Return the content, sealed."""
+    def encrypt(self, data: bytes) -> bytes:
+        """Return the content, encrypted."""
         key = self._key()
         header = KEYED_START + _key_id(key)
         nonce = os.urandom(_NONCE_BYTES)
         return header + nonce + _aes_gcm(key).encrypt(nonce, data, header + self._name)
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Tell whether sealed content is bound to the name of its file."""
-        return _id_in(sealed).startswith(_NAMED)
+    def is_current(self, encrypted: bytes) -> bool:
+        """Tell whether encrypted content is bound to the name of its file."""
+        return _id_in(encrypted).startswith(_NAMED)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Return the content.
 
         Raises:
-            SealBroken: it is damaged, or another cache's.
-            StoreKeyError: it was sealed with another key or in another way, or is not sealed at all.
+            DecryptionError: the bytes are damaged, or belong to another cache.
+            StoreKeyError: the bytes were encrypted with another key or in another way, or are not encrypted.
         """
-        if not sealed.startswith(KEYED_START):
-            raise self._foreign(sealed)
+        if not encrypted.startswith(KEYED_START):
+            raise self._foreign(encrypted)
         key = self._key()
-        header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-        bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(sealed))
+        header, rest = encrypted[:_HEADER_BYTES], encrypted[_HEADER_BYTES:]
+        bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(encrypted))
         if bound is None:
             raise StoreKeyError(
                 f"{self._path} was encrypted with another encryption_key than the one given, or named by "
@@ -98,9 +98,9 @@ class KeyedSeal:
         except Exception as error:
             raise StoreKeyError(f"cannot get the encryption_key: {error}", where=self._path) from error
 
-    def _foreign(self, sealed: bytes) -> StoreKeyError | DecryptionError:
-        plain = is_json_object(sealed)
-        if plain or sealed.startswith(JWE_START):
+    def _foreign(self, encrypted: bytes) -> StoreKeyError | DecryptionError:
+        plain = is_json_object(encrypted)
+        if plain or encrypted.startswith(JWE_START):
             kind = "not encrypted" if plain else "encrypted with a key of the system"
             return StoreKeyError(
                 f"{self._path} holds a token cache that is {kind}; it was left as it is. Use another name or path",
@@ -109,8 +109,8 @@ class KeyedSeal:
         return DecryptionError("it is damaged, or no token cache")
 
 
-def _id_in(sealed: bytes) -> bytes:
-    return sealed[len(KEYED_START) : _HEADER_BYTES]
+def _id_in(encrypted: bytes) -> bytes:
+    return encrypted[len(KEYED_START) : _HEADER_BYTES]
 
 
 def _key_id(key: bytes) -> bytes:
@@ -118,7 +118,7 @@ def _key_id(key: bytes) -> bytes:
 
 
 def _unbound_key_id(key: bytes) -> bytes:
-    """Return what doorcode 0.1.0 wrote; that content has no name in its additional data."""
+    """Return the key ID of doorcode 0.1.0, whose content has no file name in its additional data."""
     return hashlib.sha256(b"doorcode key\n" + key).digest()[:_ID_BYTES]
 
 

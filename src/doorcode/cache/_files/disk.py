@@ -1,6 +1,6 @@
-"""Files that hold secrets: private from the first byte, replaced as a whole, and never another user's or a link."""
+"""Read and write files that hold secrets: private from the first byte, replaced whole, owned by this user, no links."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH101, PTH105, PTH108, PTH113, PTH116, PTH120, PTH123
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _OTHERS: Final = 0o077
 _READS: Final = 5
 
 LARGEST: Final = 256 * 2**20
-"""Bytes that a token cache can have; far more than 10,000 tokens take."""
+"""The largest token cache, in bytes; 10,000 tokens take far less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The bytes of a file and the stamp of exactly these.
+    """The bytes of a file, and the stamp of exactly these bytes.
 
     Attributes:
-        data: None where the path leads to something that cannot be a cache.
+        data: the bytes; None if the path leads to something that cannot be a cache.
         stamp: opaque; None for an empty file.
-        reason: why there is no data, for people.
+        reason: why there is no data, as text for the user.
     """
 
     data: bytes | None = field(repr=False)
@@ -54,14 +54,14 @@ class Raw:
 
 
 def read(path: str, at_most: int = -1) -> Raw | None:
-    """Read a private file, making it private first if it is not; None when there is none.
+    """Read a file, after making it private if it is not; return None if there is no file.
 
     Args:
-        path: of the file.
-        at_most: bytes of its start to read; -1 reads it all.
+        path: the path of the file.
+        at_most: how many bytes to read from the start; -1 reads all.
 
     Raises:
-        StoreError: it is a link, another user's, or cannot be read.
+        StoreError: the file is a link, belongs to another user, or cannot be read.
     """
     try:
         status = os.stat(path, follow_symlinks=False)
@@ -95,7 +95,7 @@ def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
         data = _read_from_start(descriptor, at_most)
         if _stamp(os.fstat(descriptor)) == before:
             return Raw(data, before)
-    # Still being written in place: a stamp that nothing else has makes the caller look again.
+    # Another program is still writing into the file. A unique stamp makes the caller read it again.
     return Raw(data, f"unsettled:{int(_clock.monotonic() * 1e9)}")
 
 
@@ -107,7 +107,7 @@ def _make_private(descriptor: int) -> None:
     try:
         make_private(descriptor)
     except OSError as error:
-        if error.errno != errno.EROFS:  # whoever mounted it so answers for its mode, and what it holds can be used
+        if error.errno != errno.EROFS:  # on a read-only mount the mode cannot change, and the content is usable
             raise
 
 
@@ -118,10 +118,10 @@ def _read_from_start(descriptor: int, at_most: int) -> bytes:
 
 
 def file_stamp(path: str) -> str | None:
-    """Return the stamp of what is at a path, not following a link; None when nothing is, or an empty file.
+    """Return the stamp of the file at a path, without following a link; None if there is none, or an empty one.
 
     Raises:
-        StoreError: the directory cannot be looked into.
+        StoreError: the directory cannot be read.
     """
     try:
         return _stamp(os.stat(path, follow_symlinks=False))
@@ -132,10 +132,10 @@ def file_stamp(path: str) -> str | None:
 
 
 def signal_stamp(path: str) -> str | None:
-    """Return the stamp of a file that may be empty; None when there is none.
+    """Return the stamp of a file that may be empty; None if there is no file.
 
     Raises:
-        StoreError: the directory cannot be looked into, or there is no regular file of this user's.
+        StoreError: the directory cannot be read, or the file is not a regular file of this user.
     """
     try:
         status = os.stat(path, follow_symlinks=False)
@@ -154,28 +154,28 @@ def _stamp(status: os.stat_result) -> str | None:
 
 
 def _numbers(status: os.stat_result) -> str:
-    # The kernel sets the last one: it differs even where a program set the others to the same values.
+    # Programs can set the other numbers, but only the kernel sets ctime: it differs after every change.
     numbers = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return ":".join(map(str, numbers))
 
 
 def replace(path: str, data: bytes, now: int, confirm: Callable[[], None] = lambda: None) -> str | None:
-    """Put new content in place of a file's, as a whole or not at all, on the disk when this returns.
+    """Replace the content of a file atomically, and flush it to the disk.
 
-    The caller holds the lock: the temporary file has one fixed name, so that none is ever left to gather.
+    The caller holds the lock. The temporary file has one fixed name, so that killed processes leave one at most.
 
     Args:
-        path: of the file; its directory must exist.
+        path: the path of the file; its directory must exist.
         data: the new content.
-        now: nanoseconds since 1970, the new file's time. msal-extensions reloads only when that is later than its last
-            look, so it is set after the replacement.
-        confirm: called when the new content is on the disk and not yet in place; what it raises leaves the old content.
+        now: the new file's time, in nanoseconds since 1970. It is set after the replacement, because msal-extensions
+            reloads only a file whose time is later than its last read.
+        confirm: called when the new content is on the disk and not yet in place; if it raises, the old content stays.
 
     Returns:
         The new stamp.
 
     Raises:
-        StoreError: nothing was changed.
+        StoreError: the write failed, and the file is as it was.
     """
     temporary = f"{path}.tmp"
     try:
@@ -217,14 +217,14 @@ def _sync_directory(path: str) -> None:
 
 
 def touch(path: str, now: int) -> None:
-    """Set a file's time, making the file, empty and private, when there is none.
+    """Set a file's time; create an empty, private file if there is none.
 
     Args:
-        path: of the file; its directory must exist.
+        path: the path of the file; its directory must exist.
         now: nanoseconds since 1970.
 
     Raises:
-        StoreError: it cannot be made, or there is something that is not a regular file of this user's.
+        StoreError: the file cannot be created, or the path leads to something that is not a regular file of this user.
     """
     try:
         with contextlib.suppress(FileExistsError):
@@ -236,10 +236,10 @@ def touch(path: str, now: int) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file; does nothing when there is none.
+    """Remove a file; do nothing if there is none.
 
     Raises:
-        StoreError: it is still there.
+        StoreError: the file is still there.
     """
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -249,18 +249,18 @@ def remove(path: str) -> None:
 
 
 def move_aside(path: str, why: str, seconds: float | None) -> str:
-    """Rename what is at a path so that it is out of the way and kept; the caller holds the lock.
+    """Rename a file so that it is kept under another name; the caller holds the lock.
 
     Args:
-        path: of what is to be kept.
+        path: the path of the file.
         why: one word for the new name.
-        seconds: since 1970, for the new name; None for one fixed name, whose earlier holder is replaced.
+        seconds: the time since 1970 for the new name; None for a fixed name, which replaces an earlier file.
 
     Returns:
         The new path.
 
     Raises:
-        StoreError: it is still there.
+        StoreError: the file was not renamed.
     """
     target = f"{path}.{why}"
     if seconds is not None:

@@ -1,6 +1,6 @@
-"""Which machine, boot and namespaces this process runs in: whose process numbers and kernel keys it can see."""
+"""Identify the machine, boot and namespaces of this process, which decide whose process IDs and kernel keys it sees."""
 
-# Text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH116, PTH123
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["Host", "booted_at", "here"]
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where a process runs. No value holds white space; an empty one is not known.
+    """Where a process runs. No value contains white space; an empty value is unknown.
 
     Attributes:
-        name: the machine's name, for people.
+        name: the machine's name, as text for the user.
         machine: a digest of the machine's identity, the same after a reboot.
-        boot: the running kernel's own identity, new with every boot.
-        processes: the namespace of process numbers.
-        users: the namespace of users, each of which has keyrings of its own.
+        boot: the kernel's boot ID, new with every boot.
+        processes: the PID namespace.
+        users: the user namespace; each has its own keyrings.
     """
 
     name: str
@@ -35,25 +35,25 @@ class Host:
 
 
 def here() -> Host:
-    """Return where this process runs; a namespace may change while it runs, and the rest does not."""
+    """Return where this process runs. Namespaces are read at each call, because they may change; the rest is cached."""
     name, machine, boot = _machine()
     return Host(name, machine, boot, _namespace("pid"), _namespace("user"))
 
 
 def booted_at() -> float:
-    """Return when the kernel started, in seconds since 1970; long ago where that is not known."""
+    """Return when the kernel started, in seconds since 1970; 0 if that is unknown."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return 0.0 if clock is None else time.time() - time.clock_gettime(clock)
 
 
 @functools.cache
 def _machine() -> tuple[str, str, str]:
-    import hashlib  # which brings OpenSSL along, and a cache that is only read does not need it
+    import hashlib  # it loads OpenSSL, which a cache that is only read does not need
 
     node = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
     name = "".join(node.split())
     identity = _text("/etc/machine-id") or _text("/var/lib/dbus/machine-id")
-    # Machines that were installed as copies of one may share the identity, and have names of their own.
+    # Copies of one machine image may share the identity; their names differ.
     digest = hashlib.sha256(f"{identity} {name}".encode()).hexdigest()[:16]
     return name, digest, _text("/proc/sys/kernel/random/boot_id").replace("-", "")
 

@@ -1,6 +1,6 @@
-"""Whose a file or directory is, and what to do where it is not this user's alone."""
+"""Check that files and directories belong to this user alone, and refuse or repair those that do not."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH101, PTH102, PTH112, PTH116, PTH120
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _KINDS: Final = (
 
 
 def open_own(path: str, flags: int) -> int:
-    """Open a regular file of this user's; refuse at once whatever else is at the path.
+    """Open a regular file of this user, and refuse anything else at the path.
 
     Args:
-        path: of the file.
-        flags: of ``os.open``; with ``O_CREAT`` a new file gets the mode 0600.
+        path: the path of the file.
+        flags: the flags of ``os.open``; with ``O_CREAT`` a new file gets the mode 0600.
 
     Raises:
         OSError: the system refuses.
-        StoreError: the path leads to something that is not a regular file, belongs to another user, or, where it
-            shall be written, has another name too.
+        StoreError: the path leads to something that is not a regular file or belongs to another user; or the file is
+            opened for writing and has a second name.
     """
-    # Looked at before it is opened too: opening a device can have an effect.
+    # The check before the open keeps devices closed: opening one can have an effect.
     with contextlib.suppress(FileNotFoundError):
         refuse_foreign(path, os.stat(path, follow_symlinks=False))
     descriptor = os.open(path, flags | _SAFELY, 0o600)
@@ -68,10 +68,10 @@ def _refuse_links(path: str, status: os.stat_result) -> None:
 
 
 def refuse_foreign(path: str, status: os.stat_result) -> None:
-    """Refuse what is not a regular file of this user's.
+    """Refuse anything but a regular file of this user.
 
     Raises:
-        StoreError: it is not.
+        StoreError: the file is of another kind, or belongs to another user.
     """
     if not stat.S_ISREG(status.st_mode):
         kind = next((words for test, words in _KINDS if test(status.st_mode)), "a device")
@@ -82,14 +82,14 @@ def refuse_foreign(path: str, status: os.stat_result) -> None:
 
 
 def ensure_directory(path: str, *, private: bool) -> None:
-    """Make a directory, 0700, if there is none; refuse one whose content others could replace.
+    """Create a directory with mode 0700 if there is none; refuse a directory whose content others could replace.
 
     Args:
-        path: of the directory.
-        private: whether it is ours alone, so that one that others may enter is made 0700.
+        path: the path of the directory.
+        private: whether the directory is doorcode's alone, and may be changed to mode 0700.
 
     Raises:
-        StoreError: it cannot be made, is another user's, or others may write to it.
+        StoreError: the directory cannot be created, belongs to another user, or is writable for others.
     """
     try:
         _make_directories(path)
@@ -125,7 +125,7 @@ def _make_directories(path: str) -> None:
 
 
 def failure(what: str, path: str, error: OSError) -> StoreError:
-    """Return what to tell people about an operating system's refusal."""
+    """Return the error for an OSError, with a message for the user."""
     words = error.strerror or type(error).__name__
     if error.errno == errno.ELOOP:
         words = "it is a symbolic link, which is not followed; remove it or give the path it leads to"
@@ -133,13 +133,13 @@ def failure(what: str, path: str, error: OSError) -> StoreError:
 
 
 def user_id() -> int | None:
-    """Return whose files are ours; None where files have no such owner."""
+    """Return the user ID of this process; None on systems whose files have no such owner."""
     geteuid = getattr(os, "geteuid", None)
     return None if geteuid is None else int(geteuid())
 
 
 def make_private(descriptor: int) -> None:
-    """Let nobody else read or write an open file; does nothing where files have no such modes.
+    """Set the mode of an open file to 0600; do nothing on systems without modes.
 
     Raises:
         OSError: the system refuses.
@@ -150,10 +150,10 @@ def make_private(descriptor: int) -> None:
 
 
 def refuse_others(path: str, status: os.stat_result) -> None:
-    """Refuse what belongs to another user.
+    """Refuse a file of another user.
 
     Raises:
-        StoreError: it does.
+        StoreError: the file belongs to another user.
     """
     user = user_id()
     if user is not None and status.st_uid != user:

@@ -1,4 +1,4 @@
-"""Locks on single bytes of a file, which belong to an open file and end with the process (Linux's OFD locks)."""
+"""Lock single bytes of a file with Linux's open file description locks, which end with the process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lock_byte(descriptor: int, offset: int) -> LockResult:
     """Try once to lock one byte of an open file; never waits.
 
     Returns:
-        UNSUPPORTED where the system or the file system has no such locks.
+        UNSUPPORTED if the system or the file system has no such locks.
     """
     if not on_linux():
         return LockResult.UNSUPPORTED
@@ -34,12 +34,12 @@ def lock_byte(descriptor: int, offset: int) -> LockResult:
 
 
 def is_locked(descriptor: int, start: int, end: int) -> int | None:
-    """Return the offset of a byte that another open file has locked; None when there is none.
+    """Return the offset of a byte that another open file has locked; None if there is none.
 
     Args:
-        descriptor: of an open file.
-        start: the first byte to look at.
-        end: the byte after the last one, more than ``start``.
+        descriptor: the descriptor of an open file.
+        start: the first byte to check.
+        end: the byte after the last one to check; more than ``start``.
 
     Raises:
         OSError: the file system has no such locks.
@@ -64,5 +64,5 @@ def _control(command: str, descriptor: int, kind: str, start: int, length: int) 
 
 
 def _fcntl() -> Any:
-    # By name, so that type checkers for Windows, which lacks the module, read this file too.
+    # The import by name lets type checkers read this file for Windows too, which lacks the module.
     return importlib.import_module("fcntl")

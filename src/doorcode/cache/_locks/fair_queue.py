@@ -1,10 +1,10 @@
-"""Make our own processes and threads take turns in the order in which they came.
+"""A queue in which doorcode's processes and threads wait for a lock in the order of their arrival.
 
-The lock that is shared with other libraries can only be tried for, again and again, and then luck decides: one of many
-writers would wait for a long time. So ours queue up first, and one at a time tries.
+The lock that doorcode shares with other libraries can only be polled, and so chance decides who gets it: one of many
+writers could wait for a long time. Therefore doorcode's own writers queue first, and only the first in the queue polls.
 
-A turn is a lock on the one byte of the line's file whose offset is the time of arrival; it comes when no byte before
-that is locked. Whoever gives up or dies has no byte any more, and nobody needs a thread to wait in.
+A writer joins the queue by locking one byte of the queue's file: the byte whose offset is the time of arrival. Its turn
+comes when no byte before that one is locked. The kernel unlocks the byte of a writer that gives up or dies.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ __all__ = ["FairQueue"]
 
 NEXT_PAUSE: Final = 0.001
 PAUSE: Final = 0.005
-"""Seconds between looks: of the one whose turn is next, and of everybody behind it."""
+"""Seconds between checks: ``NEXT_PAUSE`` for the next in the queue, ``PAUSE`` for those behind it."""
 
 
 class FairQueue:
-    """Wait in line for one's turn.
+    """A queue of the processes and threads that wait for one lock.
 
     Args:
-        path: of a file whose bytes the kernel locks; made when needed, and never removed. Its directory must exist.
-        clock: seconds, monotonic.
-        now: nanoseconds since 1970: processes on several machines may share a line.
+        path: the file whose bytes the kernel locks; created if needed, and never removed. Its directory must exist.
+        clock: monotonic seconds.
+        now: nanoseconds since 1970, which processes on several machines share as their order of arrival.
         sleep: waits for seconds.
     """
 
@@ -52,33 +52,33 @@ class FairQueue:
         self._sleep = sleep
 
     def enter(self, seconds: float) -> LockedFile | None:
-        """Wait for one's turn, which ends when the file is closed or the process dies.
+        """Wait for this caller's turn, which ends when the returned file is closed or the process dies.
 
         Args:
-            seconds: how long to wait while the line does not move.
+            seconds: how long to wait while the queue does not move.
 
         Returns:
             The file to close; None on systems and file systems without such locks: processes then race for the lock.
 
         Raises:
-            StoreError: something that is not a regular file of this user's is in the file's place.
-            TimeoutError: the line did not move for that many seconds.
+            StoreError: the queue's path leads to something that is not a regular file of this user.
+            TimeoutError: the queue did not move for that many seconds.
         """
         try:
             descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
-        except OSError:  # what is wrong with the directory, the lock itself will tell
+        except OSError:  # taking the lock itself reports what is wrong with the directory
             return None
         turn = LockedFile(descriptor, LockResult.HELD, unlock_bytes)
         try:
-            if self._come_to(descriptor, seconds):
+            if self._reach(descriptor, seconds):
                 return turn
-        except BaseException:  # an interrupted program must not hold up everybody behind it
+        except BaseException:  # an interrupted program must not block those behind it
             turn.close()
             raise
         turn.close()
         return None
 
-    def _come_to(self, descriptor: int, seconds: float) -> bool:
+    def _reach(self, descriptor: int, seconds: float) -> bool:
         try:
             ticket = self._ticket(descriptor)
             if ticket is not None:
@@ -91,9 +91,9 @@ class FairQueue:
 
     def _ticket(self, descriptor: int) -> int | None:
         ticket = self._now()
-        while (grip := lock_byte(descriptor, ticket)) is LockResult.TAKEN:  # by one who came in the same nanosecond
+        while (result := lock_byte(descriptor, ticket)) is LockResult.TAKEN:  # by an arrival in the same nanosecond
             ticket += 1
-        return ticket if grip is LockResult.HELD else None
+        return ticket if result is LockResult.HELD else None
 
     def _wait(self, descriptor: int, ticket: int, seconds: float) -> None:
         seen, since = None, self._clock()
@@ -105,6 +105,6 @@ class FairQueue:
             self._sleep(NEXT_PAUSE if self._is_next(descriptor, ahead, ticket) else PAUSE)
 
     def _is_next(self, descriptor: int, ahead: int, ticket: int) -> bool:
-        """Tell whether only the one is ahead."""
+        """Tell whether ``ahead`` is the only ticket before this one."""
         others = ((0, ahead), (ahead + 1, ticket))
         return all(start >= end or is_locked(descriptor, start, end) is None for start, end in others)

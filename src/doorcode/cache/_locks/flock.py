@@ -1,6 +1,6 @@
-"""A file that the kernel locks for this process: had at once or not at all, and let go when the process ends."""
+"""Lock whole files through the kernel, which unlocks them when the process ends."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH116
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def flag(name: str) -> int:
 
 
 BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
-"""What the kernel says when another open file has the lock."""
+"""The kernel's error numbers for a lock that another open file holds."""
 
 
 class LockResult(enum.Enum):
-    """What came of an attempt to lock a file."""
+    """The result of an attempt to lock a file."""
 
     HELD = enum.auto()
     TAKEN = enum.auto()
@@ -39,27 +39,27 @@ class LockResult(enum.Enum):
 
 
 def on_windows() -> bool:
-    """Tell whether files are locked and removed by Windows' rules."""
+    """Tell whether Windows' rules apply to locking and removing files."""
     return os.name == "nt"
 
 
 def on_linux() -> bool:
-    """Tell whether files can be locked by Linux's own rules."""
+    """Tell whether Linux's open file description locks may exist."""
     return sys.platform.startswith("linux")
 
 
 def try_lock(descriptor: int) -> LockResult:
-    """Try once to lock an open file for its open file description; never waits.
+    """Try once to lock an open file; never waits.
 
     Returns:
-        UNSUPPORTED where the file system has no such locks, as some network mounts.
+        UNSUPPORTED if the file system has no locks, as some network mounts.
     """
     try:
         if on_windows():
             msvcrt = importlib.import_module("msvcrt")
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            # By name, so that type checkers for Windows, which lacks the module, read this file too.
+            # The import by name lets type checkers read this file for Windows too, which lacks the module.
             fcntl = importlib.import_module("fcntl")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -75,41 +75,41 @@ def _give_back(descriptor: int) -> None:
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
         else:
             fcntl = importlib.import_module("fcntl")
-            # Closing is not enough: a child forked meanwhile has a copy, which would keep the lock.
+            # Closing is not enough: a child forked meanwhile has a copy of the descriptor, which keeps the lock.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class LockedFile:
-    """Own the descriptor of a locked file; in a forked child it is closed, and the parent's lock stays.
+    """Own the descriptor of a locked file; in a forked child it is closed, and the parent keeps the lock.
 
     Args:
         descriptor: the open file; -1 once closed.
-        grip: what the kernel promised.
-        unlock: gives back what the file has locked; by default what :func:`try_lock` took.
+        result: the result of the attempt to lock it.
+        unlock: unlocks the file; by default undoes :func:`try_lock`.
     """
 
-    __slots__ = ("__weakref__", "_unlock", "descriptor", "grip")
+    __slots__ = ("__weakref__", "_unlock", "descriptor", "result")
 
-    def __init__(self, descriptor: int, grip: LockResult, unlock: Callable[[int], None] = _give_back) -> None:
+    def __init__(self, descriptor: int, result: LockResult, unlock: Callable[[int], None] = _give_back) -> None:
         self.descriptor = descriptor
-        self.grip = grip
+        self.result = result
         self._unlock = unlock
         _HELD.add(self)
 
     @property
     def open(self) -> bool:
-        """Tell whether this process still holds it."""
+        """Tell whether this process still has the file open."""
         return self.descriptor >= 0
 
     def close(self) -> None:
-        """Unlock and close; does nothing the second time."""
+        """Unlock and close the file; do nothing the second time."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             self._unlock(descriptor)
             os.close(descriptor)
 
     def same_file(self, path: str) -> bool:
-        """Tell whether a path still leads to this very file."""
+        """Tell whether a path still leads to this file."""
         try:
             named = os.stat(path, follow_symlinks=False)
         except OSError:
@@ -117,14 +117,14 @@ class LockedFile:
         return os.path.samestat(named, os.fstat(self.descriptor))
 
     def forget(self) -> None:
-        """Close without unlocking: what a forked child does with its parent's locks."""
+        """Close without unlocking, as a forked child must do with its parent's locks."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
 
-# A fork copies descriptors, and a lock lives as long as any copy. Handlers of a fork cannot be taken back,
-# so there is one for the process, and it needs to know what is held.
+# A fork copies descriptors, and a lock lives as long as any copy. Python cannot unregister a fork handler, so the
+# process registers one, which closes every file in this set.
 _HELD: Final[weakref.WeakSet[LockedFile]] = weakref.WeakSet()
 
 

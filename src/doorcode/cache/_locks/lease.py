@@ -1,6 +1,6 @@
-"""Leases on files: a refresh or a sign-in in progress, seen by every process and over when its holder is."""
+"""Leases on files: only one process at a time refreshes or asks the user, and its lease ends with it."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH108, PTH116, PTH120
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ __all__ = ["FileLease", "FileLeases", "check_lease_name", "try_lease"]
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRIES: Final = 5
 _MOST_STEPS_BACK: Final = 3
-"""How often a process that had the lease last lets others go first: there may be no other any more."""
+"""How often in a row the last holder lets other processes go first; they may have stopped waiting."""
 _SEEN_AT_LEAST: Final = 2.0
-"""Seconds for which a holder is waited for in any case: it may have gone on, and a clock may have been set."""
+"""Seconds that a process always waits for a holder, whose note may be old and whose clock may have been set."""
 
 
 def check_lease_name(name: str) -> str:
-    """Return the name of a lease if every store can use it.
+    """Check the name of a lease, which becomes part of a file's name, and return it.
 
     Raises:
-        ValueError: it cannot be part of a file's name.
+        ValueError: the name has other characters or is too long.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"a lease's name has 1 to 64 letters, digits, '.', '_' or '-': {name!r}")
@@ -43,11 +43,11 @@ def check_lease_name(name: str) -> str:
 
 
 class FileLease:
-    """Hold a lease until it is released, the process dies, or its time is over and another process takes it.
+    """Hold a lease until it is released, the process dies, or another process takes it because its time is over.
 
     Args:
         held: the locked file.
-        path: where it was found.
+        path: the path of the file.
     """
 
     __slots__ = ("_held", "_path")
@@ -57,18 +57,18 @@ class FileLease:
         self._path = path
 
     def last_look(self) -> int:
-        """Return when another process was last turned away, in nanoseconds since 1970."""
+        """Return when another process last failed to get this lease, in nanoseconds since 1970."""
         return os.fstat(self._held.descriptor).st_atime_ns
 
     def renew(self, seconds: float, until: float | None = None) -> bool:
-        """Note that the lease is held for so many seconds from now.
+        """Note in the file that the lease is needed for this many seconds from now.
 
         Args:
-            seconds: how long its holder may need from now on.
-            until: the wall clock's time at which what the holder does is over in any case, in Unix seconds.
+            seconds: how long the holder may need the lease from now on.
+            until: the latest time at which the holder's work can end, in Unix seconds; None when that is unknown.
 
         Returns:
-            whether this process still holds it: one that was stopped for too long has lost it.
+            whether this process still holds the lease; a process that was stopped for too long has lost it.
         """
         if not self._held.open or not self._held.same_file(self._path):
             return False
@@ -76,7 +76,7 @@ class FileLease:
         return True
 
     def release(self) -> None:
-        """Let the next process have it; does nothing the second time, or in a forked child."""
+        """Give the lease up; do nothing the second time, or in a forked child."""
         if self._held.open:
             write_note(self._held.descriptor, None)
         self._held.close()
@@ -84,12 +84,12 @@ class FileLease:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a lease file was when this process was first turned away by it.
+    """The state of a lease file when this process first failed to get the lease.
 
     Attributes:
-        file: which file.
-        note: what it said.
-        overdue: the time after which its holder is passed by, in seconds of the monotonic clock.
+        file: the device and inode of the file.
+        note: the holder's note.
+        overdue: the time after which this process takes the lease from its holder, in monotonic seconds.
     """
 
     file: tuple[int, int]
@@ -100,14 +100,15 @@ class _Seen:
 class FileLeases:
     """Give out the leases of one store.
 
-    A lease whose holder says nothing for longer than the holder itself said it would need is taken from it: the holder
-    is stopped, since the kernel ends the lease of one that died.
+    A process takes a lease from a holder that exceeds its own time without renewing it. Such a holder was stopped: the
+    kernel ends the lease of a process that died.
 
-    A process that gets many tokens in a row lets others go first: it would take its lease again before any other
-    process has looked. A process that is turned away sets the file's access time, and the last holder sees that.
+    The last holder of a lease lets other processes go first. Otherwise a process that needs many tokens would take the
+    lease again before another process polls. A process that fails to get the lease sets the file's access time, which
+    the last holder reads.
 
     Args:
-        clock: seconds, monotonic.
+        clock: monotonic seconds.
         now: seconds since 1970.
     """
 
@@ -121,14 +122,14 @@ class FileLeases:
         """Try once to take a lease, as :func:`try_lease`.
 
         Args:
-            path: of the lease file; its directory must exist.
-            seconds: how long this process needs it at most, unless it renews it.
+            path: the path of the lease file; its directory must exist.
+            seconds: how long this process needs the lease at most, unless it renews it.
 
         Returns:
-            The lease; None while another process has it, or where others are to go first.
+            The lease; None while another process holds it, or may go first.
 
         Raises:
-            StoreError: the file cannot be made, or a stopped holder's cannot be removed.
+            StoreError: the file cannot be created, or the file of a stopped holder cannot be removed.
         """
         lease = try_lease(path)
         if lease is None and self._is_overdue(path, seconds):
@@ -154,11 +155,11 @@ class FileLeases:
         return True
 
     def _is_overdue(self, path: str, seconds: float) -> bool:
-        """Tell whether the holder of a lease has had it for longer than it said; without a word, than ``seconds``."""
+        """Tell whether a holder exceeds the time in its note; or, if it wrote no note, ``seconds``."""
         try:
             status = os.stat(path, follow_symlinks=False)
             os.utime(path, ns=(int(self._now() * 1e9), status.st_mtime_ns))
-        except OSError:  # another process took it away, or it is another user's
+        except OSError:  # another process removed the file, or it belongs to another user
             return False
         file, note, at = (status.st_dev, status.st_ino), read_note(path), self._clock()
         seen = self._seen.get(path)
@@ -167,15 +168,15 @@ class FileLeases:
         return at > seen.overdue
 
     def _left(self, note: LeaseNote | None, seconds: float) -> float:
-        """Return how long a holder is waited for, in seconds from now."""
+        """Return how long this process waits for a holder, in seconds from now."""
         if note is None:
             return seconds
-        # The wall clock is looked at once: it may be set while this process waits.
+        # The wall clock is read once: it may be set while this process waits.
         left = note.seconds if note.until is None else min(note.seconds, note.until - self._now())
         return max(left, _SEEN_AT_LEAST)
 
     def _take_away(self, path: str) -> None:
-        """Remove the file of a holder that is overdue, so that the next process to look makes a new one."""
+        """Remove the file of an overdue holder, so that the next process creates a new one."""
         seen = self._seen[path]
         with _alone_in(os.path.dirname(path)) as alone, contextlib.suppress(FileNotFoundError):
             status = os.stat(path, follow_symlinks=False)
@@ -187,16 +188,16 @@ class FileLeases:
 
 
 def try_lease(path: str) -> FileLease | None:
-    """Try once to lock a lease file, making it when needed; never waits.
+    """Try once to lock a lease file, creating it if needed; never waits.
 
     Args:
-        path: of the lease file; its directory must exist.
+        path: the path of the lease file; its directory must exist.
 
     Returns:
-        The lease, or None while another process holds it. Where the file system cannot lock, every process gets it.
+        The lease; None while another process holds it. On a file system without locks, every process gets the lease.
 
     Raises:
-        StoreError: the file cannot be made, or is not a regular file of this user's.
+        StoreError: the file cannot be created, or is not a regular file of this user.
     """
     for _ in range(_TRIES):
         try:
@@ -204,18 +205,18 @@ def try_lease(path: str) -> FileLease | None:
         except OSError as error:
             raise StoreError(f"cannot make {path}: {error.strerror}", where=path, errno=error.errno) from error
         held = LockedFile(descriptor, try_lock(descriptor))
-        if held.grip is LockResult.TAKEN:
+        if held.result is LockResult.TAKEN:
             held.close()
             return None
         if held.same_file(path):
             return FileLease(held, path)
-        held.close()  # another process removed it between the two steps
+        held.close()  # another process removed the file between the open and the lock
     return None
 
 
 @contextlib.contextmanager
 def _alone_in(directory: str) -> Generator[bool]:
-    """Tell whether no other process is in such a block for the directory; true where that cannot be known."""
+    """Yield whether this is the only process in such a block for the directory; True when that is unknown."""
     try:
         descriptor = os.open(directory, os.O_RDONLY | flag("O_DIRECTORY") | flag("O_CLOEXEC"))
     except OSError:  # Windows opens no directory
@@ -223,6 +224,6 @@ def _alone_in(directory: str) -> Generator[bool]:
         return
     guard = LockedFile(descriptor, try_lock(descriptor))
     try:
-        yield guard.grip is not LockResult.TAKEN
+        yield guard.result is not LockResult.TAKEN
     finally:
         guard.close()

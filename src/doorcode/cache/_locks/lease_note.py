@@ -1,6 +1,4 @@
-"""What the holder of a lease notes in the lease's file: who it is, and how long it may need."""
-
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+"""The note that the holder of a lease writes into the lease's file: its process, and how long it may need."""
 
 from __future__ import annotations
 
@@ -21,18 +19,18 @@ __all__ = ["LeaseNote", "holder_in", "read_note", "write_note"]
 _LONGEST: Final = 1024
 _LONGEST_HOST: Final = 80
 _START: Final = 1
-"""Where the note begins: Windows lets no other process read the first byte, which is the one that is locked."""
+"""The offset of the note: on Windows, other processes cannot read the first byte, because it is locked."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseNote:
-    """One note: differs from every other one, so that a holder that goes on is told from one that does not.
+    """One note. Each is unique, so that a renewed lease differs from a lease whose holder has stopped.
 
     Attributes:
-        name: of this note alone.
-        seconds: how long the holder may need from when it wrote this.
-        until: the wall clock's time at which what the holder does is over in any case, in Unix seconds.
-        process: the holder's number.
+        name: random, different for each note.
+        seconds: how long the holder may need the lease after it wrote the note.
+        until: the latest time at which the holder's work can end, in Unix seconds; None when that is unknown.
+        process: the holder's process ID.
         host: the name of the holder's machine.
     """
 
@@ -44,13 +42,13 @@ class LeaseNote:
 
     @classmethod
     def of_this_process(cls, seconds: float, until: float | None) -> LeaseNote:
-        """Return a new note of this process's."""
+        """Return a new note of this process."""
         host = os.uname().nodename if hasattr(os, "uname") else ""
         return cls(os.urandom(8).hex(), seconds, until, os.getpid(), host)
 
 
 def write_note(descriptor: int, note: LeaseNote | None) -> None:
-    """Write a note into an open lease file, or take it out; the lease holds without one where the disk is full."""
+    """Write a note into an open lease file, or remove the note; ignore a failed write, as the lease holds anyway."""
     text = b""
     if note is not None:
         fields = {"name": note.name, "seconds": note.seconds, "until": note.until}
@@ -61,7 +59,7 @@ def write_note(descriptor: int, note: LeaseNote | None) -> None:
 
 
 def read_note(path: str) -> LeaseNote | None:
-    """Return the note in a lease file; None where there is none that can be read."""
+    """Return the note in a lease file; None if there is none, or it cannot be read."""
     try:
         descriptor = open_own(path, os.O_RDONLY)
     except (OSError, StoreError):
@@ -76,7 +74,7 @@ def read_note(path: str) -> LeaseNote | None:
 
 
 def holder_in(path: str) -> LeaseHolder | None:
-    """Return who holds a lease, as the lease file says; None where it says nothing."""
+    """Return the holder that the note in a lease file names; None without a note."""
     note = read_note(path)
     return None if note is None else LeaseHolder(note.process or None, note.host, note.until)
 

@@ -1,15 +1,15 @@
-"""The lock around one read, merge and write of a cache, kept out of msal-extensions' way in both of its modes.
+"""The lock around one read, merge and write of a cache; it excludes msal-extensions too, in both of its modes.
 
 With portalocker, msal-extensions creates ``<cache>.lockfile`` exclusively (trying for 5 s), locks it with ``flock`` and
-removes it afterwards; without, the file's existence is the whole lock. So ours creates it exclusively *and* locks
-it: existence keeps the second kind out, and the kernel tells everybody who can ask when its owner is gone.
+removes it afterwards. Without portalocker, the existence of the file is its lock. Therefore doorcode creates the file
+exclusively *and* locks it: the existence excludes the second mode, and the kernel's lock shows when the owner has died.
 
-Where the kernel cannot lock, as on some network file systems, existence alone is the lock. A lock file of another
-machine is stale only when this process has seen it unchanged for ten seconds: a process number means nothing there, and
-clocks differ. Whoever was so slow that its lock was taken notices before it writes.
+On file systems that cannot lock, such as some network mounts, existence alone is the lock. There a process takes over
+another machine's lock file only after it has seen the file unchanged for ten seconds: a process ID says nothing about
+another machine, and clocks differ. An owner whose lock was taken over notices that before it writes.
 """
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH104, PTH108
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from doorcode.cache._locks.lock_file import LockFileMaker, Owner, content_of, ow
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["CacheLock", "QueueTurn", "cache_lock", "process_lives"]
+__all__ = ["CacheLock", "HeldLock", "cache_lock", "process_lives"]
 
 STALE_AFTER: Final = 10.0
-"""Seconds after which a lock file that nobody has locked counts as left behind, whatever process it names."""
+"""Seconds after which a lock file without a kernel lock counts as abandoned, whichever process it names."""
 
 GRACE: Final = 0.2
-"""Seconds that a lock file which may be another library's is watched before it is taken: its process may live in
-another container, or on another machine, where its number means nothing to us."""
+"""Seconds to watch a lock file without doorcode's mark before taking it over: its process may run in another container
+or on another machine, where this process cannot check its ID."""
 
-PATIENCE: Final = 15.0
-"""Seconds to wait for one holder; more than STALE_AFTER, so that a file left behind never ends a wait."""
+HOLDER_TIMEOUT: Final = 15.0
+"""Seconds to wait for one holder; more than STALE_AFTER, so that an abandoned file never makes a wait fail."""
 
 MOST_HOLDERS: Final = 4
-"""How many times as long to wait in all, where holders come and go."""
+"""The total wait, as a multiple of the wait for one holder, while holders change."""
 
 FIRST_PAUSE: Final = 0.01
 LAST_PAUSE: Final = 0.002
-"""Seconds between tries: shorter the longer somebody waits, which is what makes the wait fair."""
+"""Seconds between tries: a process that has waited longer tries more often, which makes the wait fair."""
 
 
 LOOK_EVERY: Final = 0.025
-"""Seconds between looks at whose the file is; in between it is enough to see whether it is there."""
+"""Seconds between reads of the lock file's owner; in between, this process only checks whether the file exists."""
 
 
 class _Watch:
-    """What one wait has seen of a lock file, in seconds of the monotonic clock."""
+    """The last state of a lock file that one wait has seen, and since when, in monotonic seconds."""
 
     def __init__(self, start: float) -> None:
         self.state: tuple[int, int, int] | None = None
@@ -62,17 +62,17 @@ class _Watch:
         self.next_look = start
 
     def see(self, state: tuple[int, int, int] | None, now: float) -> None:
-        """Note the state of the file; None when there is none."""
+        """Note the state of the file; None if there is no file."""
         if state != self.state:
             self.state, self.since = state, now
 
 
-class QueueTurn:
-    """Hold the lock until the block ends.
+class HeldLock:
+    """The lock while a block holds it.
 
     Args:
         held: the lock file.
-        path: where it should be.
+        path: the path of the lock file.
     """
 
     def __init__(self, held: LockedFile, path: str) -> None:
@@ -80,10 +80,10 @@ class QueueTurn:
         self._path = path
 
     def confirm(self) -> None:
-        """Check that the lock is still held; call it just before anything is written.
+        """Check that this process still holds the lock; call it just before a write.
 
         Raises:
-            StoreLocked: another process took it for one that was left behind.
+            StoreLocked: another process took the lock over, because it looked abandoned.
         """
         if not self._held.same_file(self._path):
             raise StoreLocked(
@@ -94,8 +94,8 @@ class QueueTurn:
 
 
 def process_lives(pid: int) -> bool:
-    """Tell whether a process of this machine has that number; true where that cannot be known."""
-    if on_windows():  # os.kill would end it there
+    """Tell whether this machine has a process with that ID; True when that is unknown."""
+    if on_windows():  # os.kill would end the process there
         return True
     try:
         os.kill(pid, 0)
@@ -110,25 +110,25 @@ class CacheLock:
     """Exclude every other process and thread from a cache while it is read, merged and written.
 
     Args:
-        path: of the lock file; its directory must exist when the lock is taken.
+        path: the path of the lock file; its directory must exist when the lock is taken.
         wait_timeout: seconds to wait for one holder before giving up.
-        clock: seconds, monotonic.
+        clock: monotonic seconds.
         now: seconds since 1970, to compare with a file's time.
         sleep: waits for seconds.
-        lives: tells whether a process number is in use.
-        line: where ours queue up before they try; None leaves it to luck.
+        lives: tells whether a process ID is in use.
+        queue: orders doorcode's own processes before they try; None lets them race for the lock.
     """
 
     def __init__(
         self,
         path: str,
         *,
-        wait_timeout: float = PATIENCE,
+        wait_timeout: float = HOLDER_TIMEOUT,
         clock: Callable[[], float] = _clock.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         lives: Callable[[int], bool] = process_lives,
-        line: FairQueue | None = None,
+        queue: FairQueue | None = None,
     ) -> None:
         self.path = path
         self._wait_timeout = wait_timeout
@@ -136,16 +136,16 @@ class CacheLock:
         self._now = now
         self._sleep = sleep
         self._lives = lives
-        self._line = line
+        self._queue = queue
         self._released = float("-inf")
 
     @contextlib.contextmanager
-    def hold(self) -> Generator[QueueTurn]:
+    def hold(self) -> Generator[HeldLock]:
         """Hold the lock for a block; waits as long as holders come and go. Not reentrant.
 
         Raises:
-            StoreLocked: one holder had it for ``wait_timeout`` seconds, or others for four times as long.
-            StoreError: the lock file cannot be made, or is not a regular file of this user's.
+            StoreLocked: one holder had the lock for ``wait_timeout`` seconds, or several for four times as long.
+            StoreError: the lock file cannot be created, or is not a regular file of this user.
         """
         start = self._clock()
         self._let_others(start)
@@ -154,7 +154,7 @@ class CacheLock:
             with contextlib.closing(LockFileMaker(self.path)) as maker:
                 held = self._acquire(maker, start)
             try:
-                yield QueueTurn(held, self.path)
+                yield HeldLock(held, self.path)
             finally:
                 self._release(held)
         finally:
@@ -163,7 +163,7 @@ class CacheLock:
 
     def _enter(self, start: float) -> LockedFile | None:
         try:
-            return self._line.enter(self._wait_timeout) if self._line else None
+            return self._queue.enter(self._wait_timeout) if self._queue else None
         except TimeoutError:
             raise self._too_long(self._clock() - start) from None
 
@@ -182,7 +182,7 @@ class CacheLock:
             self._sleep(max(LAST_PAUSE, FIRST_PAUSE / (1 + 50 * (now - start))))
 
     def _let_others(self, start: float) -> None:
-        """Give whoever waits a turn before this process takes the lock again."""
+        """Pause after a release, so that a waiting process can take the lock before this one takes it again."""
         if start - self._released < FIRST_PAUSE:
             self._sleep(FIRST_PAUSE)
 
@@ -190,12 +190,12 @@ class CacheLock:
         try:
             return maker.create()
         except OSError as error:
-            if on_windows() and isinstance(error, PermissionError):  # it is being removed
+            if on_windows() and isinstance(error, PermissionError):  # the file is being removed
                 return None
             raise self._failed(error) from error
 
     def _take_over(self, watch: _Watch) -> LockedFile | None:
-        """Take a lock file that was left behind; note what was seen of one that was not."""
+        """Take an abandoned lock file over; note the state of any other."""
         try:
             descriptor = open_own(self.path, os.O_RDWR)
         except FileNotFoundError:
@@ -205,11 +205,11 @@ class CacheLock:
             if on_windows() and isinstance(error, PermissionError):
                 return None
             raise self._failed(error) from error
-        # Nobody is kept from locking a file that is new: it is only looked at, until it can be one left behind.
+        # A new file is only read and not locked, because that could fail its owner's own attempt to lock it.
         try:
             status = os.fstat(descriptor)
             owner = owner_in(content_of(descriptor))
-        except OSError:  # Windows lets nobody read what another process has locked
+        except OSError:  # on Windows, a file that another process has locked cannot be read
             os.close(descriptor)
             return None
         watch.see((status.st_ino, status.st_mtime_ns, status.st_size), self._clock())
@@ -219,10 +219,10 @@ class CacheLock:
         return self._claim(LockedFile(descriptor, try_lock(descriptor)), owner, watch)
 
     def _claim(self, held: LockedFile, owner: Owner, watch: _Watch) -> LockedFile | None:
-        """Keep a file that is locked and still in its place, and let any other go."""
-        if held.grip is LockResult.UNSUPPORTED:
+        """Keep a file that is locked and still at its path; close any other."""
+        if held.result is LockResult.UNSUPPORTED:
             self._remove_abandoned(held, owner, watch)
-        if held.grip is not LockResult.HELD or not held.same_file(self.path):
+        if held.result is not LockResult.HELD or not held.same_file(self.path):
             held.close()
             return None
         with contextlib.suppress(OSError):
@@ -231,32 +231,32 @@ class CacheLock:
         return held
 
     def _remove_abandoned(self, held: LockedFile, owner: Owner, watch: _Watch) -> None:
-        """Make room for a new lock file where the kernel locks none; whoever creates it first has the lock."""
+        """Remove an abandoned lock file on a file system without locks; the next process to create one has the lock."""
         if not owner.same_processes and self._clock() - watch.since <= STALE_AFTER:
-            return  # it may be another machine's, and no lock tells
+            return  # it may belong to another machine, and no kernel lock shows that its owner lives
         aside = f"{self.path}.{os.urandom(6).hex()}"
         with contextlib.suppress(OSError):
-            # One process only gets to rename it: what is removed afterwards is this file, or is put back.
+            # Only one process succeeds in renaming it. A file that turns out to be another one is put back.
             os.rename(self.path, aside)
             if not held.same_file(aside):
                 os.link(aside, self.path)
             os.unlink(aside)
 
     def _abandoned(self, owner: Owner, watch: _Watch, modified: float) -> bool:
-        """Tell whether the owner of a lock file that may be without the kernel's lock is gone."""
+        """Tell whether the owner of a lock file seems to be gone; the caller then tries the kernel's lock."""
         if owner.marked and owner.same_kernel is not False:
-            return True  # unless the kernel says that it is locked
+            return True  # unless the attempt to lock it fails
         age = self._clock() - watch.since
         if age < GRACE:
             return False
         if owner.same_processes is False:
             return age > STALE_AFTER
         gone = owner.process is not None and not self._lives(owner.process)
-        # The clock of the wall may have been set back since: then what was seen with the other clock decides.
+        # The wall clock may have been set back since; then the age on the monotonic clock decides.
         return gone or max(age, self._now() - modified) > STALE_AFTER
 
     def _release(self, held: LockedFile) -> None:
-        if not held.open:  # a forked child: the lock is its parent's
+        if not held.open:  # in a forked child, the lock belongs to the parent
             return
         ours = held.same_file(self.path)
         if on_windows():  # an open file cannot be removed there
@@ -294,5 +294,5 @@ class CacheLock:
 
 
 def cache_lock(path: str) -> CacheLock:
-    """Return the lock of the cache at a path: ``<path>.lockfile``, behind the line at ``<path>.write.lock``."""
-    return CacheLock(f"{path}.lockfile", line=FairQueue(f"{path}.write.lock"))
+    """Return the lock of the cache at a path: ``<path>.lockfile``, with its queue in ``<path>.write.lock``."""
+    return CacheLock(f"{path}.lockfile", queue=FairQueue(f"{path}.write.lock"))

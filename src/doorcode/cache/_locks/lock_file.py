@@ -1,6 +1,6 @@
-"""Make a lock file that is locked and says whose it is from the moment that anybody can see it."""
+"""Create a lock file that is locked and names its owner from the moment that other processes can see it."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# The functions of os take descriptors and flags, and do not follow links; pathlib's cannot do that.
 # ruff: noqa: PTH120
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
 __all__ = ["LockFileMaker", "Owner", "content_of", "owner_in", "sign"]
 
 MARK: Final = b"\nflock"
-"""What ours ends with: whoever wrote it held the kernel's lock, so without that lock it is gone."""
+"""The last bytes of doorcode's lock files: their owner held the kernel's lock, so without that lock it has died."""
 
 _LONGEST_PID: Final = 10
 _LONGEST_PROGRAM: Final = 1024
@@ -28,14 +28,14 @@ _PLACE: Final = re.compile(rb"\non (\S*) (\S*) (\S*)(?:\nflock)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who made a lock file, as it says.
+    """The process that created a lock file, according to the file.
 
     Attributes:
-        process: its number; None when the file names none.
+        process: its process ID; None if the file names none.
         host: the name of its machine; empty in the files of other libraries, and of doorcode 0.1.0.
         marked: whether it held the kernel's lock.
-        same_kernel: whether it ran under this very kernel, whose locks both see; None when the file does not say.
-        same_processes: whether its number means the same here; None likewise.
+        same_kernel: whether it ran on this kernel, so that both see each other's locks; None if the file does not say.
+        same_processes: whether this process can check its process ID; None if the file does not say.
     """
 
     process: int | None
@@ -46,14 +46,14 @@ class Owner:
 
 
 class LockFileMaker:
-    """Make the lock file of one wait for the lock; close it when the wait is over.
+    """Create the lock file during one wait for the lock; close this object when the wait is over.
 
-    Where the system can give a name to a file that had none, one is made ready, and a process killed at any point
-    leaves no lock file, or one that tells that its owner is gone. Elsewhere there is a moment in which it leaves one
-    that tells nothing.
+    On systems that can name a nameless file, the file is locked and written before it gets its name. A process that is
+    killed then leaves no lock file, or one that shows that its owner has died. Elsewhere, a process that is killed
+    right after the creation leaves an empty lock file.
 
     Args:
-        path: of the lock file; its directory must exist.
+        path: the path of the lock file; its directory must exist.
     """
 
     def __init__(self, path: str) -> None:
@@ -62,15 +62,15 @@ class LockFileMaker:
         self._names_files = hasattr(os, "O_TMPFILE")
 
     def create(self) -> LockedFile | None:
-        """Create the lock file, 0600, if there is none; never waits.
+        """Create the lock file with mode 0600 if there is none; never waits.
 
         Returns:
-            The file, locked where the file system can; None when there is one already.
+            The file, locked if the file system has locks; None if there is a lock file already.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: the file cannot be created.
         """
-        if os.path.lexists(self._path):  # the usual case of a wait, and cheap
+        if os.path.lexists(self._path):  # the usual case during a wait, and cheap
             return None
         if self._names_files:
             try:
@@ -82,7 +82,7 @@ class LockFileMaker:
         return _create(self._path)
 
     def close(self) -> None:
-        """Drop a file that got no name."""
+        """Close the file that got no name, if there is one."""
         if self._ready is not None:
             self._ready.close()
 
@@ -93,7 +93,7 @@ class LockFileMaker:
                 descriptor = os.open(".", os.O_RDWR | flag("O_CLOEXEC") | flag("O_TMPFILE"), 0o600, dir_fd=directory)
                 self._ready = LockedFile(descriptor, try_lock(descriptor))
                 sign(self._ready)
-            # The directory's descriptor makes Python follow the link that /proc has for the file.
+            # Python follows the link in /proc to the file only if a directory's descriptor is passed.
             source = f"/proc/self/fd/{self._ready.descriptor}"
             os.link(source, self._path, src_dir_fd=directory, follow_symlinks=True)
         finally:
@@ -108,8 +108,8 @@ def _create(path: str) -> LockedFile | None:
     except FileExistsError:
         return None
     held = LockedFile(descriptor, try_lock(descriptor))
-    # msal-extensions, once it has waited too long to create the file, locks whatever is there.
-    if held.grip is LockResult.TAKEN or not held.same_file(path):
+    # After a long wait, msal-extensions locks the existing file in place of creating one.
+    if held.result is LockResult.TAKEN or not held.same_file(path):
         held.close()
         return None
     sign(held)
@@ -117,18 +117,18 @@ def _create(path: str) -> LockedFile | None:
 
 
 def sign(held: LockedFile) -> None:
-    """Write down whose the lock is: as msal-extensions does, and then on which machine.
+    """Write the owner into the lock file: process and program as msal-extensions does, then the machine.
 
-    The lock holds without that where the disk is full.
+    A failed write is ignored, because the lock holds without it.
     """
     program = os.fsencode(sys.argv[0]) if getattr(sys, "argv", None) else b""
-    mark = MARK if held.grip is LockResult.HELD else b""
+    mark = MARK if held.result is LockResult.HELD else b""
     content = b"%d %b\non %b%b" % (os.getpid(), program[:_LONGEST_PROGRAM], _place(here()), mark)
     with contextlib.suppress(OSError):
         os.lseek(held.descriptor, 0, os.SEEK_SET)
-        # Cut afterwards: a process killed in between must not leave a file that tells nothing.
+        # The file is truncated after the write: a process killed in between must not leave an empty file.
         os.ftruncate(held.descriptor, os.write(held.descriptor, content))
-        if held.grip is not LockResult.HELD:  # a network's file system, which shows it to other machines only now
+        if held.result is not LockResult.HELD:  # a network file system shows it to other machines after a sync
             os.fsync(held.descriptor)
 
 
@@ -137,15 +137,15 @@ def _place(host: Host) -> bytes:
 
 
 def content_of(descriptor: int) -> bytes:
-    """Return what a lock file says."""
+    """Return the content of a lock file."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, 4096)
 
 
 def owner_in(content: bytes) -> Owner:
-    """Return who made a lock file with this content."""
+    """Return the owner of a lock file with this content."""
     first = content.split(maxsplit=1)[:1]
-    digits = first[0].strip(b"{}") if first else b""  # in braces where Go wrote it
+    digits = first[0].strip(b"{}") if first else b""  # Go writes it in braces
     process = int(digits) if digits.isdigit() and len(digits) <= _LONGEST_PID else None
     marked = content.endswith(MARK)
     place = _PLACE.search(content)

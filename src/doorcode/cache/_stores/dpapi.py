@@ -1,4 +1,4 @@
-"""The data protection of Windows (DPAPI), through msal-extensions, in the file that azure-identity uses."""
+"""Encryption by Windows data protection (DPAPI) through msal-extensions, as in azure-identity's file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from doorcode.cache._errors import StoreKeyError, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DpapiSeal", "ProtectionAgent", "open_agent"]
+__all__ = ["DpapiCipher", "ProtectionAgent", "open_agent"]
 
 
 class ProtectionAgent(Protocol):
-    """What is used of msal-extensions' WindowsDataProtectionAgent."""
+    """The methods of msal-extensions' WindowsDataProtectionAgent that this module calls."""
 
     def protect(self, message: str) -> bytes:
         """Return text, encrypted for this user."""
         ...
 
     def unprotect(self, cipher_text: bytes) -> str:
-        """Return what was encrypted."""
+        """Return the text that was encrypted."""
         ...
 
 
@@ -35,16 +35,16 @@ def open_agent() -> ProtectionAgent:
         from msal_extensions.windows import WindowsDataProtectionAgent
 
         agent: ProtectionAgent = WindowsDataProtectionAgent()
-    except Exception as error:  # ctypes raises whatever it misses
+    except Exception as error:  # ctypes raises errors of several types
         raise StoreUnavailable(f"Windows data protection cannot be used: {type(error).__name__}: {error}") from error
     return agent
 
 
-class DpapiSeal:
-    """Seal content for the Windows user who runs the program.
+class DpapiCipher:
+    """Encrypt content for the Windows user who runs the program.
 
     Args:
-        opener: returns the agent.
+        opener: returns msal-extensions' agent.
     """
 
     def __init__(self, *, opener: Callable[[], ProtectionAgent] = open_agent) -> None:
@@ -52,43 +52,43 @@ class DpapiSeal:
 
     @property
     def encrypted(self) -> bool:
-        """Tell that content is encrypted."""
+        """Return True: content is encrypted."""
         return True
 
     def describe(self) -> str:
-        """Say what protects the content."""
+        """Return that Windows encrypts the content."""
         return "encrypted by Windows for this user"
 
-    def close(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes) -> bytes:
         """Return the content, encrypted."""
         try:
             return self._opener().protect(data.decode())
         except OSError as error:
             raise StoreKeyError(f"Windows did not encrypt the token cache: {error}", errno=error.errno) from error
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Return the content.
 
         Raises:
-            SealBroken: it is damaged, or was encrypted for another user, machine or profile.
+            DecryptionError: the bytes are damaged, or were encrypted for another user, machine or profile.
         """
         try:
-            return self._opener().unprotect(sealed).encode()
+            return self._opener().unprotect(encrypted).encode()
         except (OSError, UnicodeDecodeError):
             raise DecryptionError("Windows cannot decrypt it for this user") from None
 
-    def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
-        """Tell that there is no other form."""
+    def is_current(self, encrypted: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Return True: there is one form."""
         return True
 
     def probe(self) -> None:
-        """See whether Windows gives back what it encrypted.
+        """Check that Windows decrypts what it has encrypted.
 
         Raises:
-            StoreUnavailable: why not.
+            StoreUnavailable: it does not; the message says why.
         """
         try:
-            same = self.open(self.close(b"{}")) == b"{}"
+            same = self.decrypt(self.encrypt(b"{}")) == b"{}"
         except (StoreKeyError, DecryptionError) as error:
             raise StoreUnavailable(str(error)) from error
         if not same:

@@ -1,6 +1,6 @@
-"""A store in one file under a lock: plain or sealed."""
+"""A store that keeps a cache in one file, plain or encrypted, under a lock."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH112, PTH120
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.values import dataclass
-from doorcode.cache._ciphers.cipher import Cipher, DecryptionError, KeyMissing, NoSeal
+from doorcode.cache._ciphers.cipher import Cipher, DecryptionError, KeyMissing, NoCipher
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import ensure_directory
 from doorcode.cache._locks.lease import FileLease, FileLeases, check_lease_name
 from doorcode.cache._locks.lease_note import holder_in
-from doorcode.cache._locks.lock import CacheLock, QueueTurn, cache_lock
+from doorcode.cache._locks.lock import CacheLock, HeldLock, cache_lock
 from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 
 if TYPE_CHECKING:
@@ -33,22 +33,22 @@ _NO_LOCK: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 @dataclass(frozen=True, slots=True)
 class CacheFile:
-    """Where content stands and how it is sealed."""
+    """The path of a cache's file and the cipher of its content."""
 
     path: str
-    seal: Cipher
+    cipher: Cipher
 
 
 @dataclass(frozen=True, slots=True)
 class _Bad:
-    """Content that cannot be used, perhaps because somebody is writing it in place just now."""
+    """Content that cannot be used, perhaps because another program is writing into the file."""
 
     stamp: Stamp
     reason: str
 
 
 class _Outdated(Loaded):
-    """Content in an earlier sealed form, which is read and written anew."""
+    """Content in an older encrypted form, which the store rewrites."""
 
 
 def is_json_object(data: bytes) -> bool:
@@ -63,11 +63,12 @@ class FileStore:
     """Keep one token cache in one file.
 
     Args:
-        path: of the file; locks and what is set aside stand beside it. Absolute.
-        seal: what protects the content; None leaves it plain.
-        where: chooses another place than ``path`` and ``seal`` each time, under the same lock.
-        private: whether the directory is ours alone and may be made 0700.
-        is_whole: tells whether bytes are a cache and not a torn or foreign file.
+        path: the absolute path of the file; locks, and content that is set aside, are beside it.
+        cipher: encrypts the content; None leaves it plain.
+        where: returns the file and the cipher for each operation, in place of ``path`` and ``cipher``; the lock stays
+            the same.
+        private: whether the directory is doorcode's alone, and may be changed to mode 0700.
+        is_whole: tells whether bytes are a complete cache, and not a torn or foreign file.
         lock: excludes other processes; by default ``<path>.lockfile``.
         now: nanoseconds since 1970.
         sleep: waits for seconds.
@@ -76,7 +77,7 @@ class FileStore:
     def __init__(
         self,
         path: str,
-        seal: Cipher | None = None,
+        cipher: Cipher | None = None,
         *,
         where: Callable[[], CacheFile] | None = None,
         private: bool = False,
@@ -85,7 +86,7 @@ class FileStore:
         now: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        fixed = CacheFile(path, seal or NoSeal(path))
+        fixed = CacheFile(path, cipher or NoCipher(path))
         self._path = path
         self._where = where or (lambda: fixed)
         self._private = private
@@ -98,22 +99,22 @@ class FileStore:
     @property
     def encrypted(self) -> bool:
         """Tell whether the content is encrypted at rest."""
-        return self._where().seal.encrypted
+        return self._where().cipher.encrypted
 
     def describe(self) -> str:
-        """Return, for people, where the content stands and how it is protected."""
+        """Return where the content is and how it is protected, as text for the user."""
         place = self._where()
-        return f"the file {place.path}, {place.seal.describe()}"
+        return f"the file {place.path}, {place.cipher.describe()}"
 
     def stamp(self) -> Stamp:
         """Return the stamp of the file, without opening it."""
         return disk.file_stamp(self._where().path)
 
     def load(self) -> Loaded:
-        """Return the content; takes the lock only where it looks damaged, which may be somebody writing in place."""
+        """Return the content; take the lock only if it looks damaged, because another program may be writing it."""
         found = self._look(self._where())
         if isinstance(found, _Outdated):
-            return self._renewed(found)
+            return self._rewritten(found)
         if isinstance(found, Loaded):
             return found
         try:
@@ -131,21 +132,21 @@ class FileStore:
         if not data:
             raise ValueError("nothing to save: use delete()")
         self._prepare()
-        with self._lock.hold() as turn:
+        with self._lock.hold() as held:
             place = self._where()
             if disk.file_stamp(place.path) != expected:
                 found = self._look_locked(place)
                 return Conflict(found.data, found.stamp)
-            return self._write(place, data, turn)
+            return self._write(place, data, held)
 
     def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
-        """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the disk."""
+        """Replace the content by the result of ``change``, under one lock; blocks for the lock and the disk."""
         self._prepare()
-        with self._lock.hold() as turn:
+        with self._lock.hold() as held:
             place = self._where()
             found = self._look_locked(place)
             data = change(found.data)
-            return found if data is None else Loaded(data, self._write(place, data, turn))
+            return found if data is None else Loaded(data, self._write(place, data, held))
 
     def delete(self) -> None:
         """Remove the file."""
@@ -155,10 +156,11 @@ class FileStore:
             disk.remove(self._where().path)
 
     def delete_if(self, is_over: Callable[[bytes | None], bool]) -> None:
-        """Remove the file when its content, or None where nobody can open it any more, is no longer wanted.
+        """Remove the file if its content is no longer wanted.
 
         Args:
-            is_over: tells that; called under the lock.
+            is_over: takes the content, or None if its key is lost, and tells whether the file may go; called under the
+                lock.
         """
         with self._lock.hold():
             place = self._where()
@@ -167,21 +169,21 @@ class FileStore:
                 disk.remove(place.path)
 
     def lease(self, name: str, seconds: float) -> FileLease | None:
-        """Try once for ``<path>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
+        """Try once to get the lease ``<path>.<name>.lock``, which ends with the process or when its time is over."""
         check_lease_name(name)
         self._prepare()
         return self._leases.take(f"{self._path}.{name}.lock", seconds)
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return what the holder of a lease has noted in the lease's file."""
+        """Return the holder that the lease's file names."""
         return holder_in(f"{self._path}.{name}.lock")
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)
 
-    def _write(self, place: CacheFile, data: bytes, turn: QueueTurn) -> Stamp:
+    def _write(self, place: CacheFile, data: bytes, held: HeldLock) -> Stamp:
         self._keep_what_is_lost(place)
-        return disk.replace(place.path, place.seal.close(data), self._now(), turn.confirm)
+        return disk.replace(place.path, place.cipher.encrypt(data), self._now(), held.confirm)
 
     def _look_locked(self, place: CacheFile) -> Loaded:
         found = self._look(place)
@@ -194,24 +196,24 @@ class FileStore:
         if not raw.data:
             return _Bad(raw.stamp, raw.reason or "it is empty")
         try:
-            data = place.seal.open(raw.data)
+            data = place.cipher.decrypt(raw.data)
         except KeyMissing:
             return Loaded(None, raw.stamp)
         except DecryptionError as broken:
             return _Bad(raw.stamp, str(broken))
         if not self._is_whole(data):
             return _Bad(raw.stamp, "it is damaged, or no token cache")
-        return (Loaded if place.seal.is_current(raw.data) else _Outdated)(data, raw.stamp)
+        return (Loaded if place.cipher.is_current(raw.data) else _Outdated)(data, raw.stamp)
 
-    def _renewed(self, found: Loaded) -> Loaded:
-        """Write content in the present sealed form; where that fails, the next write does it."""
+    def _rewritten(self, found: Loaded) -> Loaded:
+        """Rewrite content in the present encrypted form; if that fails, the next write does it."""
         try:
             return self.update(lambda data: data)
         except StoreError:
             return Loaded(found.data, found.stamp)
 
     def _look_again(self, first: _Bad) -> Loaded:
-        """Decide under the lock what to do with content that could not be used without it."""
+        """Read content that looked damaged again, under the lock, and set it aside if it is damaged."""
         place = self._where()
         for _ in range(_LOOKS):
             found = self._look(place)
@@ -224,7 +226,7 @@ class FileStore:
         raise StoreError(f"{place.path} is being rewritten all the time; try again", where=place.path)
 
     def _look_without_lock(self) -> Loaded:
-        """Look once more at a file beside which nothing can be written."""
+        """Read the file again without a lock, in a directory that cannot be written."""
         place = self._where()
         found = self._look(place)
         if isinstance(found, Loaded):
@@ -234,7 +236,7 @@ class FileStore:
         raise StoreUnreadable(f"cannot use the token cache {place.path}: {found.reason}", where=place.path)
 
     def _set_aside(self, place: CacheFile, bad: _Bad) -> Loaded:
-        if bad.stamp is None:  # an empty file is nobody's loss, and may be another store's signal
+        if bad.stamp is None:  # an empty file holds nothing, and may be another store's signal
             return Loaded(None, None)
         aside = disk.move_aside(place.path, "damaged", self._now() / 1e9)
         raise StoreUnreadable(
@@ -244,14 +246,14 @@ class FileStore:
         )
 
     def _keep_what_is_lost(self, place: CacheFile) -> None:
-        """Set a file aside that nobody can open any more, once something takes its place."""
-        if not place.seal.encrypted:
+        """Set a file aside whose key is lost, before new content replaces it."""
+        if not place.cipher.encrypted:
             return
         raw = disk.read(place.path)
         if raw is None or not raw.data:
             return
         try:
-            place.seal.open(raw.data)
+            place.cipher.decrypt(raw.data)
         except (KeyMissing, DecryptionError):
-            # One name only: every reboot loses the key, and files would gather.
+            # One fixed name: each reboot loses the key, and files would accumulate.
             disk.move_aside(place.path, "lost-key", None)

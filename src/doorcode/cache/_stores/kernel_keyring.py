@@ -1,4 +1,4 @@
-"""A file sealed with a key that only the kernel keeps, for Linux without a desktop."""
+"""Encryption with a key in the Linux kernel's keyring, for machines without a desktop."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from doorcode.cache._files import disk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KernelKeys", "KernelSeal", "is_sealed_file"]
+__all__ = ["KernelCipher", "KernelKeys", "is_jwe_file"]
 
-# Linux's ENOKEY, EKEYEXPIRED and EKEYREVOKED, by number: other systems have no such names, and import this too.
+# ENOKEY, EKEYEXPIRED and EKEYREVOKED of Linux as numbers: other systems lack the names and import this module too.
 _GONE: Final = {126, 127, 128, errno.ENOENT}
 _NO_SESSION: Final = {126, 127, 128, errno.EACCES}
 _STORED_BYTES: Final = jwe.KEY_BYTES + 1  # Go stores a NUL after the key
@@ -27,14 +27,14 @@ _STORED_BYTES: Final = jwe.KEY_BYTES + 1  # Go stores a NUL after the key
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key as the kernel has it."""
+    """A key in the kernel's keyring."""
 
     serial: int
     secret: bytes = field(repr=False)
 
 
 class KernelKeys:
-    """Find and make keys of type ``user`` in this user's persistent keyring, or in the user keyring without one.
+    """Find and create ``user`` keys in this user's persistent keyring, or in the user keyring if there is none.
 
     Args:
         calls: the system calls.
@@ -44,10 +44,10 @@ class KernelKeys:
         self._calls = calls
 
     def find(self, description: str) -> _Key | None:
-        """Return the key with a description; None when there is none, or none any more.
+        """Return the key with a description; None if there is none, or it has expired.
 
         Raises:
-            StoreKeyError: it cannot be read, or has another length.
+            StoreKeyError: the key cannot be read, or has the wrong length.
             StoreUnavailable: the kernel refuses.
         """
         try:
@@ -62,16 +62,16 @@ class KernelKeys:
         if len(payload) != jwe.KEY_BYTES:
             raise StoreKeyError(
                 f"the kernel key {description!r} is not {jwe.KEY_BYTES} bytes long, so it is not a token cache's; "
-                f"it was left as it is. See `keyctl show` and, if it is nobody's, `keyctl unlink {serial}`",
+                f"it was left as it is. See `keyctl show` and, if no program needs it, `keyctl unlink {serial}`",
                 where=description,
             )
         return _Key(serial, payload)
 
     def find_or_make(self, description: str) -> _Key:
-        """Return the key with a description, new when there was none; the caller holds the cache's lock.
+        """Return the key with a description, and create it if there is none; the caller holds the cache's lock.
 
         Raises:
-            StoreKeyError: there is one that cannot be used, or none can be made.
+            StoreKeyError: the key cannot be used or created.
         """
         found = self.find(description)
         if found is not None:
@@ -84,20 +84,20 @@ class KernelKeys:
                 where=description,
                 errno=error.errno,
             ) from error
-        made = self.find(description)  # as the kernel has it: what others will find
+        made = self.find(description)  # read back, so that this process uses the key that others will find
         if made is None:
             raise StoreKeyError(f"the kernel lost the key {description!r} at once", where=description)
         return made
 
     def probe(self, *descriptions: str) -> None:
-        """See whether the store can be relied on: a cache's key is readable, or another makes the round trip.
+        """Check that the keyring works: a key of the cache can be read, or a test key can be written and read.
 
         Args:
-            *descriptions: the keys that the cache may have already. One that is there needs no room for another, of
-                which there may be none where the user's quota of keys is used up.
+            *descriptions: the keys that the cache may have. If one exists, no test key is needed, for which the user's
+                quota may have no room.
 
         Raises:
-            StoreUnavailable: it cannot.
+            StoreUnavailable: the keyring does not work.
         """
         if any(self._is_there(description) for description in descriptions):
             return
@@ -119,7 +119,7 @@ class KernelKeys:
     def _is_there(self, description: str) -> bool:
         try:
             return self.find(description) is not None
-        except StoreKeyError:  # the cache's own business: using it says what is wrong with its key
+        except StoreKeyError:  # the use of the cache will report what is wrong with its key
             return False
 
     def _ring(self) -> int:
@@ -132,30 +132,31 @@ class KernelKeys:
         try:
             return self._calls.persistent(ring)
         except OSError as error:
-            if error.errno == errno.EDQUOT:  # there is one: in another keyring, its keys would seem to be gone
+            if error.errno == errno.EDQUOT:  # it exists: in another keyring its keys would not be found
                 raise _refused(error) from error
-            return ring  # a kernel without them
+            return ring  # a kernel without persistent keyrings
 
     def _link_user_keyring(self) -> None:
         try:
             self._calls.link(USER_KEYRING, SESSION_KEYRING)
         except OSError as error:
-            if error.errno == errno.EDQUOT:  # with a full quota, an earlier link may do
+            if error.errno == errno.EDQUOT:  # the quota is full, but an earlier link may exist
                 return
-            # The session keyring has ended with its login (tmux, screen), or is another user's (su): this process's
-            # own keyring leads there as well, and is no other process's business.
+            # The session keyring has ended with its login (tmux, screen) or belongs to another user (su). A link in
+            # this process's own keyring works as well, and affects no other process.
             try:
                 self._calls.link(USER_KEYRING, PROCESS_KEYRING)
             except OSError:
                 raise error from None
 
 
-class KernelSeal:
-    """Seal content under the kernel key of a description, in Go's format.
+class KernelCipher:
+    """Encrypt content with a kernel key, in the format of Go's azidentity/cache.
 
     Args:
-        description: of the key; the cache's name. The serial number in the file is never used to find it.
-        keys: finds and makes keys.
+        description: the key's description, which is the cache's name. The serial number in the file is not used to
+            find the key.
+        keys: finds and creates keys.
     """
 
     def __init__(self, description: str, keys: KernelKeys) -> None:
@@ -164,43 +165,43 @@ class KernelSeal:
 
     @property
     def encrypted(self) -> bool:
-        """Tell that content is encrypted."""
+        """Return True: content is encrypted."""
         return True
 
     def describe(self) -> str:
-        """Say what protects the content and what it does not survive."""
+        """Return that a kernel key encrypts the content, and that a reboot ends it."""
         return "encrypted with a key in the kernel's keyring, which a reboot ends"
 
-    def close(self, data: bytes) -> bytes:
-        """Return the content, sealed; makes the key when there is none."""
-        return self.seal(data, {})
+    def encrypt(self, data: bytes) -> bytes:
+        """Return the content, encrypted; create the key if there is none."""
+        return self.encrypt_with_header(data, {})
 
-    def seal(self, data: bytes, said: Mapping[str, str]) -> bytes:
-        """Return the content, sealed, with fields of its header that say more; makes the key when there is none."""
+    def encrypt_with_header(self, data: bytes, fields: Mapping[str, str]) -> bytes:
+        """Return the content, encrypted, with further fields in its header; create the key if there is none."""
         key = self._keys.find_or_make(self._description)
-        return jwe.encrypt(data, key.secret, key.serial, said)
+        return jwe.encrypt(data, key.secret, key.serial, fields)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Return the content.
 
         Raises:
-            SealBroken: it is damaged, or its key was replaced.
-            KeyGone: there is no key any more.
+            DecryptionError: the bytes are damaged, or the key was replaced.
+            KeyMissing: the key no longer exists.
             StoreKeyError: the key cannot be read or used.
         """
-        jwe.parse(sealed)
+        jwe.parse(encrypted)
         key = self._keys.find(self._description)
         if key is None:
             raise KeyMissing
-        return jwe.decrypt(sealed, key.secret)
+        return jwe.decrypt(encrypted, key.secret)
 
-    def is_current(self, sealed: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
-        """Tell that there is no other form."""
+    def is_current(self, encrypted: bytes) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Return True: there is one form."""
         return True
 
 
-def is_sealed_file(path: str) -> bool:
-    """Tell whether a file starts as a sealed one of Go's does."""
+def is_jwe_file(path: str) -> bool:
+    """Tell whether a file begins like a compact JWE, the format of Go's azidentity/cache."""
     try:
         raw = disk.read(path, len(JWE_START))
     except StoreError:

@@ -1,4 +1,4 @@
-"""The Keychain of macOS, through msal-extensions: the very item that azure-identity uses."""
+"""The Keychain of macOS, through msal-extensions: the same item that azure-identity uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from doorcode.cache._errors import StoreError, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KeychainVault", "TextStore", "account_of", "open_keychain"]
+__all__ = ["KeychainBackend", "TextStore", "account_of", "open_keychain"]
 
 SERVICE: Final = "Microsoft.Developer.IdentityService"
 _DEFAULT_CACHE: Final = "msal.cache.nocae"
@@ -17,7 +17,7 @@ _EMPTY: Final = "{}"
 
 
 class TextStore(Protocol):
-    """What is used of msal-extensions' KeychainPersistence."""
+    """The methods of msal-extensions' KeychainPersistence that this module calls."""
 
     def load(self) -> str:
         """Return the text."""
@@ -29,12 +29,12 @@ class TextStore(Protocol):
 
 
 def account_of(cache: str) -> str:
-    """Return the account that azure-identity keeps a cache under."""
+    """Return the Keychain account under which azure-identity keeps a cache."""
     return "MSALCache" if cache == _DEFAULT_CACHE else cache
 
 
 def open_keychain(signal: str, account: str) -> TextStore:
-    """Return msal-extensions' store of one Keychain item.
+    """Return msal-extensions' access to one Keychain item.
 
     Raises:
         StoreUnavailable: the system has no Keychain.
@@ -48,12 +48,12 @@ def open_keychain(signal: str, account: str) -> TextStore:
     return opened
 
 
-class KeychainVault:
-    """Keep one secret in the Keychain; macOS may ask the user at the screen, which cannot be prevented here.
+class KeychainBackend:
+    """Keep one secret in the Keychain. macOS may show the user a dialog, which a program cannot prevent.
 
     Args:
-        signal: path of the cache's signal file.
-        account: of the item.
+        signal: the path of the cache's signal file.
+        account: the account of the item.
         opener: opens an item for a signal file and an account.
     """
 
@@ -68,7 +68,7 @@ class KeychainVault:
         return f"the Keychain, service {SERVICE!r}, account {self._account!r}"
 
     def read(self) -> bytes | None:
-        """Return the secret, or None when there is none."""
+        """Return the secret; None if there is none."""
         return self._read(self._account)
 
     def _read(self, account: str) -> bytes | None:
@@ -86,7 +86,7 @@ class KeychainVault:
         self._save(self._account, data.decode())
 
     def remove(self) -> None:
-        """Empty the item: msal-extensions cannot remove one."""
+        """Empty the item, as msal-extensions cannot remove it."""
         if self.read() is not None:
             self._save(self._account, _EMPTY)
 
@@ -96,15 +96,15 @@ class KeychainVault:
         return f"account {self._damaged!r}"
 
     def discard(self) -> None:
-        """Empty the item of damaged content, if there is one."""
+        """Empty the item that keeps damaged content, if there is one."""
         if self._read(self._damaged) is not None:
             self._save(self._damaged, _EMPTY)
 
     def probe(self) -> None:
-        """See whether the Keychain answers.
+        """Check that the Keychain can be read.
 
         Raises:
-            StoreUnavailable: it does not, as over SSH while it is locked.
+            StoreUnavailable: it cannot be read, as over SSH while it is locked.
         """
         try:
             self.read()

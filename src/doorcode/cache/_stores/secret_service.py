@@ -1,4 +1,4 @@
-"""The Secret Service of a Linux desktop, over D-Bus: the very item that azure-identity's libsecret store uses."""
+"""The Secret Service of a Linux desktop, over D-Bus: the same item that azure-identity uses through libsecret."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from doorcode.cache._stores.session_bus import Connection, connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-__all__ = ["SecretServiceVault"]
+__all__ = ["SecretServiceBackend"]
 
 CLIENT: Final = "Microsoft.Developer.IdentityService"
 LABEL: Final = "MSALCache"
 LIMIT: Final = 2.0
-"""Seconds that one call may take; an operation makes a few."""
+"""Seconds that one D-Bus call may take; an operation makes a few calls."""
 
 
 class Item(Protocol):
-    """What is used of secretstorage's Item; the library has no types that both checkers understand."""
+    """The methods of secretstorage's Item that this module calls; type checkers disagree on the library's own types."""
 
     def is_locked(self) -> bool:
-        """Tell whether a user must unlock it first."""
+        """Tell whether the user must unlock the item first."""
         ...
 
     def get_secret(self) -> bytes:
@@ -37,14 +37,14 @@ class Item(Protocol):
         ...
 
 
-class SecretServiceVault:
-    """Keep one secret in the default collection; never waits longer than the limit for an answer, and never prompts.
+class SecretServiceBackend:
+    """Keep one secret in the default collection; never prompts, and waits for each answer up to a limit.
 
-    Each operation has a connection of its own, so that threads and forked children share none.
+    Each operation opens its own connection, so that threads and forked children share none.
 
     Args:
-        address: of the bus.
-        name: of the cache; the schema of the item.
+        address: the address of the bus.
+        name: the cache's name, which is the schema of the item.
         limit: seconds that a call may take.
     """
 
@@ -58,13 +58,13 @@ class SecretServiceVault:
         return f"the Secret Service (desktop keyring), item {LABEL!r} of schema {self._name!r}"
 
     def read(self) -> bytes | None:
-        """Return the secret, or None when there is no item."""
+        """Return the secret; None if there is no item."""
         with self._connected("read") as connection:
             item = self._find(connection, self._attributes(self._name))
             return None if item is None else bytes(item.get_secret())
 
     def write(self, data: bytes) -> None:
-        """Replace the item, or make it."""
+        """Replace the item, or create it."""
         with self._connected("write") as connection:
             self._put(connection, self._attributes(self._name), data)
 
@@ -73,17 +73,17 @@ class SecretServiceVault:
         self._remove(self._name)
 
     def discard(self) -> None:
-        """Remove damaged content that was kept, if there is any."""
+        """Remove the item that keeps damaged content, if there is one."""
         self._remove(f"{self._name}.damaged")
 
     def holds_anything(self) -> bool:
-        """Tell whether there is an item, of damaged content too, that can be read or that is locked."""
+        """Tell whether the keyring has an item of the cache or of its damaged content, locked or not."""
         with self._connected("look for") as connection:
             names = self._name, f"{self._name}.damaged"
             return any(self._search(connection, self._attributes(name)) for name in names)
 
     def is_locked(self) -> bool:
-        """Tell whether the default keyring is locked: some services find nothing in it then."""
+        """Tell whether the default keyring is locked; some services then find no items in it."""
         with self._connected("look for") as connection:
             secretstorage = importlib.import_module("secretstorage")
             try:
@@ -98,10 +98,10 @@ class SecretServiceVault:
         return f"the item of schema '{self._name}.damaged'"
 
     def probe(self) -> None:
-        """See whether the service can be relied on: the cache's item is readable, or another makes the round trip.
+        """Check that the service works: the cache's item can be read, or a test item can be written and read.
 
         Raises:
-            StoreUnavailable: why not.
+            StoreUnavailable: the service does not work; the message says why.
         """
         secret = os.urandom(8).hex().encode()
         attributes = {"xdg:schema": "doorcode.probe", "id": secret.decode()}
@@ -126,7 +126,7 @@ class SecretServiceVault:
         return {"xdg:schema": schema, "MsalClientID": CLIENT}
 
     def _remove(self, schema: str) -> None:
-        """Remove every item of a schema; those of a locked keyring stay, and are an error."""
+        """Remove every item of a schema; fail for items in a locked keyring."""
         with self._connected("remove") as connection:
             found = self._search(connection, self._attributes(schema))
             locked = [item for item in found if item.is_locked()]
@@ -154,7 +154,7 @@ class SecretServiceVault:
     def _put(connection: Connection, attributes: dict[str, str], data: bytes) -> None:
         secretstorage = importlib.import_module("secretstorage")
         try:
-            # Not get_default_collection, which would ask a user to make one.
+            # get_default_collection would ask the user to create a keyring.
             collection = secretstorage.Collection(connection)
         except secretstorage.ItemNotFoundException:
             raise StoreUnavailable(

@@ -1,6 +1,6 @@
-"""A connection to the session's D-Bus that cannot hang and cannot make a window appear."""
+"""A connection to the session's D-Bus that cannot hang and never shows a dialog."""
 
-# Text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH110, PTH118
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["Connection", "bus_address", "connect"]
 
 
 CALLS_OF_THE_LIMIT: Final = 5
-"""How many limits all calls of a connection may take together."""
+"""The time limit of all calls of a connection together, as a multiple of the limit of one call."""
 
 
 class Connection(Protocol):
-    """What is used of jeepney's connection, which has no types."""
+    """The method of jeepney's connection that this package calls; jeepney has no types."""
 
     def close(self) -> None:
         """Close the socket."""
@@ -31,7 +31,7 @@ class Connection(Protocol):
 
 
 def bus_address(environ: Mapping[str, str]) -> str | None:
-    """Return the address of the session's bus: as told, or where systemd has it; None when there is no session."""
+    """Return the address of the session's bus: the environment's or systemd's; None if there is no session."""
     told = environ.get("DBUS_SESSION_BUS_ADDRESS")
     if told:
         return told
@@ -41,16 +41,16 @@ def bus_address(environ: Mapping[str, str]) -> str | None:
 
 
 def connect(address: str, limit: float, clock: Callable[[], float] = _clock.monotonic) -> Connection:
-    """Return a connection none of whose calls waits longer than a limit, all together five times that, or prompts.
+    """Connect to a bus; calls of the connection never prompt, and all of them together take five limits at most.
 
     Args:
-        address: of the bus.
-        limit: seconds that a call may take: a bus that never answers is told from one that is busy.
-        clock: seconds, monotonic.
+        address: the address of the bus.
+        limit: seconds that one call may take.
+        clock: monotonic seconds.
 
     Raises:
-        StoreUnavailable: the extra is not installed, or a call would ask a user.
-        Exception: whatever jeepney raises for what is at that address.
+        StoreUnavailable: the extra is not installed, or a call would prompt the user.
+        Exception: jeepney cannot connect to the address.
     """
     try:
         importlib.import_module("secretstorage")
@@ -66,12 +66,12 @@ def connect(address: str, limit: float, clock: Callable[[], float] = _clock.mono
     class Bounded(unbounded):  # type: ignore[misc] # jeepney has no types
         def send_and_get_reply(self, message: Any, *, timeout: float | None = None) -> Any:
             if message.header.fields.get(jeepney.HeaderFields.member) == "Prompt":
-                raise StoreUnavailable("the keyring wants to ask a person, which needs a desktop")
+                raise StoreUnavailable("the keyring wants to ask the user, which needs a desktop")
             rest = deadline - clock()
             if rest <= 0:
                 raise TimeoutError
             rest = min(rest, limit if timeout is None else timeout)
-            self.sock.settimeout(rest)  # for what is sent; what is received has the other one
+            self.sock.settimeout(rest)  # for sending; timeout= is for receiving
             return unbounded.send_and_get_reply(self, message, timeout=rest)
 
     sock = blocking.prep_socket(bus.get_bus(address), timeout=limit)

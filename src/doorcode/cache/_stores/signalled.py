@@ -1,6 +1,6 @@
-"""A store whose content is an item of the system's own, with a file beside it whose time says that it changed."""
+"""A store that keeps a cache in the system's keyring, with a signal file whose time shows each change."""
 
-# Descriptors, flags, links not followed, and text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH116, PTH120
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _MARK: Final = ".keyring"
 
 
 def may_have_secret(signal: str) -> bool:
-    """Tell whether files show that a keyring was given a cache's content, so that it may still have it.
+    """Tell whether files show that a keyring may have a cache's content.
 
-    A store of ours leaves a mark beside the signal file, where another program may keep a plain cache. Other libraries
-    leave the empty signal file alone.
+    Doorcode's store leaves a mark beside the signal file, because another program may keep a plain cache in that file.
+    Other libraries leave only the empty signal file.
 
     Args:
-        signal: path of the signal file.
+        signal: the path of the signal file.
     """
     return os.path.lexists(f"{signal}{_MARK}") or is_signal(signal)
 
 
 def is_signal(path: str) -> bool:
-    """Tell whether there is an empty file, which a keyring's store may have left as its signal."""
+    """Tell whether a path leads to an empty file, as a keyring's store leaves it for a signal."""
     try:
         status = os.stat(path, follow_symlinks=False)
     except OSError:
@@ -49,10 +49,10 @@ def is_signal(path: str) -> bool:
 
 
 class SecretBackend(Protocol):
-    """Keep one secret of the system's: an item of a keyring or a keychain. Each call may block for seconds."""
+    """Keep one secret in a keyring or a keychain. Each call may block for seconds."""
 
     def read(self) -> bytes | None:
-        """Return the secret, or None; raises StoreError."""
+        """Return the secret; None if there is none; raises StoreError."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -68,21 +68,21 @@ class SecretBackend(Protocol):
         ...
 
     def discard(self) -> None:
-        """Remove damaged content that was kept, if there is any; raises StoreError."""
+        """Remove the damaged content that was kept, if there is any; raises StoreError."""
         ...
 
     def describe(self) -> str:
-        """Return, for people, where the secret is."""
+        """Return where the secret is, as text for the user."""
         ...
 
 
 class SignalledStore:
-    """Keep one token cache in a vault, under the lock and with the signal file of msal-extensions.
+    """Keep one token cache in a keyring, under the lock and with the signal file of msal-extensions.
 
     Args:
-        signal: path of the file whose time is set after each change; its content is nobody's business here.
-        vault: keeps the content.
-        is_whole: tells whether bytes are a cache.
+        signal: the path of the signal file. The store sets its time after each change, and leaves its content alone.
+        backend: keeps the content.
+        is_whole: tells whether bytes are a complete cache.
         lock: excludes other processes; by default ``<signal>.lockfile``.
         now: nanoseconds since 1970.
     """
@@ -90,14 +90,14 @@ class SignalledStore:
     def __init__(
         self,
         signal: str,
-        vault: SecretBackend,
+        backend: SecretBackend,
         *,
         is_whole: Callable[[bytes], bool] = is_json_object,
         lock: CacheLock | None = None,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self._signal = signal
-        self._vault = vault
+        self._backend = backend
         self._is_whole = is_whole
         self._lock = lock or cache_lock(signal)
         self._now = now
@@ -105,22 +105,22 @@ class SignalledStore:
 
     @property
     def encrypted(self) -> bool:
-        """Tell that the system encrypts the content."""
+        """Return True: the system encrypts the content."""
         return True
 
     def describe(self) -> str:
-        """Return, for people, where the content is."""
-        return self._vault.describe()
+        """Return where the content is, as text for the user."""
+        return self._backend.describe()
 
     def stamp(self) -> Stamp:
-        """Return the stamp of the signal file; a secret that nobody signalled counts as none."""
+        """Return the stamp of the signal file; None if there is no signal file."""
         return disk.signal_stamp(self._signal)
 
     def load(self) -> Loaded:
-        """Return the content; blocks for the system's answer, and for the lock where the content looks damaged."""
-        # Before the content: who writes changes the signal last, so at worst this is loaded once more.
+        """Return the content; blocks for the keyring, and for the lock if the content looks damaged."""
+        # The stamp is read first: a writer changes the signal last, so at worst the content is loaded once more.
         stamp = self.stamp()
-        data = self._vault.read()
+        data = self._backend.read()
         if data is not None and (stamp is None or not self._is_whole(data)):
             self._prepare()
             with self._lock.hold():
@@ -128,67 +128,67 @@ class SignalledStore:
         return Loaded(data, stamp)
 
     def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
-        """Replace the content if it is still what the caller loaded; blocks for the lock and the system."""
+        """Replace the content if it is still what the caller loaded; blocks for the lock and the keyring."""
         if not data:
             raise ValueError("nothing to save: use delete()")
         self._prepare()
-        with self._lock.hold() as turn:
+        with self._lock.hold() as held:
             if self.stamp() != expected:
                 found = self._look_again()
                 return Conflict(found.data, found.stamp)
-            turn.confirm()
+            held.confirm()
             self._mark()
-            self._vault.write(data)
+            self._backend.write(data)
             return self._sign()
 
     def update(self, change: Callable[[bytes | None], bytes | None]) -> Loaded:
-        """Replace the content by what ``change`` makes of it, under one lock; blocks for the lock and the system."""
+        """Replace the content by the result of ``change``, under one lock; blocks for the lock and the keyring."""
         self._prepare()
-        with self._lock.hold() as turn:
+        with self._lock.hold() as held:
             found = self._look_again()
             data = change(found.data)
             if data is None:
                 return found
-            turn.confirm()
+            held.confirm()
             self._mark()
-            self._vault.write(data)
+            self._backend.write(data)
             return Loaded(data, self._sign())
 
     def delete(self) -> None:
-        """Remove the content, what was set aside of it, and what shows that there was any."""
+        """Remove the content, damaged content that was kept, the signal file and the mark."""
         self._prepare()
         with self._lock.hold():
             self._delete()
 
     def delete_if(self, is_over: Callable[[bytes | None], bool]) -> None:
-        """Remove the content, if there is any, when it is no longer wanted; what was set aside of it in any case.
+        """Remove the content if it is no longer wanted, and damaged content that was kept in any case.
 
         Args:
-            is_over: tells that; called under the lock.
+            is_over: takes the content or None, and tells whether it may go; called under the lock.
         """
         self._prepare()
         with self._lock.hold():
             if is_over(self._look_again().data):
                 self._delete()
             else:
-                self._vault.discard()
+                self._backend.discard()
 
     def lease(self, name: str, seconds: float) -> FileLease | None:
-        """Try once for ``<signal>.<name>.lock``; the kernel ends the lease with the process, and its time does."""
+        """Try once to get the lease ``<signal>.<name>.lock``, which ends with the process or when its time is over."""
         check_lease_name(name)
         self._prepare()
         return self._leases.take(f"{self._signal}.{name}.lock", seconds)
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return what the holder of a lease has noted in the lease's file."""
+        """Return the holder that the lease's file names."""
         return holder_in(f"{self._signal}.{name}.lock")
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._signal), private=True)
 
     def _delete(self) -> None:
-        self._vault.remove()
-        self._vault.discard()
+        self._backend.remove()
+        self._backend.discard()
         if disk.file_stamp(self._signal) is not None:  # another program's plain cache
             self._sign()
         else:
@@ -196,7 +196,7 @@ class SignalledStore:
         disk.remove(f"{self._signal}{_MARK}")
 
     def _mark(self) -> None:
-        """Leave a mark before the first write: over SSH, nothing else tells that a keyring has the content."""
+        """Leave a mark before the first write; over SSH, only the mark shows that a keyring has the content."""
         mark = f"{self._signal}{_MARK}"
         if not os.path.lexists(mark):
             disk.touch(mark, self._now())
@@ -206,16 +206,16 @@ class SignalledStore:
         return self.stamp()
 
     def _look_again(self) -> Loaded:
-        """Look under the lock, giving content that lacks its signal one, and setting damaged content aside."""
-        data = self._vault.read()
+        """Read the content under the lock; create a missing signal file, and set damaged content aside."""
+        data = self._backend.read()
         if data is not None and not self._is_whole(data):
-            aside = self._vault.keep(data)
-            self._vault.remove()
+            aside = self._backend.keep(data)
+            self._backend.remove()
             self._sign()
             raise StoreUnreadable(
-                f"cannot use the token cache in {self._vault.describe()}: it is damaged, or no token cache; "
+                f"cannot use the token cache in {self._backend.describe()}: it is damaged, or no token cache; "
                 f"it was set aside as {aside}",
-                where=self._vault.describe(),
+                where=self._backend.describe(),
                 aside=aside,
             )
         stamp = self.stamp()
