@@ -10,7 +10,7 @@ import pytest
 from doorcode import AuthenticationRecord
 from doorcode._core.account_selection import AccountInUse
 from doorcode._core.msal_cache.lookup import Account
-from doorcode._session.current_account import CurrentAccount
+from doorcode._session.accounts.current import CurrentAccount
 from doorcode._session.memory import Entry, Key
 from doorcode.errors import AuthenticationFailedError
 from support.virtual import REQUEST, token

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from doorcode import AuthenticationRecord, AuthenticationRequiredError, TokenCachePersistenceOptions, cache, errors
-from doorcode._session.accounts import sign_out
+from doorcode._session.accounts.stored import sign_out
 from doorcode._session.session import Session
 from doorcode.cache import StoreUnavailable
 from doorcode.cache._process_caches import MemoryCache

@@ -37,7 +37,7 @@ from doorcode._core.steps import (
     Sleep,
     Step,
 )
-from doorcode._session.accounts import sign_out
+from doorcode._session.accounts.stored import sign_out
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler, TokenResult
 from doorcode.cache._errors import StoreError

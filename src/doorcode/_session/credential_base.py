@@ -185,7 +185,7 @@ class BaseCredential:
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
         """Return the exception for a failure, with the accounts that the program has to choose from."""
         from doorcode._error_mapping import exception_for
-        from doorcode._session.account_records import record_of
+        from doorcode._session.accounts.records import record_of
         from doorcode.errors import AuthenticationRequiredError
 
         exception = exception_for(failure, request)

@@ -9,7 +9,7 @@ from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.messages.failures import no_account, other_account, signed_out
 from doorcode._core.msal_cache.sign_ins import StoreRefresh, StoreSignIn, renewed, with_rotated
 from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
-from doorcode._session.account_records import record_for
+from doorcode._session.accounts.records import record_for
 
 if TYPE_CHECKING:
     from doorcode._core.model import Failure, TokenRequest, Tokens

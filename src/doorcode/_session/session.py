@@ -23,11 +23,11 @@ from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
-from doorcode._session.current_account import CurrentAccount
+from doorcode._session.accounts.current import CurrentAccount
+from doorcode._session.accounts.sign_outs import SignOuts
 from doorcode._session.memory import Entry, Key
 from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
-from doorcode._session.sign_outs import SignOuts
 from doorcode._session.singleflight import SingleFlight
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.cache._token_cache import Change, TokenCache, WarnOnce

@@ -152,7 +152,7 @@ class InteractiveCredential(BaseCredential, ABC):
         Raises:
             StoreError: a store that may hold further accounts cannot be read, such as a locked keyring.
         """
-        from doorcode._session.accounts import accounts
+        from doorcode._session.accounts.stored import accounts
 
         self._session.after_fork()
         return accounts(self._session)
@@ -172,7 +172,7 @@ class InteractiveCredential(BaseCredential, ABC):
             StoreError: its tokens may still be in a store that the error names; all other stores were cleared.
             ValueError: no account was named, and there are several, or this credential may use none of them.
         """
-        from doorcode._session.accounts import sign_out
+        from doorcode._session.accounts.stored import sign_out
 
         self._session.after_fork()
         sign_out(self._session, account)

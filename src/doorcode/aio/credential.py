@@ -19,7 +19,7 @@ from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
-from doorcode._session.accounts import accounts, sign_out
+from doorcode._session.accounts.stored import accounts, sign_out
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged, shortened
 from doorcode._session.step_handler import StepHandler
 from doorcode.aio.cancel_scope import CancelScope, off_loop, run

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
 from doorcode._core.display import account_name
 from doorcode._core.msal_cache.changes import fill_in
-from doorcode._session.account_records import records_of
-from doorcode._session.sign_outs import EVERY_ACCOUNT
+from doorcode._session.accounts.records import records_of
+from doorcode._session.accounts.sign_outs import EVERY_ACCOUNT
 from doorcode.cache._every_store import EveryStore, Troubles
 from doorcode.cache._select import NoDirectoryError
 
