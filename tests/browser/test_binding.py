@@ -22,7 +22,7 @@ from doorcode._browser.binding import BrowserBinding, Verdict
 from doorcode._browser.loopback_peer import Peer, peer_of, uid_of
 from doorcode._browser.redirect_server import Listener
 from doorcode._browser.result_page import FINISHED
-from doorcode._core.browser_steps import Redirect
+from doorcode._core.flows.browser_steps import Redirect
 from doorcode._core.model import Failure
 from doorcode._core.secret import Secret
 from doorcode.emulator import Emulator

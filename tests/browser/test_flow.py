@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from doorcode._core.browser_steps import (
+from doorcode._core.flows import auth_code
+from doorcode._core.flows.browser_steps import (
     AwaitRedirect,
     BeginBrowser,
     Conclude,
@@ -18,7 +19,6 @@ from doorcode._core.browser_steps import (
     Redirect,
     SignInPage,
 )
-from doorcode._core.flows import auth_code
 from doorcode._core.messages.failures import unavailable
 from doorcode._core.model import Failure, Reason, Tokens
 from doorcode._core.replies.parse import Endpoint, Fault, FaultKind, ServiceError

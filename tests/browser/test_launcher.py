@@ -17,8 +17,8 @@ import pytest
 import doorcode
 from doorcode import CredentialUnavailableError
 from doorcode._browser import environment, launcher, local
-from doorcode._core.browser_steps import SignInPage
 from doorcode._core.flows import auth_code as browser_flow
+from doorcode._core.flows.browser_steps import SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
 from support.person import free_port, is_free

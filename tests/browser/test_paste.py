@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 import doorcode.aio
 from doorcode import CredentialUnavailableError, errors
 from doorcode._browser import paste
-from doorcode._core.browser_steps import SignInPage
+from doorcode._core.flows.browser_steps import SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
 from doorcode.prompts import PasteRequest

@@ -15,7 +15,7 @@ from doorcode._browser import loopback, redirect_server
 from doorcode._browser.local import LocalBrowser
 from doorcode._browser.redirect_server import LARGEST_BODY, MOST_CONNECTIONS, Listener
 from doorcode._browser.result_page import FINISHED, failed
-from doorcode._core.browser_steps import Redirect
+from doorcode._core.flows.browser_steps import Redirect
 from doorcode._core.model import Failure, Reason
 from doorcode._core.secret import Secret
 from doorcode._error_mapping import exception_for

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from doorcode._core.browser_steps import Redirect, SignInPage
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Edit, Emulator, Html, Refuse
 from doorcode.prompts import PasteRequest

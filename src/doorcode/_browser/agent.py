@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from doorcode._core.browser_steps import Redirect, SignInPage
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.model import Failure
 
 

@@ -14,8 +14,8 @@ from typing import Final
 from doorcode._browser.binding import BrowserBinding, Verdict
 from doorcode._browser.loopback_peer import Peer, peer_of
 from doorcode._browser.result_page import ANOTHER_USER, NO_COOKIE, OPENED_TWICE, Words
-from doorcode._core.browser_steps import Redirect
 from doorcode._core.flows.auth_code import read_redirect
+from doorcode._core.flows.browser_steps import Redirect
 from doorcode._core.messages.failures import opened_twice
 from doorcode._core.model import Failure
 from doorcode._core.secret import Secret

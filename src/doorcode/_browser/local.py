@@ -16,7 +16,7 @@ from doorcode._browser.launcher import is_printed, open_page
 from doorcode._browser.loopback import PORTS
 from doorcode._browser.redirect_server import Listener
 from doorcode._browser.result_page import FINISHED, failed
-from doorcode._core.browser_steps import Redirect, SignInPage
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import unavailable
 from doorcode._core.model import Failure
 from doorcode._log import logger

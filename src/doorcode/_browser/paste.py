@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from typing import Final, TypeAlias
 
 from doorcode._browser.terminal import Terminal, is_there
-from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.flows.auth_code import read_address
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import prompt_failed, unavailable
 from doorcode._core.model import Failure
 from doorcode._core.values import dataclass

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from doorcode._browser.answers import BrowserAnswers, SentOn, Visitor
 from doorcode._browser.loopback import listen
 from doorcode._browser.result_page import ELSEWHERE, GIVEN_UP, Words, headers, render
-from doorcode._core.browser_steps import Redirect
+from doorcode._core.flows.browser_steps import Redirect
 
 PATIENCE: Final = 5.0
 """Seconds that a client may stay silent in the middle of its request."""

@@ -1,4 +1,4 @@
-"""Perform the steps of a flow that leads through a browser: :mod:`doorcode._core.browser_steps`."""
+"""Perform the steps of a flow that leads through a browser: :mod:`doorcode._core.flows.browser_steps`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from doorcode._browser.agent import BrowserAgent
-from doorcode._core.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
+from doorcode._core.flows.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
 from doorcode._core.model import Tokens
 from doorcode._core.steps import Exchange, Step
 from doorcode._session.session import Session

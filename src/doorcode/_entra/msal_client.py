@@ -15,8 +15,8 @@ import msal
 
 from doorcode import errors
 from doorcode._config import Config
-from doorcode._core.browser_steps import Redirect, SignInPage
 from doorcode._core.claims import merge_claims
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State

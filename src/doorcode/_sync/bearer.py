@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.token_method import check_answer, check_plain, token_method
+from doorcode._session.token_method import check_answer, check_plain, token_method
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._core.token_method import may_block, token_method
+from doorcode._session.token_method import may_block, token_method
 from doorcode.aio.cancel_scope import in_daemon_thread
 
 if TYPE_CHECKING:

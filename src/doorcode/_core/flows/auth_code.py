@@ -6,7 +6,7 @@ import hmac
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from doorcode._core.browser_steps import (
+from doorcode._core.flows.browser_steps import (
     AwaitRedirect,
     BeginBrowser,
     Conclude,
