@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache.rows import stored_token
@@ -16,6 +17,8 @@ from support.virtual import code as device_code
 if TYPE_CHECKING:
     from simulation.world import SimProcess, World
 
+LIFETIME = 3600
+"""Seconds for which an access token is valid."""
 LONG_STOP = 60.0
 """Seconds of being stopped after which other processes may have passed a process by: a lease lasts longer than that."""
 
@@ -116,22 +119,38 @@ class SimAuthority:
         self.issued += 1
         access, refresh = f"AT{self.issued}", f"RT{self.issued}"
         self.usable[refresh] = self.access_tokens[access] = grant
-        username = f"{grant.user}@contoso.example"
-        made = rows.rows(
-            self.world.wall,
-            access_token=access,
-            refresh_token=refresh,
-            scope=" ".join(request.scopes),
-            expires_in=3600,
-            account=account_of(grant.user),
-            username=username,
-            realm=rows.TENANT,
-        )
+        made = _rows(grant.user, " ".join(request.scopes), access, refresh, int(self.world.wall))
         token = stored_token(next(iter(made["AccessToken"].values())))
         assert token is not None
-        return Tokens(token, Identity(account_of(grant.user), rows.TENANT, username), SecretDict(), made)
+        return Tokens(token, Identity(account_of(grant.user), rows.TENANT, _name_of(grant.user)), SecretDict(), made)
 
 
 def account_of(user: str) -> str:
     """Return the home_account_id of a user."""
     return f"{user}.{rows.ACCOUNT.partition('.')[2]}"
+
+
+def _name_of(user: str) -> str:
+    return f"{user}@contoso.example"
+
+
+def _rows(user: str, scope: str, access_token: str, refresh_token: str, now: int) -> dict[str, dict[str, Any]]:
+    """Return the rows that MSAL makes of a reply, without asking MSAL for each reply."""
+    expiry = str(now + LIFETIME)
+    fields = {
+        "AccessToken": {
+            "secret": access_token, "cached_at": str(now), "expires_on": expiry, "extended_expires_on": expiry,
+        },
+        "RefreshToken": {"secret": refresh_token, "last_modification_time": str(now)},
+    }  # fmt: skip
+    return {
+        section: {key: {**row, **fields.get(section, {})} for key, row in each.items()}
+        for section, each in _rows_of_msal(user, scope).items()
+    }
+
+
+@cache
+def _rows_of_msal(user: str, scope: str) -> dict[str, dict[str, Any]]:
+    return rows.rows(
+        0.0, scope=scope, expires_in=LIFETIME, account=account_of(user), username=_name_of(user), realm=rows.TENANT
+    )

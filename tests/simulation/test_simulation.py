@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -12,8 +13,15 @@ from doorcode._core.model import Failure, Reason
 from doorcode._core.msal_cache.lookup import StoredToken
 from simulation.world import ADA, Odds, World
 
-SEEDS = int(os.environ.get("DOORCODE_SIMULATION_SEEDS", "10"))
-"""Seeds per scenario; the nightly session sets ten thousand."""
+
+def seeds_of(setting: str) -> range:
+    """Return the seeds that a setting names: so many of them, or with a colon, those from one to before another."""
+    first, _, end = setting.rpartition(":")
+    return range(int(first or 0), int(end))
+
+
+SEEDS = seeds_of(os.environ.get("DOORCODE_SIMULATION_SEEDS", "10"))
+"""The seeds of each scenario; the nightly session sets ten thousand."""
 UNTIL = 20_000.0
 """Seconds after which everybody must have ended."""
 GRACE = "grace"
@@ -128,20 +136,27 @@ def _fewer_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(world: World) -> str:
-    """Return the schedule of a run, for the message of a failure."""
-    return f"seed {world.seed}\n" + "\n".join(world.schedule)
+    """Return the schedule of a run, and how to repeat it, for the message of a failure."""
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+    again = f'DOORCODE_SIMULATION_SEEDS={world.seed}:{world.seed + 1} pytest "{test}"'
+    return "\n".join([f"seed {world.seed}", *world.schedule, f"To run this seed again: {again}"])
+
+
+def run(world: World, until: float = UNTIL) -> None:
+    """Run a world; whatever goes wrong names the seed."""
+    try:
+        world.run(until=until)
+    except Exception as error:  # noqa: BLE001 - pytest shows it too
+        pytest.fail(f"{type(error).__name__}: {error}\n{told(world)}")
 
 
 @pytest.mark.parametrize(("play", "odds"), SCENARIOS.values(), ids=SCENARIOS)
 def test_invariants(play: Callable[[World], None], odds: Odds) -> None:
     """Whatever happens: one prompt at a time, no token spent twice, nothing acknowledged is lost, everybody ends."""
-    for seed in range(SEEDS):
+    for seed in SEEDS:
         world = World(seed, odds)
         play(world)
-        try:
-            world.run(until=UNTIL)
-        except AssertionError as error:
-            pytest.fail(f"{error}\n{told(world)}")
+        run(world)
         check(world, odds)
         if play is not nodes and play is not visitors and play is not sign_outs and odds in (FINE, SLOW):
             assert world.prompts == 1, told(world)
@@ -182,22 +197,49 @@ def explained(failure: Failure, may_ask: bool, world: World) -> bool:  # noqa: F
 
 def test_a_long_line_needs_nobody() -> None:
     """Eight processes at an authority that takes seconds: each refreshes in its turn, and none fails."""
-    for seed in range(SEEDS):
+    for seed in SEEDS:
         world = World(seed, SLOW)
         line(world)
-        world.run(until=UNTIL)
+        run(world)
         assert all(isinstance(task.outcome, StoredToken) for task in world.tasks), told(world)
 
 
 def test_what_was_acknowledged_is_there_for_the_next_process() -> None:
     """After any run in which the store took writes, a new process needs no person."""
-    for seed in range(SEEDS):
+    for seed in SEEDS:
         world = World(seed, NETWORK)
         cold(world)
-        world.run(until=UNTIL)
+        run(world)
         if not any(isinstance(task.outcome, StoredToken) for task in world.tasks):
             continue
         world.odds = FINE
         later = world.task(world.process("later", may_ask=False), at=world.now)
-        world.run(until=2 * UNTIL)
+        run(world, 2 * UNTIL)
         assert isinstance(later.outcome, StoredToken), told(world)
+
+
+@pytest.mark.parametrize(
+    ("setting", "seeds"), [("3", [0, 1, 2]), ("7:8", [7]), ("7:10", [7, 8, 9])], ids=["count", "one", "range"]
+)
+def test_the_setting_names_a_number_of_seeds_or_a_range(setting: str, seeds: list[int]) -> None:
+    """A number starts at seed 0, as the nightly session does; a range repeats the seeds of a failure."""
+    assert list(seeds_of(setting)) == seeds
+
+
+def test_a_failure_names_its_seed_and_how_to_run_it_again(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the code under test does so too, not only a broken invariant."""
+    world = World(7, FINE)
+    cold(world)
+    monkeypatch.setattr(world.authority, "code", broken)
+    with pytest.raises(pytest.fail.Exception) as failed:
+        run(world)
+    message = str(failed.value)
+    assert message.startswith("ZeroDivisionError: broken\nseed 7\n")
+    assert message.endswith(f'DOORCODE_SIMULATION_SEEDS=7:8 pytest "{request.node.nodeid}"')
+
+
+def broken(_user: str) -> NoReturn:
+    """Fail."""
+    raise ZeroDivisionError("broken")

@@ -8,20 +8,22 @@ stopped. A request is two events more: when the authority has it, and when its r
 
 from __future__ import annotations
 
+import heapq
 import math
 import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from doorcode._config import Config
 from doorcode._core.account_selection import AccountOptions, may_use_cache
 from doorcode._core.authorities import AuthorityAddress
 from doorcode._core.flows import acquire, device_code
-from doorcode._core.model import Failure, FlightRole, TokenRequest
+from doorcode._core.model import CacheSnapshot, Failure, FlightRole, TokenRequest
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.msal_cache.rows import rows_of
+from doorcode._core.msal_cache.rows import State, rows_of
 from doorcode._core.replies.parse import Endpoint, Fault, FaultKind
 from doorcode._core.steps import (
     AskUser,
@@ -49,6 +51,7 @@ from support import rows
 EPOCH = 1_700_000_000.0
 ADA = "ada"
 LOST = Fault(FaultKind.TIMEOUT, Endpoint.TOKEN, "No answer in time")
+_DUE = attrgetter("due")
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class SimSession(Session):
         self.user = user
         self.stores = world.stores_at(place)
         self._opened: dict[bool, TokenCache] = {}
+        self._searched: dict[bool, tuple[State, set[str]]] = {}
         super().__init__(config, clock=lambda: world.wall)
 
     @property
@@ -121,6 +125,15 @@ class SimSession(Session):
             self._opened[cae] = StoredCache(self.stores[cae], (), lambda _message: None)
         return self._opened[cae]
 
+    def refresh_tokens(self, state: State, *, cae: bool) -> set[str]:
+        """Return the refresh tokens that the state of one cache holds for the user; a state is searched once."""
+        searched = self._searched.get(cae)
+        if searched is None or searched[0] is not state:
+            known = lookup.refresh_token(state, rows.CLIENT, frozenset({rows.HOST}), account_of(self.user))
+            all_of_them = {str(row["secret"]) for _, row in rows_of(state, "RefreshToken")}
+            searched = self._searched[cae] = state, all_of_them if known is not None else set()
+        return searched[1]
+
 
 @dataclass(eq=False)
 class SimProcess:
@@ -132,6 +145,7 @@ class SimProcess:
     born: float = 0.0
     alive: bool = True
     stops: list[tuple[float, float]] = field(default_factory=list)
+    stopped_until: float = 0.0
     sessions: list[SimSession] = field(default_factory=list)
 
     @property
@@ -139,14 +153,14 @@ class SimProcess:
         """Return its first credential's session."""
         return self.sessions[0]
 
-    @property
-    def stopped_until(self) -> float:
-        """Return when it runs again."""
-        return self.stops[-1][1] if self.stops else 0.0
-
     def goes_on(self, until: float) -> bool:
         """Notify whether it lives, and runs before a time."""
         return self.alive and self.stopped_until <= until
+
+    def stop(self, now: float, seconds: float) -> None:
+        """Stop it, until it runs again so many seconds later."""
+        self.stopped_until = now + seconds
+        self.stops.append((now, self.stopped_until))
 
     def was_stopped_for(self, seconds: float, *, since: float) -> bool:
         """Notify whether it was stopped for so long, at some time since then."""
@@ -162,7 +176,12 @@ class SimProcess:
 
 @dataclass(eq=False)
 class SimTask:
-    """One caller in a process: the stack of its flows, and what it waits for."""
+    """One caller in a process: the stack of its flows, and what it waits for.
+
+    Attributes:
+        wake: when it would take its next step.
+        due: when it takes it, since its process may be stopped; infinite while it waits for another caller.
+    """
 
     name: str
     process: SimProcess
@@ -170,6 +189,7 @@ class SimTask:
     request: TokenRequest
     life: Generator[object, object, Any]
     wake: float
+    due: float = math.inf
     started: float | None = None
     landing: Any = None
     answer: object = None
@@ -177,10 +197,10 @@ class SimTask:
     outcome: StoredToken | Failure | None = None
     seen: dict[bool, set[str]] = field(default_factory=dict)
 
-    @property
-    def ready(self) -> bool:
-        """Return whether its next step may be taken now."""
-        return self.landing is None or self.landing.done()
+    def find_due(self) -> None:
+        """Set the time of its next step, after what that depends on has changed."""
+        waits = self.landing is not None and not self.landing.done()
+        self.due = math.inf if waits else max(self.wake, self.process.stopped_until)
 
 
 @dataclass(frozen=True)
@@ -213,9 +233,11 @@ class World:
     schedule: list[str] = field(default_factory=list)
     tasks: list[SimTask] = field(default_factory=list)
     processes: list[SimProcess] = field(default_factory=list)
-    requests: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    waiting: list[SimTask] = field(default_factory=list)
+    requests: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     prompting: dict[tuple[str, int], SimTask] = field(default_factory=dict)
     signed_out: list[SignedOut] = field(default_factory=list)
+    sent: int = 0
     prompts: int = 0
     stops: int = 0
     overlaps: list[str] = field(default_factory=list)
@@ -274,19 +296,20 @@ class World:
 
     def run(self, *, until: float = 4000.0) -> None:
         """Take one step after the other until every task has ended whose process lives, and is not stopped for good."""
-        while True:
-            waiting = [task for task in self.tasks if not task.ended and task.process.goes_on(until)]
-            if not waiting:
-                return
-            ready = [task for task in waiting if task.ready]
-            assert ready, "everybody waits for somebody: a deadlock"
-            soonest = min(max(task.wake, task.process.stopped_until, self.now) for task in ready)
-            assert soonest <= until, f"not ended after {until} s: {[task.name for task in waiting]}"
+        self._find_waiting(until)
+        while self.waiting:
+            soonest = max(min(map(_DUE, self.waiting)), self.now)
+            assert soonest < math.inf, "everybody waits for somebody: a deadlock"
+            assert soonest <= until, f"not ended after {until} s: {[task.name for task in self.waiting]}"
             if self._answers_before(soonest):
                 continue
             self.now = soonest
-            due = [task for task in ready if max(task.wake, task.process.stopped_until) <= self.now]
-            self._step(self.random.choice(due))
+            due = [task for task in self.waiting if task.due <= soonest]
+            if not self._step(self.random.choice(due)):
+                self._find_waiting(until)
+
+    def _find_waiting(self, until: float) -> None:
+        self.waiting = [task for task in self.tasks if not task.ended and task.process.goes_on(until)]
 
     def _add(
         self,
@@ -298,32 +321,35 @@ class World:
     ) -> SimTask:
         task = SimTask(f"{process.name}/{len(self.tasks)}", process, session, request, _nothing(), wake=at)
         task.life = live(task)
+        task.find_due()
         self.tasks.append(task)
         return task
 
     def _answers_before(self, soonest: float) -> bool:
         """Let the authority answer the request that arrives next, if that is before anything else."""
-        if not self.requests or min(at for at, _ in self.requests) > soonest:
+        if not self.requests or self.requests[0][0] > soonest:
             return False
-        next_one = min(self.requests, key=lambda request: request[0])
-        self.requests.remove(next_one)
-        self.now = max(self.now, next_one[0])
-        next_one[1]()
+        at, _, arrive = heapq.heappop(self.requests)
+        self.now = max(self.now, at)
+        arrive()
         return True
 
-    def _step(self, task: SimTask) -> None:
+    def _step(self, task: SimTask) -> bool:
+        """Take a task's next step, or let something happen to its process; False if either may have ended."""
         if self.chance(self.odds.jump):
             self.offset, self.jumped_at = self.random.uniform(-7200, 7200), self.now
             self.note(f"the clock jumps to {self.offset:+.0f} s")
         if self.chance(self.odds.death):
             self._die(task.process)
-            return
+            return False
         if self.stops < self.odds.most_stops and self.chance(self.odds.stop):
             self.stops += 1
             seconds = self.random.uniform(0.1, self.odds.stopped_for)
-            task.process.stops.append((self.now, self.now + seconds))
+            task.process.stop(self.now, seconds)
             self.note(f"{task.process.name} is stopped for {seconds:.0f} s")
-            return
+            for each in self.waiting:
+                each.find_due()
+            return False
         self.running = task.process
         task.started = self.now if task.started is None else task.started
         answer = task.landing.result() if task.landing is not None else task.answer
@@ -334,8 +360,10 @@ class World:
             task.ended, task.outcome = True, stop.value
             self.note(f"{task.name} ends: {_shown(stop.value)}")
             self._judge(task)
-            return
+            return False
         self._perform(task, next_step)
+        task.find_due()
+        return True
 
     def _perform(self, task: SimTask, step: object) -> None:
         if not isinstance(step, (_Until, _Landing)):
@@ -347,6 +375,7 @@ class World:
             task.wake = step.at
         elif isinstance(step, _Landing):
             task.landing = step.future
+            step.future.add_done_callback(lambda _future: task.find_due())
         elif isinstance(step, _Answer):
             task.answer = step.value
 
@@ -411,9 +440,10 @@ class World:
         yield step
         if isinstance(step, Exchange):
             return (yield from self._exchange(task, step, turn))
-        if isinstance(step, ReadCache):
-            task.seen[step.cae] = self._stored(task.session, step.cae)
-        return None if isinstance(step, (Show, Notify)) else turn.perform(step)
+        answer = None if isinstance(step, (Show, Notify)) else turn.perform(step)
+        if isinstance(step, ReadCache) and isinstance(answer, CacheSnapshot):
+            task.seen[step.cae] = task.session.refresh_tokens(answer.state, cae=step.cae)
+        return answer
 
     def _exchange(self, task: SimTask, step: Exchange[Any], turn: StepHandler) -> Generator[object, object, object]:
         """Send a request, which the authority answers whatever becomes of the process, and wait for the reply."""
@@ -424,7 +454,8 @@ class World:
         def arrive() -> None:
             replies[0] = self._served(task, step)
 
-        self.requests.append((at_authority, arrive))
+        self.sent += 1
+        heapq.heappush(self.requests, (at_authority, self.sent, arrive))
         yield _Until(back)
         self.arrived = replies[0]
         answer = turn.exchange(step)
@@ -498,11 +529,7 @@ class World:
 
     def _stored(self, session: SimSession, cae: bool) -> set[str]:  # noqa: FBT001 - one of two caches
         """Return the refresh tokens that one cache of a credential holds for its user."""
-        state = session.cache(cae=cae).state()
-        account = account_of(session.user)
-        known = lookup.refresh_token(state, rows.CLIENT, frozenset({rows.HOST}), account)
-        all_of_them = {str(row["secret"]) for _, row in rows_of(state, "RefreshToken")}
-        return all_of_them if known is not None else set()
+        return session.refresh_tokens(session.cache(cae=cae).state(), cae=cae)
 
 
 @dataclass

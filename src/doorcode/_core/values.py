@@ -7,7 +7,7 @@ time that importing this package took. Here all classes share functions that rea
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +49,11 @@ def _fields(value: object) -> tuple[dataclasses.Field[object], ...]:
 
 
 def _init(self: object, *args: object, **kwargs: object) -> None:
-    names = cast("tuple[str, ...]", type(self).__match_args__)  # type: ignore[attr-defined] # as made above
+    names: tuple[str, ...] = type(self).__match_args__  # type: ignore[attr-defined] # as made above
     if len(args) > len(names):
         message = f"{type(self).__name__}() takes {len(names)} fields and got {len(args)}"
         raise TypeError(message)
-    for name, content in zip(names, args, strict=False):
+    for name, content in zip(names, args):  # noqa: B905 - checked above; the keyword costs as much as a field
         _put(self, name, content)
     if len(args) < len(names) or kwargs:
         _init_by_name(self, names[len(args) :], kwargs)
