@@ -9,15 +9,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Final, TextIO, TypeAlias
 
-from doorcode._core.account_selection import is_of
 from doorcode._core.display import wrapped
 from doorcode._core.messages.failures import prompt_failed
 from doorcode._core.replies.device_code import DeviceCode
 
 PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | object]
 
-_READY_MADE: Final = "doorcode.prompts"
-"""The module of this library's own prompts; messages other than codes go to standard error beside them."""
+_READY_MADE: Final = "doorcode.prompts."
+"""The package of this library's own prompts; messages other than codes go to standard error beside them."""
 _UNSEEN: Final = prompt_failed(
     "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
 )
@@ -78,7 +77,8 @@ def tell(message: str, callback: Callable[..., object] | None) -> bool:
     if callback is None:
         say(message)
         return True
-    return is_of(callback, _READY_MADE) and _print(message, sys.stderr)
+    ready_made = str(getattr(callback, "__module__", "")).startswith(_READY_MADE)
+    return ready_made and _print(message, sys.stderr)
 
 
 def say(message: str) -> None:
