@@ -97,7 +97,8 @@ def test_a_slow_reply_that_can_be_asked_for_again(make: Any, authority: Emulator
 
 def test_repetitions_that_the_program_wants(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """``retry_*`` say how often a request is made again, and how long that may take altogether."""
-    monkeypatch.setattr("doorcode._core.flows.limits.REPEAT_REDEEMING", 0.2)
+    # Less than the pauses between the attempts, and enough for five requests on a busy machine.
+    monkeypatch.setattr("doorcode._core.flows.limits.REPEAT_REDEEMING", 1.3)
     credential = make(retry_total=4, retry_status=4, retry_backoff_factor=0.1)
     credential.get_token(SCOPE)
     authority.faults.queue("token:refresh_token", *[ServerError(503)] * 4)
