@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.display import safe_repr
 from doorcode._frames import clears_frames
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
+from doorcode.cache._key_source import checked_source, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_NAME", "TokenCachePersistenceOptions", "resolve_options"]
 
 DEFAULT_NAME: Final = "msal.cache"
-KEY_BYTES: Final = 32
 _STORE_HAS: Final = ("delete", "describe", "encrypted", "lease", "load", "save", "stamp")
 _OPTIONS: Final = ("allow_unencrypted_storage", "name", "encryption_key", "path", "store")
 
@@ -65,7 +64,7 @@ class TokenCachePersistenceOptions:
         self.allow_unencrypted_storage: bool = bool(allow_unencrypted_storage)
         self.name: str = _checked_name(name)
         self.path: str | None = _checked_path(path)
-        self._key = _checked_source(encryption_key)
+        self._key = checked_source(encryption_key)
         self.store: TokenStore | None = _checked_store(store)
         if store is not None and (self.path is not None or self._key is not None):
             raise ValueError("a store of your own knows its place and its key: leave out path and encryption_key")
@@ -93,7 +92,7 @@ class TokenCachePersistenceOptions:
             return key_of_environment()
         if self._key is None:
             raise ValueError("no encryption_key was given")
-        return checked_key(_called(self._key)) if callable(self._key) else self._key
+        return key_of(self._key)
 
     @clears_frames
     def check_key(self) -> None:
@@ -148,54 +147,6 @@ def resolve_options(options: object) -> TokenCachePersistenceOptions:
             f"not {type(options).__name__}"
         ) from None
     return TokenCachePersistenceOptions(allow_unencrypted_storage=allowed, name=name)
-
-
-def checked_key(key: object) -> bytes:
-    """Check that a key is 32 bytes, and return it.
-
-    Raises:
-        TypeError: the key is not bytes.
-        ValueError: the key has another length.
-    """
-    if not isinstance(key, (bytes, bytearray, memoryview)):
-        raise TypeError(f"encryption_key must be {KEY_BYTES} bytes or a function that returns them, not {_kind(key)}")
-    data = bytes(cast("bytes", key))
-    if len(data) != KEY_BYTES:
-        size = len(data)
-        raise ValueError(f"encryption_key must be {KEY_BYTES} bytes, not {size}; make one with os.urandom({KEY_BYTES})")
-    return data
-
-
-def _checked_source(key: object) -> bytes | Callable[[], object] | None:
-    """Return a checked key, or the function that will return it, without calling that."""
-    if key is None:
-        return None
-    if not callable(key):
-        return checked_key(key)
-    from inspect import iscoroutinefunction
-
-    if iscoroutinefunction(key):
-        raise _coroutine_refused()
-    return key
-
-
-def _called(source: Callable[[], object]) -> object:
-    """Call the program's function and return its result."""
-    try:
-        key = source()
-    except Exception as error:
-        raise ValueError(f"the function raised {_kind(error)}: {error}") from error
-    if isinstance(key, Coroutine):
-        key.close()
-        raise _coroutine_refused()
-    return key
-
-
-def _coroutine_refused() -> TypeError:
-    return TypeError(
-        "encryption_key must be a plain function, not a coroutine function: the cache is read in threads that have no "
-        "event loop"
-    )
 
 
 def _checked_name(name: object) -> str:

@@ -1,4 +1,4 @@
-"""Encryption with the program's own key: AES-256-GCM, bound to the name of the file."""
+"""Encryption with the program's own key: AES-256-GCM, bound to the name of the place where the content is kept."""
 
 # Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH119
@@ -14,17 +14,43 @@ from doorcode.cache._errors import StoreKeyError
 from doorcode.cache._stores.file import is_json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["KeyedCipher"]
+__all__ = ["KeyedCipher", "open_sealed", "seal"]
 
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 8
 _HEADER_BYTES: Final = len(KEYED_START) + _ID_BYTES
 _NAMED: Final = b"\0\2"
-"""The first of the eight key ID bytes of content whose tag covers the file's name."""
+"""The first of the eight key ID bytes of content whose tag covers a name."""
+
+
+def seal(key: bytes, name: bytes, data: bytes) -> bytes:
+    """Return data encrypted with a 32-byte key and bound to the name of the place where it is kept."""
+    header = KEYED_START + _key_id(key)
+    nonce = os.urandom(_NONCE_BYTES)
+    return header + nonce + _aes_gcm(key).encrypt(nonce, data, header + name)
+
+
+def open_sealed(keys: Iterable[bytes], name: bytes, encrypted: bytes) -> bytes | None:
+    """Return what was encrypted with one of several keys.
+
+    Args:
+        keys: 32 bytes each.
+        name: the name of the place.
+        encrypted: the result of :func:`seal`.
+
+    Returns:
+        The data; None if it was encrypted with another key.
+
+    Raises:
+        DecryptionError: the bytes are damaged, or were encrypted for another place.
+    """
+    header = encrypted[:_HEADER_BYTES]
+    found = [key for key in keys if _key_id(key) == _id_in(encrypted)]
+    return _decrypted(found[0], encrypted, header + name) if found else None
 
 
 class KeyedCipher:
@@ -57,10 +83,7 @@ class KeyedCipher:
 
     def encrypt(self, data: bytes) -> bytes:
         """Return the content, encrypted."""
-        key = self._key()
-        header = KEYED_START + _key_id(key)
-        nonce = os.urandom(_NONCE_BYTES)
-        return header + nonce + _aes_gcm(key).encrypt(nonce, data, header + self._name)
+        return seal(self._key(), self._name, data)
 
     def is_current(self, encrypted: bytes) -> bool:
         """Tell whether encrypted content is bound to the name of its file."""
@@ -76,7 +99,7 @@ class KeyedCipher:
         if not encrypted.startswith(KEYED_START):
             raise self._foreign(encrypted)
         key = self._key()
-        header, rest = encrypted[:_HEADER_BYTES], encrypted[_HEADER_BYTES:]
+        header = encrypted[:_HEADER_BYTES]
         bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(encrypted))
         if bound is None:
             raise StoreKeyError(
@@ -85,12 +108,7 @@ class KeyedCipher:
                 "or another name or path",
                 where=self._path,
             )
-        from cryptography.exceptions import InvalidTag
-
-        try:
-            return _aes_gcm(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound)
-        except (InvalidTag, ValueError):
-            raise DecryptionError("its encrypted form is damaged, or another cache's file is in its place") from None
+        return _decrypted(key, encrypted, bound)
 
     def _key(self) -> bytes:
         try:
@@ -120,6 +138,16 @@ def _key_id(key: bytes) -> bytes:
 def _unbound_key_id(key: bytes) -> bytes:
     """Return the key ID of doorcode 0.1.0, whose content has no file name in its additional data."""
     return hashlib.sha256(b"doorcode key\n" + key).digest()[:_ID_BYTES]
+
+
+def _decrypted(key: bytes, encrypted: bytes, bound: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag
+
+    rest = encrypted[_HEADER_BYTES:]
+    try:
+        return _aes_gcm(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound)
+    except (InvalidTag, ValueError):
+        raise DecryptionError("its encrypted form is damaged, or another cache's file is in its place") from None
 
 
 def _aes_gcm(key: bytes) -> AESGCM:
