@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from doorcode.emulator import Emulator
 from support import azurite as azurite_program
+from support import redis_server as redis_program
 
 pytest_plugins = ["doorcode.testing"]
 
@@ -88,3 +90,18 @@ def azurite(doorcode_emulator: Emulator, tmp_path: Path) -> Iterator[str]:
     cert_file, key_file = doorcode_emulator.issue_server_certificate("127.0.0.1")
     with azurite_program.running(program, tmp_path, cert_file, key_file) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis_program.RedisServer]:
+    """Give one Redis server for the whole run, on a Unix socket; tests keep apart by the names of their caches."""
+    if redis_program.find() is None:
+        pytest.skip("redis-server is not here: apt-get install redis-server")
+    with redis_program.running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def cache_name() -> str:
+    """Return the name of a cache that no other test uses."""
+    return uuid.uuid4().hex

@@ -17,7 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PACKAGES: Final = ("doorcode", "msal", "msal_extensions", "azure.core", "requests", "urllib3", "cryptography",
-                   "secretstorage", "jeepney")  # fmt: skip
+                   "secretstorage", "jeepney", "redis")  # fmt: skip
 """Whose frames are cleared: this package's, and those of the libraries that it hands secrets to."""
 _COROUTINE: Final = 0x80
 """What ``inspect`` calls CO_COROUTINE; it takes a while to import."""

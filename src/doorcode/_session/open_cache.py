@@ -40,7 +40,7 @@ def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], troubl
             options.check_key()
         choice = choose(options, cae=cae, is_whole=content.is_whole)
         cache = StoredCache(choice.store, choice.also, warn, content, trouble)
-        if options.has_key:
+        if options.has_key or options.store is not None:
             cache.check_key()
     except NoDirectoryError as error:
         trouble(f"Tokens are kept in memory only, for this process: {error}")

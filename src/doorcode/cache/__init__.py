@@ -19,9 +19,19 @@ if TYPE_CHECKING:
         StoreUnreadable,
     )
     from doorcode.cache._options import TokenCachePersistenceOptions
-    from doorcode.cache._protocol import Conflict, Lease, Loaded, ReadOnlyStore, Stamp, TokenStore, UpdatingStore
+    from doorcode.cache._protocol import (
+        Conflict,
+        Lease,
+        Loaded,
+        ReadOnlyStore,
+        RemoteStore,
+        Stamp,
+        TokenStore,
+        UpdatingStore,
+    )
     from doorcode.cache._select import Rejected
     from doorcode.cache._status import Status, status
+    from doorcode.cache._stores.redis import RedisStore, RedisUser
 
 __all__ = [
     "CachedAccount",
@@ -29,7 +39,10 @@ __all__ = [
     "Lease",
     "Loaded",
     "ReadOnlyStore",
+    "RedisStore",
+    "RedisUser",
     "Rejected",
+    "RemoteStore",
     "Stamp",
     "Status",
     "StoreError",
@@ -52,7 +65,10 @@ _HOME = {
     "Lease": "doorcode.cache._protocol",
     "Loaded": "doorcode.cache._protocol",
     "ReadOnlyStore": "doorcode.cache._protocol",
+    "RedisStore": "doorcode.cache._stores.redis",
+    "RedisUser": "doorcode.cache._stores.redis",
     "Rejected": "doorcode.cache._select",
+    "RemoteStore": "doorcode.cache._protocol",
     "Stamp": "doorcode.cache._protocol",
     "Status": "doorcode.cache._status",
     "StoreError": "doorcode.cache._errors",

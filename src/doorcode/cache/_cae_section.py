@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doorcode._core.msal_cache.rows import rows_of, text_of
 from doorcode.cache._content import parse, serialize
 from doorcode.cache._errors import StoreError
-from doorcode.cache._protocol import Conflict, Loaded
+from doorcode.cache._protocol import Conflict, Loaded, RemoteStore
 
 if TYPE_CHECKING:
     from doorcode.cache._protocol import Lease, Stamp, TokenStore
@@ -34,6 +34,11 @@ class CaeSection:
     def encrypted(self) -> bool:
         """Tell whether the store encrypts."""
         return self._store.encrypted
+
+    @property
+    def remote(self) -> bool:
+        """Tell whether the store is on a server."""
+        return isinstance(self._store, RemoteStore) and self._store.remote
 
     def load(self) -> Loaded:
         """Return the section, with the stamp of the whole content."""

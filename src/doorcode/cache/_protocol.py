@@ -17,6 +17,7 @@ __all__ = [
     "LeaseHolder",
     "Loaded",
     "ReadOnlyStore",
+    "RemoteStore",
     "RenewableLease",
     "Stamp",
     "TokenStore",
@@ -196,6 +197,20 @@ class UpdatingStore(TokenStore, Protocol):
         Raises:
             StoreError: as for ``save``. An exception of ``change`` passes through, and then nothing was written.
         """
+        ...
+
+
+@runtime_checkable
+class RemoteStore(TokenStore, Protocol):
+    """A store on a server, which other machines go on using while this process cannot reach it.
+
+    A refresh token that such a store has held is redeemed only while the store can be read and grants leases: another
+    machine could redeem it at the same time, or have done so since.
+    """
+
+    @property
+    def remote(self) -> bool:
+        """Tell whether the content is on a server; a wrapper says what the store in it says."""
         ...
 
 

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from doorcode._core.msal_cache.changes import fill_in
+from doorcode import _clock
+from doorcode._core.msal_cache.changes import fill_in, without_known_refresh_tokens
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
@@ -20,6 +21,7 @@ from doorcode.cache._protocol import (
     Lease,
     LeaseHolder,
     ReadOnlyStore,
+    RemoteStore,
     Stamp,
     TokenStore,
     UpdatingStore,
@@ -29,6 +31,9 @@ from doorcode.cache._protocol import (
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
 """Conflicts in a row after which a store counts as broken: contention alone does not cause that many."""
+
+LEASELESS: Final = 2.0
+"""Seconds for which a server's refresh tokens are not used after it has failed to grant a lease."""
 
 MOST_UNSAVED: Final = 64
 """Changes to keep in memory for a store that cannot be written; the oldest are dropped first."""
@@ -119,6 +124,8 @@ class StoredCache:
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
+        self._remote = isinstance(store, RemoteStore) and store.remote
+        self._leaseless_until = 0.0
 
     def check_key(self) -> None:
         """Read the content, to check the key of a program that brings its own.
@@ -145,8 +152,10 @@ class StoredCache:
     def state(self) -> State:
         """Return the stored rows, read again when the stamp has changed, with the changes that could not be stored."""
         with self._lock:
-            self._reload(self._own)
+            readable = self._reload(self._own)
             own = self._with_unsaved(self._own.state)
+            if self._remote and not (readable and _clock.monotonic() >= self._leaseless_until):
+                return without_known_refresh_tokens(own, self._own.state)
             return fill_in(own, self._borrowed()) if self._also else own
 
     def borrowed(self) -> State:
@@ -193,10 +202,13 @@ class StoredCache:
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take the store's lease; if the store fails, return a lease that excludes no other process."""
         try:
-            return self._store.lease(name, seconds)
+            lease = self._store.lease(name, seconds)
         except StoreError as error:
+            self._leaseless_until = _clock.monotonic() + LEASELESS
             self._trouble(f"Other processes are not kept from doing the same: {error}")
             return NoLease()
+        self._leaseless_until = 0.0
+        return lease
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
         """Return who holds the store's lease; None when the store does not know."""
@@ -213,7 +225,8 @@ class StoredCache:
             state = fill_in(state, other.state)
         return state
 
-    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
+    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> bool:
+        """Look again; return whether the store could be read."""
         try:
             reading.reload()
         except raised:
@@ -222,6 +235,8 @@ class StoredCache:
             self._warn(str(error))
         except StoreError as error:
             self._trouble(f"Stored tokens could not be read: {error}")
+            return False
+        return True
 
     def _save(self) -> None:
         if isinstance(self._store, UpdatingStore):

@@ -1,0 +1,332 @@
+"""Token caches on a Redis server, one for each user and client, for processes on many machines."""
+
+from __future__ import annotations
+
+import copy
+import math
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode._core.display import safe_repr
+from doorcode._core.json_values import json_object
+from doorcode._core.values import dataclass
+from doorcode._frames import clears_frames
+from doorcode.cache._ciphers.key_set import KeySet, key_set
+from doorcode.cache._errors import StoreError
+from doorcode.cache._locks.lease import check_lease_name
+from doorcode.cache._protocol import Conflict, Lease, LeaseHolder, Loaded, Stamp
+from doorcode.cache._stores import redis_lease
+from doorcode.cache._stores.redis_server import RedisServer
+from doorcode.cache._stores.redis_value import (
+    HEAD,
+    MAGIC,
+    STAMP_CHARACTERS,
+    Partition,
+    StoredValue,
+    all_values,
+    checked_name,
+    label_bound,
+    new_stamp,
+    pack,
+    unpack,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import redis
+    import redis.cluster
+    from typing_extensions import Self
+
+    from doorcode.cache._key_source import KeySource
+
+__all__ = ["RedisStore", "RedisUser"]
+
+_PAGE: Final = 500
+"""Keys that a listing reads at once."""
+_LONGEST_USER: Final = 1024
+
+_SAVE: Final = """
+local now = redis.call('GET', KEYS[1])
+local held = ''
+if now then
+  if string.sub(now, 1, #ARGV[1]) ~= ARGV[1] then return {0, now} end
+  held = string.sub(now, #ARGV[1] + 1, #ARGV[1] + #ARGV[3])
+end
+if held == ARGV[3] then return {1} end
+if held ~= ARGV[2] then return {0, now} end
+if ARGV[5] == '0' then redis.call('SET', KEYS[1], ARGV[4]) else redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) end
+return {1}
+"""
+_DELETE: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end
+if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUser:
+    """A user whose tokens a Redis store holds.
+
+    Attributes:
+        user: the program's own identifier of the user.
+        client_id: the application, if the program keeps several apart.
+    """
+
+    user: str
+    client_id: str
+
+
+class RedisStore:
+    """Keep a token cache on a Redis server (or one that speaks its protocol, such as Valkey), for many machines.
+
+    Give it to :class:`doorcode.TokenCachePersistenceOptions` as ``store``. A write replaces what its writer has read,
+    or is made again on top of what another process wrote; one process at a time refreshes, under a lease. Nothing that
+    cannot be read is overwritten. The server is used on first need.
+
+    Args:
+        server: a URL (``redis://``, ``rediss://`` for TLS, ``unix://``), a client of redis-py, which may use Sentinel
+            or be a cluster's, or a function that returns one of them. A function is called once in each process and
+            travels in a pickle, as a URL without a password does.
+        name: of the cache; programs that give the same name and key share sign-ins.
+        user: the server program's own identifier of the user whose tokens these are; see :meth:`for_user`.
+        client_id: the application, where a program keeps those of one user apart.
+        encryption_key: 32 bytes, or a function that returns them, which encrypt what leaves the process. Of several,
+            the first one writes and each of them reads. By default the key of the environment, as for files.
+        allow_unencrypted_storage: whether the cache may be kept plain where no key is given.
+        ttl: seconds after which a cache is removed that nobody has read or written; by default never.
+        timeout: seconds that one call of the server may take, with everything that is tried again.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: there is no key, or a value cannot be right; no message shows the URL.
+    """
+
+    @clears_frames
+    def __init__(
+        self,
+        server: str | redis.Redis | redis.cluster.RedisCluster | Callable[[], object],
+        *,
+        name: str = "msal.cache",
+        user: str = "",
+        client_id: str = "",
+        encryption_key: KeySource | Sequence[KeySource] | None = None,
+        allow_unencrypted_storage: bool = False,
+        ttl: float | None = None,
+        timeout: float = 2.0,
+    ) -> None:
+        self._ttl: float | None = None if ttl is None else _checked_seconds(ttl, "ttl")
+        self._partition = Partition(
+            checked_name(name), _checked_text(user, "user"), _checked_text(client_id, "client_id")
+        )
+        self._keys: KeySet = key_set(encryption_key, plain_allowed=allow_unencrypted_storage)
+        self._server = RedisServer(server, _checked_seconds(timeout, "timeout"))
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether what leaves the process is encrypted."""
+        return self._keys.encrypts
+
+    @property
+    def remote(self) -> bool:
+        """Tell that the content is on another machine, and of no use while that cannot be asked."""
+        return True
+
+    def describe(self) -> str:
+        """Return, for people, where the cache is and how it is protected."""
+        how = "encrypted with the program's own key" if self.encrypted else "not encrypted"
+        return f"{self._server.place} (cache {self._partition.name!r}), {how}"
+
+    def for_user(self, user: str, client_id: str = "") -> Self:
+        """Return the store of another user of the same program, which shares this one's connections.
+
+        Args:
+            user: the program's own identifier of the user, from what the user has proved: a session, never a parameter.
+            client_id: the application, where a program keeps those of one user apart.
+
+        Raises:
+            TypeError: a value is not text.
+            ValueError: it is too long.
+        """
+        other = copy.copy(self)
+        vars(other)["_partition"] = _checked_partition(self._partition.name, user, client_id)
+        return other
+
+    @clears_frames
+    def users(self) -> Iterator[RedisUser]:
+        """Yield the users with a cache of this name; blocks for the server, page by page.
+
+        Users who sign in or out meanwhile may be missing.
+
+        Raises:
+            StoreError: the server cannot be used.
+            StoreKeyError: a user cannot be read with these keys; raised after all others.
+        """
+        unreadable: StoreError | None = None
+        for key in self._value_keys():
+            try:
+                found = self._user_at(key)
+            except StoreError as error:
+                unreadable = error
+                continue
+            if found is not None:
+                yield found
+        if unreadable is not None:
+            raise unreadable
+
+    @clears_frames
+    def delete_all(self) -> int:
+        """Sign out all users of the cache of this name: delete what the server holds of each.
+
+        Returns:
+            How many caches there were. A user who signs in meanwhile may stay.
+
+        Raises:
+            StoreError: the server cannot be used, so that some may be left.
+        """
+        count = 0
+        for key in self._value_keys():
+            self._delete(key)
+            count += 1
+        return count
+
+    # -- the Protocol of stores
+
+    @clears_frames
+    def load(self) -> Loaded:
+        """Return the content and its stamp; a cache with a ``ttl`` lives for as long again."""
+        key = self._partition.value_key
+        raw = self._server.call(lambda client: client.get(key), writes=False)
+        if raw is not None and self._ttl is not None:
+            self._touch(key)
+        return self._loaded(raw)
+
+    @clears_frames
+    def save(self, data: bytes, expected: Stamp) -> Stamp | Conflict:
+        """Replace the content if it is still what the caller loaded."""
+        if not data:
+            raise ValueError("there is nothing to save: use delete()")
+        stamp, key = new_stamp(), self._partition.value_key
+        label = self._encrypt(self._partition.label, label_bound(key))
+        packed = pack(StoredValue(stamp, label, self._encrypt(data, self._partition.bound)))
+        lasts = 0 if self._ttl is None else _milliseconds(self._ttl)
+        arguments = (key, MAGIC, expected or "", stamp, packed, lasts)
+        saved, *now = self._server.call(lambda client: client.eval(_SAVE, 1, *arguments), writes=True)
+        if saved:
+            return stamp
+        loaded = self._loaded(now[0] if now else None)
+        return Conflict(loaded.data, loaded.stamp)
+
+    @clears_frames
+    def delete(self) -> None:
+        """Remove the content, whatever key it is under; something else than a token cache is left."""
+        self._delete(self._partition.value_key)
+
+    @clears_frames
+    def stamp(self) -> Stamp:
+        """Return the stamp alone: a few bytes of the content."""
+        key, last = self._partition.value_key, len(MAGIC) + STAMP_CHARACTERS - 1
+        raw: bytes = self._server.call(lambda client: client.getrange(key, 0, last), writes=False)
+        if not raw:
+            return None
+        if not raw.startswith(MAGIC):
+            raise self._foreign()
+        return raw[len(MAGIC) :].decode("ascii", "replace")
+
+    @clears_frames
+    def lease(self, name: str, seconds: float) -> Lease | None:
+        """Try once to take a lease, which ends by itself when its holder dies: see the page on fleets."""
+        key = self._partition.lease_key(check_lease_name(name))
+        return redis_lease.take(self._server, key, self._partition.fence_key, seconds)
+
+    @clears_frames
+    def lease_holder(self, name: str) -> LeaseHolder | None:
+        """Return who holds a lease; None where nobody does."""
+        key = self._partition.lease_key(check_lease_name(name))
+        return redis_lease.holder_of(self._server.call(lambda client: client.get(key), writes=False))
+
+    @safe_repr
+    def __repr__(self) -> str:
+        return f"<RedisStore: {self.describe()}>"
+
+    # -- values
+
+    def _encrypt(self, data: bytes, bound: bytes) -> bytes:
+        return self._keys.encrypt(data, bound, self._server.place)
+
+    def _loaded(self, raw: bytes | None) -> Loaded:
+        if raw is None:
+            return Loaded(None, None)
+        try:
+            value = unpack(raw)
+        except ValueError:
+            raise self._foreign() from None
+        return Loaded(self._keys.decrypt(value.tokens, self._partition.bound, self._server.place), value.stamp)
+
+    def _foreign(self, key: str = "") -> StoreError:
+        where = self._server.place
+        return StoreError(
+            f"{where} holds something else than a token cache under the key {key or self._partition.value_key}; it was "
+            "left as it is. Remove it, or use another name",
+            where=where,
+        )
+
+    def _touch(self, key: str) -> None:
+        lasts = _milliseconds(self._ttl or 0.0)
+        try:
+            self._server.call(lambda client: client.pexpire(key, lasts), writes=True, repeats=False)
+        except StoreError:
+            return  # a replica takes no writes: the primary's time goes on
+
+    def _delete(self, key: str) -> None:
+        if not self._server.call(lambda client: client.eval(_DELETE, 1, key, MAGIC), writes=True):
+            raise self._foreign(key)
+
+    def _value_keys(self) -> Iterator[str]:
+        """Yield the keys of all caches of this name, each once."""
+        pattern, seen = all_values(self._partition.name), set[bytes]()
+        pages: Iterator[bytes] = self._server.call(
+            lambda client: client.scan_iter(match=pattern, count=_PAGE), writes=False
+        )
+        while page := self._server.call(lambda _: list(islice(pages, _PAGE)), writes=False, repeats=False):
+            for key in page:
+                if key not in seen:
+                    seen.add(key)
+                    yield key.decode()
+
+    def _user_at(self, key: str) -> RedisUser | None:
+        raw: bytes = self._server.call(lambda client: client.getrange(key, 0, HEAD - 1), writes=False)
+        if not raw:
+            return None  # signed out meanwhile
+        try:
+            label = unpack(raw).label
+        except ValueError:
+            raise self._foreign(key) from None
+        said = json_object(self._keys.decrypt(label, label_bound(key), self._server.place))
+        return RedisUser(str(said.get("user")), str(said.get("client_id")))
+
+
+def _checked_partition(name: object, user: object, client_id: object) -> Partition:
+    return Partition(checked_name(name), _checked_text(user, "user"), _checked_text(client_id, "client_id"))
+
+
+def _checked_text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text, not {type(value).__name__}")
+    if len(value) > _LONGEST_USER:
+        raise ValueError(f"{name} must have at most {_LONGEST_USER} characters")
+    return value
+
+
+def _checked_seconds(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be more than 0 seconds")
+    return float(value)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))

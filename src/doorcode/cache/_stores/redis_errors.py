@@ -1,0 +1,78 @@
+"""What goes wrong with a Redis server -> a StoreError that says what to do, without any credential."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from doorcode._core.display import one_line
+from doorcode.cache._errors import StoreError
+
+__all__ = ["hinders_reading", "is_passing", "store_error"]
+
+_LONGEST: Final = 200
+_REFUSED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "AuthenticationError", "AuthorizationError", "NoPermissionError")
+_PASSING: Final = (
+    "ConnectionError", "BusyLoadingError", "ReadOnlyError", "ClusterDownError", "MasterDownError", "TryAgainError",
+    "MasterNotFoundError", "MaxConnectionsError", "TimeoutError",
+)  # fmt: skip
+"""Classes of redis-py for what a restart or a failover ends."""
+_MEANINGS: Final = (
+    (
+        ("READONLY", "read only replica"),
+        "takes no writes, as a replica does; connect to the primary, or wait for the failover",
+    ),
+    (("OOM", "OutOfMemoryError"), "has no memory left: raise its maxmemory, or give the token caches a ttl"),
+    (("MISCONF",), "takes no writes, because it cannot save to its disk; look at its log"),
+    (("NOREPLICAS",), "takes no writes, because it has too few replicas; look at its log"),
+    (("WRONGTYPE",), "holds something else than a token cache there; it was left as it is. Use another name"),
+    (("LOADING", "BusyLoadingError"), "is still loading its data"),
+    (("MOVED", "ASK "), "is a node of a cluster: give the store a redis.cluster.RedisCluster"),
+    (("BUSY",), "is busy with a script that does not end"),
+    (("CLUSTERDOWN", "MASTERDOWN", "MasterNotFound", "ClusterDown", "MasterDown"), "has no primary now"),
+)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether trying again may help: a connection that was lost, a restart, a failover."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, OSError) or (not _is_refusal(error) and bool(names & set(_PASSING)))
+
+
+def hinders_reading(error: BaseException) -> bool:
+    """Tell whether a passing error keeps this program from reading, too."""
+    return "ReadOnlyError" not in {kind.__name__ for kind in type(error).__mro__}
+
+
+def store_error(error: BaseException, place: str, secrets: tuple[str, ...]) -> StoreError:
+    """Return the error to raise for an exception of redis-py.
+
+    Args:
+        error: what it raised. Its frames and attributes lead to connections with their passwords, so that the cause of
+            the result is another exception with the same words.
+        place: where the server is.
+        secrets: what no text may show.
+    """
+    said = str(error)
+    for secret in secrets:
+        said = said.replace(secret, "…")
+    said = one_line(said, _LONGEST)
+    made = StoreError(f"{place} {_meaning(error, said)}", where=place, errno=getattr(error, "errno", None))
+    made.__cause__ = ConnectionError(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return made
+
+
+def _meaning(error: BaseException, said: str) -> str:
+    if _is_refusal(error):
+        return f"refuses this program ({said}): look at the user, the password and the server's ACL"
+    names = " ".join(kind.__name__ for kind in type(error).__mro__)
+    for signs, meaning in _MEANINGS:
+        if any(sign in said or sign in names for sign in signs):
+            return meaning
+    if "TimeoutError" in names:
+        return "does not answer in time"
+    return f"cannot be used: {said or type(error).__name__}"
+
+
+def _is_refusal(error: BaseException) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & set(_REFUSED)) or str(error).startswith(_REFUSED)

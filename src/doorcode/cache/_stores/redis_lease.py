@@ -1,0 +1,189 @@
+"""Leases on a Redis server: each ends by itself, and carries a number that tells a late holder from the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode import _clock
+from doorcode._core.display import one_line
+from doorcode._core.json_values import instant, json_object, number
+from doorcode.cache._errors import StoreError
+from doorcode.cache._files.host import here
+from doorcode.cache._locks.lock import process_lives
+from doorcode.cache._protocol import LeaseHolder
+
+if TYPE_CHECKING:
+    from doorcode.cache._stores.redis_server import RedisServer
+
+__all__ = ["LONGEST", "RedisLease", "holder_of", "take"]
+
+LONGEST: Final = 300.0
+"""Seconds after which the lease of a process that died ends at the latest. A lease for longer, over a prompt, is
+extended by a thread of its holder."""
+_FENCE_KEPT: Final = 604_800
+"""Seconds for which the number of the last lease is kept: longer than any lease lasts."""
+_LONGEST_HOST: Final = 80
+
+_TAKE: Final = """
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then return {1, string.match(held, '"fence": (%d+)')} end
+if held and held ~= ARGV[4] then return {0, held} end
+local fence = redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+redis.call('SET', KEYS[1], ARGV[1] .. '{"fence": ' .. fence .. ', ' .. ARGV[2], 'PX', ARGV[3])
+return {1, tostring(fence)}
+"""
+_RENEW: Final = """
+local held = redis.call('GET', KEYS[1])
+if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+_RELEASE: Final = """
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
+
+class RedisLease:
+    """Hold a lease until it is released, or its time is over.
+
+    Args:
+        server: where it is.
+        key: its key.
+        token: 32 random hexadecimal digits, this lease's own.
+        fence: its number: higher than that of every lease of that name before it.
+        seconds: how long it was taken for.
+
+    Attributes:
+        fence: its number.
+    """
+
+    def __init__(self, server: RedisServer, key: str, token: str, fence: int, seconds: float) -> None:
+        self.fence = fence
+        self._server = server
+        self._key = key
+        self._token = token
+        self._pid = os.getpid()
+        self._released = threading.Event()
+        self._end = _clock.monotonic() + seconds
+        self._until: float | None = None
+        self._kept_alive = False
+        self._keep_alive(seconds)
+
+    def renew(self, seconds: float, until: float | None = None) -> bool:
+        """Hold the lease for so many seconds from now; False where this process has it no more, or cannot tell."""
+        if self._released.is_set() or self._pid != os.getpid():
+            return False
+        self._end, self._until = _clock.monotonic() + seconds, until
+        self._keep_alive(seconds)
+        try:
+            return self._extend(seconds)
+        except StoreError:
+            return False
+
+    def release(self) -> None:
+        """Let the next process have it; does nothing the second time, or in a forked child."""
+        if self._released.is_set() or self._pid != os.getpid():
+            return
+        self._released.set()
+        with suppress(StoreError):  # it ends by itself
+            self._server.call(lambda client: client.eval(_RELEASE, 1, self._key, self._token), writes=True)
+
+    def _extend(self, seconds: float) -> bool:
+        note = f'{{"fence": {self.fence}, {_note(seconds, self._until)}'
+        lasts = _milliseconds(seconds)
+        return bool(
+            self._server.call(lambda client: client.eval(_RENEW, 1, self._key, self._token, note, lasts), writes=True)
+        )
+
+    def _keep_alive(self, seconds: float) -> None:
+        if seconds <= LONGEST or self._kept_alive:
+            return
+        self._kept_alive = True
+        with suppress(RuntimeError):  # no further thread can be had: the lease ends after LONGEST
+            threading.Thread(target=self._extend_again, name="doorcode-lease", daemon=True).start()
+
+    def _extend_again(self) -> None:
+        while not self._released.wait(LONGEST / 4):
+            left = self._end - _clock.monotonic()
+            if left <= 0:
+                return
+            with suppress(StoreError):  # tried again after a while
+                if not self._extend(left):
+                    return
+
+
+def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> RedisLease | None:
+    """Try once to take a lease.
+
+    The lease of a process of this machine that has died is taken at once; any other that died is waited for until the
+    lease ends by itself.
+
+    Args:
+        server: where it is.
+        key: of the lease.
+        fence_key: of the number of the last lease, on the same shard.
+        seconds: how long it is needed at most.
+
+    Raises:
+        StoreError: the server cannot be used.
+    """
+    token, note = os.urandom(16).hex(), _note(seconds, None)
+    dead = b""
+    for _ in range(2):
+        arguments = (key, fence_key, token, note, _milliseconds(seconds), dead, _FENCE_KEPT)
+        got, said = server.call(partial(_take, arguments), writes=True)
+        if got:
+            return RedisLease(server, key, token, int(said), seconds)
+        if not _is_dead(said):
+            return None
+        dead = said
+    return None
+
+
+def holder_of(held: bytes | None) -> LeaseHolder | None:
+    """Return who holds a lease, as the value of its key says."""
+    said = _read(held)
+    process = int(number(said.get("process")) or 0)
+    host = one_line(said.get("host"), _LONGEST_HOST)
+    return LeaseHolder(process or None, host, instant(said.get("until"))) if said else None
+
+
+def _take(arguments: tuple[object, ...], client: Any) -> list[Any]:
+    answer: list[Any] = client.eval(_TAKE, 2, *arguments)
+    return answer
+
+
+def _note(seconds: float, until: float | None) -> str:
+    """Return what other processes may know of the holder: JSON without its opening brace."""
+    host = here()
+    fields = {"process": os.getpid(), "host": host.name, "boot": host.boot, "space": host.processes}
+    return json.dumps({**fields, "seconds": seconds, "until": until})[1:]
+
+
+def _is_dead(held: bytes) -> bool:
+    """Tell whether a holder is a process of this machine, and dead."""
+    said, host = _read(held), here()
+    process = int(number(said.get("process")) or 0)
+    same = bool(host.boot and host.processes) and (said.get("boot"), said.get("space")) == (host.boot, host.processes)
+    return same and process > 0 and not process_lives(process)
+
+
+def _read(held: bytes | None) -> dict[str, object]:
+    if not isinstance(held, bytes):
+        return {}
+    try:
+        return json_object(held[held.index(b"{") :])
+    except ValueError:
+        return {}
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(min(seconds, LONGEST) * 1000))
