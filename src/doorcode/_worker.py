@@ -1,4 +1,4 @@
-"""One piece of blocking work in a daemon thread, that whoever waits for it can leave alone."""
+"""Do one piece of blocking work in a daemon thread, which the waiting thread can abandon."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from doorcode._log import logger
 T = TypeVar("T")
 _LOGGER: Final = logger(__name__)
 MOST_ABANDONED: Final = 8
-"""Requests that nobody waits for any more, in this process; beyond that the oldest is cut."""
-LAST_WORDS: Final = 1.5
-"""Seconds for the rest of a reply that has begun, where nobody waits for it: a token's reply is a few kilobytes."""
-_RUNNING: contextvars.ContextVar[Worker[Any] | None] = contextvars.ContextVar("doorcode_job", default=None)
+"""Abandoned requests that may go on in this process; if there are more, the oldest is cut."""
+REPLY_TIMEOUT: Final = 1.5
+"""Seconds for the rest of an abandoned request's reply once it has begun: a token's reply is a few kilobytes."""
+_RUNNING: contextvars.ContextVar[Worker[Any] | None] = contextvars.ContextVar("doorcode_worker", default=None)
 
 
 class Abandoned(BaseException):
-    """Say that nobody waits for a job any more."""
+    """End the work of an abandoned worker."""
 
 
-def current_job() -> Worker[Any] | None:
-    """Return the job that runs in this thread."""
+def current_worker() -> Worker[Any] | None:
+    """Return the worker that runs in this thread, or None."""
     return _RUNNING.get()
 
 
 def stop_if_abandoned() -> None:
-    """End the job that runs in this thread when nobody waits for it; call it before each further request.
+    """End the worker of this thread if it was abandoned; call it before each request.
 
     Raises:
-        Abandoned: the result would be thrown away.
+        Abandoned: the worker was abandoned.
     """
-    job = _RUNNING.get()
-    if job is not None and job.abandoned:
+    worker = _RUNNING.get()
+    if worker is not None and worker.abandoned:
         raise Abandoned
 
 
 def in_background(work: Callable[[], object], name: str) -> None:
-    """Do something in a daemon thread; in this one where no further thread can be had."""
+    """Call a function in a daemon thread; in this thread if the system refuses another one."""
     try:
         threading.Thread(target=work, name=name, daemon=True).start()
     except RuntimeError:
@@ -55,40 +55,40 @@ def in_background(work: Callable[[], object], name: str) -> None:
 
 
 class Worker(Generic[T]):
-    """One request, made in a daemon thread: a thread that waits for a socket cannot be stopped, only left alone.
+    """One request, made in a daemon thread: Python cannot stop a thread that waits for a socket, so it is abandoned.
 
-    Where no further thread can be had, the work is done in the caller's; so it is inside a log handler, which holds its
-    lock, so that no other thread could log to it while it waits.
+    The work is done in the caller's thread if the system refuses another one, or if the caller is a log handler: a
+    handler holds its lock, so another thread that logs would wait for it.
 
     Args:
-        work: what to do.
-        late: what to do with its result when nobody waits for it any more.
-        landed: told once when the work is done, unless nobody waits any more.
-        kept: seconds from its start for which its request goes on when nobody waits any more.
+        work: makes the request and returns its result.
+        on_late_result: called with the result if the worker was abandoned before.
+        on_done: called once when the work is done, unless the worker was abandoned.
+        kept: seconds from the start for which the request may go on when the worker is abandoned.
     """
 
     def __init__(
         self,
         work: Callable[[], T],
-        late: Callable[[T], object],
-        landed: Callable[[Worker[T]], object],
+        on_late_result: Callable[[T], object],
+        on_done: Callable[[Worker[T]], object],
         kept: float = 0.0,
     ) -> None:
         self._work = work
-        self._late = late
-        self._landed = landed
+        self._on_late_result = on_late_result
+        self._on_done = on_done
         self._kept = kept
         self._lock = threading.Lock()
-        self._left_alone = threading.Event()
+        self._abandoned = threading.Event()
         self._result: Future[T] | None = None
         self._connection: Any = None
-        self._heard = False
+        self._reply_began = False
         self.until = 0.0
         self.owner: object = None
         self.inline = False
 
     def start(self) -> None:
-        """Begin the work, in the caller's context."""
+        """Begin the work, with the caller's context variables."""
         self.until = _clock.monotonic() + self._kept
         context = contextvars.copy_context()
         self.inline = _in_log_handler()
@@ -102,8 +102,8 @@ class Worker(Generic[T]):
 
     @property
     def abandoned(self) -> bool:
-        """Return whether nobody waits any more."""
-        return self._left_alone.is_set()
+        """Return whether the worker was abandoned."""
+        return self._abandoned.is_set()
 
     @property
     def done(self) -> bool:
@@ -111,62 +111,62 @@ class Worker(Generic[T]):
         return self._result is not None
 
     def result(self) -> T:
-        """Return the result of work that is done, or raise its exception."""
+        """Return the result of work that is done, or raise the exception that it ended with."""
         assert self._result is not None
         return self._result.result()
 
     def abandon(self) -> bool:
-        """Stop waiting, unless the work is done: its result goes to ``late`` when it comes.
+        """Stop waiting for the result, unless the work is done; ``on_late_result`` will receive it.
 
-        A request that redeems something goes on until its time is over, and any other ends at once.
+        The request goes on for the time that ``kept`` allows: a request without any is cut at once.
 
         Returns:
-            whether the work is done, and its result the caller's.
+            whether the work is done; then the result is the caller's.
         """
         with self._lock:
             if self._result is not None:
                 return True
-            self._left_alone.set()
-        if self._heard:
-            self._hurry()
+            self._abandoned.set()
+        if self._reply_began:
+            self._shorten()
         ABANDONED.add(self)
         return False
 
     def use(self, connection: Any) -> None:
-        """Say which connection the work's request goes over, before each request.
+        """Note the connection of a request before it is sent, so that ``cut`` can close it.
 
         Raises:
-            Abandoned: nobody waits for that request, which has not been sent.
+            Abandoned: the worker was abandoned; the request has not been sent.
         """
         stop_if_abandoned()
-        self._connection, self._heard = connection, False
+        self._connection, self._reply_began = connection, False
 
-    def heard(self) -> None:
-        """Say that the reply has begun."""
-        self._heard = True
+    def reply_began(self) -> None:
+        """Note that the reply has begun."""
+        self._reply_began = True
         if self.abandoned:
-            self._hurry()
+            self._shorten()
             ABANDONED.look()
 
-    def rest(self, seconds: float) -> None:
-        """Wait before a request is made again.
+    def pause(self, seconds: float) -> None:
+        """Wait before a request is repeated.
 
         Raises:
-            Abandoned: nobody waits for it any more.
+            Abandoned: the worker was abandoned.
         """
-        self._left_alone.wait(seconds)
+        self._abandoned.wait(seconds)
         stop_if_abandoned()
 
     def cut(self) -> None:
-        """End the request that is under way: its thread comes back with an error."""
+        """Close the connection of the request, whose thread then ends with an error."""
         connection = self._connection
         for open_socket in (getattr(connection, "sock", None), getattr(connection, "last_sock", None)):
-            # Not SSLSocket's own shutdown, which changes what the thread is just using.
+            # SSLSocket's own shutdown would change state that the thread is using.
             with suppress(OSError, TypeError):
                 socket.socket.shutdown(open_socket, socket.SHUT_RDWR)  # type: ignore[arg-type] # None is a TypeError
 
-    def _hurry(self) -> None:
-        self.until = min(self.until, _clock.monotonic() + LAST_WORDS)
+    def _shorten(self) -> None:
+        self.until = min(self.until, _clock.monotonic() + REPLY_TIMEOUT)
 
     def _run(self) -> None:
         result: Future[T] = Future()
@@ -179,48 +179,48 @@ class Worker(Generic[T]):
             self._result = result
             abandoned = self.abandoned
         if not abandoned:
-            self._landed(self)
+            self._on_done(self)
             return
         ABANDONED.look()
         if result.exception() is None:
-            hand_over(self, self._late)
+            hand_over(self, self._on_late_result)
 
 
 def _in_log_handler() -> bool:
-    """Tell whether a log handler has called, further up this thread."""
+    """Tell whether a log handler is among the callers of this thread."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to see callers
     while frame is not None and frame.f_code is not logging.Handler.handle.__code__:
         frame = frame.f_back
     return frame is not None
 
 
-def hand_over(job: Worker[T], late: Callable[[T], object]) -> None:
-    """Give a result to what takes it when nobody waits for it any more; what goes wrong then is for the log only."""
+def hand_over(worker: Worker[T], on_late_result: Callable[[T], object]) -> None:
+    """Pass a late result on, and log any error: no caller is left to receive it."""
     try:
-        late(job.result())
-    except Exception as exception:  # noqa: BLE001 - nobody is left to tell
-        _LOGGER.debug("A reply that nobody waited for could not be used: %s", type(exception).__name__)
+        on_late_result(worker.result())
+    except Exception as exception:  # noqa: BLE001 - logged, as no caller is left
+        _LOGGER.debug("A late reply could not be used: %s", type(exception).__name__)
 
 
-class _AbandonedJobs:
-    """Cut the requests that nobody waits for any more: each when its time is over, and the oldest when they are many.
+class _AbandonedWorkers:
+    """Cut abandoned requests: each when its time is over, and the oldest if there are too many.
 
-    One thread looks after all of them, while there are any.
+    One thread watches all of them while there are any.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: list[Worker[Any]] = []
+        self._workers: list[Worker[Any]] = []
         self._watched = False
 
-    def add(self, job: Worker[Any]) -> None:
-        """Look after one more."""
-        if job.until <= _clock.monotonic():
-            job.cut()
+    def add(self, worker: Worker[Any]) -> None:
+        """Watch one more worker."""
+        if worker.until <= _clock.monotonic():
+            worker.cut()
         with self._changed:
-            self._jobs = [each for each in self._jobs if not each.done] + [job]
-            too_many = self._jobs[:-MOST_ABANDONED]
-            self._jobs = self._jobs[-MOST_ABANDONED:]
+            self._workers = [each for each in self._workers if not each.done] + [worker]
+            too_many = self._workers[:-MOST_ABANDONED]
+            self._workers = self._workers[-MOST_ABANDONED:]
             begin, self._watched = not self._watched, True
             self._changed.notify()
         for each in too_many:
@@ -233,39 +233,39 @@ class _AbandonedJobs:
                 self._watched = False
 
     def look(self) -> None:
-        """Look again: the time of one is over earlier, or one is done."""
+        """Wake the watching thread: a worker's time has changed, or its work is done."""
         with self._changed:
             self._changed.notify()
 
     def cut_all(self, owner: object = None) -> None:
         """Cut all requests, or those of one owner."""
         with self._changed:
-            jobs = [job for job in self._jobs if owner is None or job.owner is owner]
-        for job in jobs:
-            job.until = 0.0
-            job.cut()
+            workers = [worker for worker in self._workers if owner is None or worker.owner is owner]
+        for worker in workers:
+            worker.until = 0.0
+            worker.cut()
         self.look()
 
     def _watch(self) -> None:
         while True:
             with self._changed:
                 now = _clock.monotonic()
-                self._jobs = [job for job in self._jobs if not job.done]
-                if not self._jobs:
+                self._workers = [worker for worker in self._workers if not worker.done]
+                if not self._workers:
                     self._watched = False
                     return
-                over = [job for job in self._jobs if job.until <= now]
+                over = [worker for worker in self._workers if worker.until <= now]
                 if not over:
-                    self._changed.wait(min(job.until for job in self._jobs) - now)
+                    self._changed.wait(min(worker.until for worker in self._workers) - now)
                     continue
-            for job in over:
-                job.cut()
-            # A connection that is only being made has no socket yet.
+            for worker in over:
+                worker.cut()
+            # A connection that is still being made has no socket to close, so the loop tries again.
             with self._changed:
                 self._changed.wait(0.1)
 
 
-ABANDONED: Final = _AbandonedJobs()
+ABANDONED: Final = _AbandonedWorkers()
 if hasattr(os, "register_at_fork"):
-    # Its thread, and the connections of its jobs, are the parent's.
+    # The thread and the connections belong to the parent.
     os.register_at_fork(after_in_child=ABANDONED.__init__)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Name who issued a certificate that was not trusted: Python's TLS errors do not say it."""
+"""Find the issuer of a certificate that was not trusted, which Python's TLS errors do not name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LONGEST_NAME: Final = 200
 
 
 class WitnessSocket(ssl.SSLSocket):
-    """Keep the certificate of a server that is not trusted on the error that says so.
+    """Attach the certificate of an untrusted server to the error of the handshake.
 
-    Python drops the certificate together with the failed handshake. A second connection, only to look at the
-    certificate, would go past the program's proxy.
+    Python drops the certificate with the failed handshake, and a second connection to read it would bypass the
+    program's proxy.
     """
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's own signature
-        """Do the handshake as ever."""
+        """Do the handshake; attach the server's certificate to a verification error."""
         try:
             super().do_handshake(block)
         except ssl.SSLCertVerificationError as error:
@@ -30,14 +30,14 @@ class WitnessSocket(ssl.SSLSocket):
 
 
 def issuer_of(error: ssl.SSLCertVerificationError | None) -> str | None:
-    """Return who issued the certificate that an error is about.
+    """Return the issuer of the certificate that an error is about.
 
     Args:
-        error: what the handshake ended with.
+        error: the error of the handshake.
 
     Returns:
-        the distinguished name of the issuer (RFC 4514), for people; None where it cannot be read. To name the issuer
-        is a courtesy: a certificate that nobody can read is no other error than one that is not trusted.
+        the distinguished name of the issuer (RFC 4514), as text for the user; None if it cannot be read. A certificate
+        that cannot be read is reported without its issuer, as untrusted.
     """
     presented = getattr(error, _CERTIFICATE, None)
     if not isinstance(presented, bytes):
@@ -48,15 +48,15 @@ def issuer_of(error: ssl.SSLCertVerificationError | None) -> str | None:
         name = x509.load_der_x509_certificate(presented).issuer.rfc4514_string()
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - a panic of cryptography's Rust code is no Exception
+    except BaseException:  # noqa: BLE001 - a panic of cryptography's Rust code is a BaseException
         return None
     return one_line(name, _LONGEST_NAME) or None
 
 
 def _presented(connection: ssl.SSLSocket) -> bytes | None:
-    """Return the server's own certificate, in DER; None where this Python does not give it."""
+    """Return the server's own certificate in DER; None if this Python does not provide it."""
     try:
-        # Python 3.13 has a public method for this, which returns bytes; since 3.10 there is this one, inside.
+        # Python 3.13 has a public method, which returns bytes; this private one exists since 3.10.
         inner: Any = connection._sslobj  # type: ignore[attr-defined] # noqa: SLF001
         chain: list[Any] = inner.get_unverified_chain() or []
         first: Any = chain[0] if chain else None

@@ -1,4 +1,4 @@
-"""The HTTP transport that a program gave: entered and closed with the credential, and never replaced."""
+"""The program's own HTTP transport, which is entered and closed with the credential."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class GivenTransport:
     """Enter and close the program's transport as the credential is entered and closed. Thread-safe.
 
     Args:
-        transport: an azure-core transport; None where the program gave none, and then nothing happens.
+        transport: an azure-core transport; with None, the methods do nothing.
     """
 
     def __init__(self, transport: object | None) -> None:
@@ -22,11 +22,11 @@ class GivenTransport:
 
     @property
     def given(self) -> bool:
-        """Tell whether the program gave one."""
+        """Tell whether the program passed a transport."""
         return self._transport is not None
 
     def enter(self) -> None:
-        """Enter it, once for each time that the credential is entered."""
+        """Enter the transport, once for each time that the credential is entered."""
         if not self.given:
             return
         again = self._closed
@@ -34,19 +34,19 @@ class GivenTransport:
         try:
             self._transport.__enter__()
         except ValueError:
-            # azure-core's own cannot be opened again: what is in memory needs none, and a request says so.
+            # azure-core's transports cannot be opened twice. A token in memory needs none; a request reports the error.
             if not again:
                 raise
 
     def used(self) -> None:
-        """Note that this process may have opened it."""
+        """Note that this process may have opened the transport."""
         self._closed, self._pid = False, os.getpid()
 
     def close(self, *details: object) -> None:
-        """Close it, once for each time that it was in use; a forked child leaves its parent's alone.
+        """Close the transport if it was used since the last close; do nothing in a forked child.
 
         Args:
-            *details: what ``__exit__`` of the credential was given.
+            *details: the arguments of the credential's ``__exit__``.
         """
         with self._lock:
             if not self.given or self._closed or self._pid != os.getpid():

@@ -1,7 +1,7 @@
-"""MSAL's ``http_client`` over an azure-core pipeline: every exchange with the authority passes here.
+"""MSAL's ``http_client`` over an azure-core pipeline: every request to the authority goes through it.
 
-MSAL is handed nothing but successful replies, normalised by ``_core.replies``. Anything else leaves
-through :class:`FailedRequest`, past MSAL's own reading, logging and HTTP cache.
+MSAL receives only successful replies, normalised by ``_core.replies``. All others are raised as
+:class:`FailedRequest`, past MSAL's own parsing, logging and HTTP cache.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitE
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
 from doorcode._log import logger
-from doorcode._worker import ABANDONED, current_job, stop_if_abandoned
+from doorcode._worker import ABANDONED, current_worker, stop_if_abandoned
 from doorcode.errors import ErrorRequest, ErrorResponse
 
 _LOGGER: Final = logger(__name__)
@@ -51,8 +51,8 @@ _SAID: Final = (
 )
 
 
-class FailedRequest(Exception):  # noqa: N818 - not an error of ours: it carries the authority's answer past MSAL
-    """Carry an error of the authority, or the lack of a usable reply, past MSAL."""
+class FailedRequest(Exception):  # noqa: N818 - it carries the authority's answer past MSAL
+    """Carry an error reply of the authority, or a fault, past MSAL."""
 
     def __init__(self, reply: ServiceError | Fault) -> None:
         super().__init__(type(reply).__name__)
@@ -61,13 +61,13 @@ class FailedRequest(Exception):  # noqa: N818 - not an error of ours: it carries
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What holds for the requests of one call of MSAL.
+    """The limits and headers for the requests of one call of MSAL.
 
     Attributes:
-        started: when it began, in monotonic seconds.
-        within: seconds from then after which nobody waits any more.
+        started: when the call began, in monotonic seconds.
+        within: seconds from then after which the caller stops waiting.
         repeat: whether the pipeline may repeat a request.
-        headers: to send along.
+        headers: further headers to send.
     """
 
     started: float
@@ -85,19 +85,19 @@ class Success:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def raise_for_status(self) -> None:
-        """Do nothing: only successes come this far."""
+        """Do nothing: MSAL receives only successful replies."""
 
 
 class HttpClient:
-    """Talk to the authority on MSAL's behalf.
+    """Make MSAL's requests to the authority.
 
-    The pipeline is built on first need, again after :meth:`close`, and again in a forked child. Thread-safe.
+    The pipeline is built for the first request, again after :meth:`close`, and again in a forked child. Thread-safe.
 
     Args:
-        options: what the program gave for the azure-core pipeline.
-        limits: the time limits that these set.
-        metadata: what is remembered of authorities.
-        transport: the program's, or none; whoever passes it closes it.
+        options: the program's options of the azure-core pipeline.
+        limits: the time limits that the options set.
+        metadata: the cached endpoints of authorities.
+        transport: the program's transport, if it passed one; the caller closes it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class HttpClient:
 
     @contextmanager
     def limited(self, seconds: float, *, repeat: bool, headers: Mapping[str, str] = NO_HEADERS) -> Generator[None]:
-        """Bound the requests that this thread makes inside the block, and send headers along."""
+        """Limit the time of the requests that this thread makes inside the block, and add headers to them."""
         outer = getattr(self._local, "call", None)
         self._local.call = Call(_clock.monotonic(), seconds, repeat, headers)
         try:
@@ -133,7 +133,7 @@ class HttpClient:
         headers: MutableMapping[str, str] | None = None,
         **_: object,
     ) -> Success:
-        """Ask for metadata, as MSAL wants it."""
+        """Get metadata; the signature is MSAL's."""
         request = HttpRequest("GET", url, params=params, headers=headers)
         if "/discovery/instance" in url:
             return _as_msal_reads(self._exchange(Endpoint.INSTANCE, request))
@@ -151,7 +151,7 @@ class HttpClient:
         headers: MutableMapping[str, str] | None = None,
         **_: object,
     ) -> Success:
-        """Ask for a code or a token, as MSAL wants it."""
+        """Request a code or a token; the signature is MSAL's."""
         form = {name: value for name, value in (data or {}).items() if value is not None}
         endpoint = Endpoint.TOKEN if "grant_type" in form else Endpoint.DEVICE
         request = HttpRequest("POST", url, params=params, headers=headers, data=form)
@@ -159,11 +159,11 @@ class HttpClient:
         return _as_msal_reads(self._exchange(endpoint, request))
 
     def cut_abandoned(self) -> None:
-        """End the requests that nobody waits for any more."""
+        """End abandoned requests."""
         ABANDONED.cut_all(self)
 
     def close(self) -> None:
-        """Release the transport, if it is our own; a later request opens a new one."""
+        """Close the transport unless it is the program's; a later request opens a new one."""
         self.cut_abandoned()
         with self._lock:
             built, self._built = self._built, None
@@ -171,12 +171,12 @@ class HttpClient:
             built.pipeline.__exit__()
 
     def _exchange(self, endpoint: Endpoint, request: HttpRequest) -> Mapping[str, object]:
-        """Make one request and return the successful reply to it, normalised.
+        """Make one request, and return its successful reply, normalised.
 
         Raises:
-            NoSuccess: it brought no success.
-            AuthenticationFailedError: what the program gave for the pipeline failed; its error is the cause.
-            Exception: this library has failed.
+            FailedRequest: the authority answered with an error, or no usable reply came.
+            AuthenticationFailedError: a policy or hook of the program failed; its error is the cause.
+            Exception: doorcode itself failed.
         """
         host = urlsplit(request.url).netloc
         try:
@@ -192,7 +192,7 @@ class HttpClient:
         raise FailedRequest(fault)
 
     def _failed(self, exception: Exception) -> errors.AuthenticationFailedError:
-        """Return the error for what the program gave for the pipeline, its hooks and policies, and log where it is."""
+        """Return the error for a policy or hook of the program that failed, and log where."""
         cause = _cause(exception)
         _LOGGER.debug("A request failed before or after the network\n%s", trace_of(cause))
         words = f"Authentication failed: {type(cause).__name__}: {cause}"
@@ -211,9 +211,9 @@ class HttpClient:
 
     def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
         stop_if_abandoned()
-        job = current_job()
-        if job is not None:
-            job.owner = self
+        worker = current_worker()
+        if worker is not None:
+            worker.owner = self
         built = self._opened()
         try:
             response = built.pipeline.run(request, stream=True, **self._run_options(endpoint, built.repeats))
@@ -240,9 +240,9 @@ class HttpClient:
             "connection_timeout": limits.connect,
             "read_timeout": limits.redeem if redeems else limits.read,
         }
-        job = current_job()
-        if job is not None and job.inline:
-            # Whoever waits cannot leave.
+        worker = current_worker()
+        if worker is not None and worker.inline:
+            # The caller's own thread makes the request and cannot abandon it, so its time limits do.
             options = {name: max(0.1, min(seconds, self._within())) for name, seconds in options.items()}
         if repeats:
             options["retry_on_methods"] = ["GET", "POST"]
@@ -252,7 +252,7 @@ class HttpClient:
         return options
 
     def _left(self) -> float:
-        """Return the seconds that are left in which the request may be made again."""
+        """Return the seconds left in which the request may be repeated."""
         call: Call = self._local.call
         return min(call.started + self._limits.repeat(redeems=self._local.redeems) - _clock.monotonic(), self._within())
 
@@ -263,7 +263,7 @@ class HttpClient:
     def _opened(self) -> BuiltPipeline:
         with self._lock:
             if self._built is None or self._pid != os.getpid():
-                # A forked child must not speak on its parent's connections.
+                # A forked child must not use its parent's connections.
                 self._pid = os.getpid()
                 self._transport.used()
                 self._built = build_pipeline(self._options, self._left)

@@ -1,4 +1,4 @@
-"""Where the endpoints of authorities are: as this process found out, or as the token cache remembers."""
+"""The endpoints of authorities, from discovery by this process or from the token cache."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class AuthorityMetadata:
-    """Save a process that refreshes or signs in the discovery that an earlier one made. Thread-safe.
+    """Reuse the discovery of an earlier process, so that a refresh or a sign-in needs one request less. Thread-safe.
 
-    What is found goes into the token cache with the next tokens, under the same lock and seal, so whoever could write
-    it could take the refresh token itself. Whether an authority is to be trusted is decided anew by each process.
+    Discovered endpoints are stored in the token cache with the next tokens, under the same lock and encryption: an
+    attacker who can write them can already read the refresh token. Each process decides anew whether it trusts an
+    authority.
 
     Args:
         caches: returns the token caches that are open.
@@ -31,7 +32,7 @@ class AuthorityMetadata:
         self._outdated = False
 
     def recall(self, url: str) -> Mapping[str, object] | None:
-        """Return what an OpenID configuration said, less than a day ago and in another process, or None."""
+        """Return an OpenID configuration that another process read less than a day ago, or None."""
         if self._outdated:
             return None
         for cache in self._caches():
@@ -42,18 +43,18 @@ class AuthorityMetadata:
         return None
 
     def found(self, url: str, reply: Mapping[str, object]) -> None:
-        """Take note of what an OpenID configuration says now, where that may be remembered."""
+        """Keep an OpenID configuration that this process has read, if it may be stored."""
         row = metadata_row(url, reply, self._clock())
         if row is not None:
             self._found[url] = row
 
     def rows(self) -> State:
-        """Return what is to be stored with the next tokens: once, since another process may have found newer ones."""
+        """Return the rows to store with the next tokens, once: another process may have stored newer ones since."""
         found, self._found = self._found, {}
         return {METADATA: found} if found else {}
 
     def give_up(self) -> bool:
-        """Believe the caches no longer, where nothing answers as they say; return whether anybody did believe them."""
+        """Stop using cached endpoints; return whether any had been used."""
         if not self._relied_on:
             return False
         self._relied_on, self._outdated = False, True

@@ -1,4 +1,4 @@
-"""MSAL's PublicClientApplication, built on first need, and typed results out of its dicts."""
+"""Make requests through MSAL's PublicClientApplication, and turn its dicts into typed results."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _KeepsNothing(dict[str, Any]):
 
 @dataclass(slots=True, repr=False)
 class _Note:
-    """What is known of a request before MSAL sees its reply, and the rows that MSAL then makes of it."""
+    """The scopes and the account of a request, and the cache rows that MSAL makes from its reply."""
 
     scopes: tuple[str, ...]
     home_account_id: str | None
@@ -60,7 +60,7 @@ class _Note:
 
 
 class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
-    """A token cache for MSAL that only notes what MSAL would write, for whoever called MSAL in this thread."""
+    """A token cache for MSAL that stores nothing; the caller in this thread gets the rows that MSAL would write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,11 +68,11 @@ class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
 
     @contextmanager
     def noting(self, scopes: tuple[str, ...], home_account_id: str | None = None) -> Generator[_Note]:
-        """Note what MSAL adds inside the block.
+        """Note the rows that MSAL adds inside the block.
 
         Args:
-            scopes: those asked; a reply that names none granted them (RFC 6749 5.1).
-            home_account_id: whose refresh token is redeemed; its reply need not say so again.
+            scopes: the requested scopes; a reply without scopes granted all of them (RFC 6749 5.1).
+            home_account_id: the account of the refresh token that is redeemed, which the reply may not name again.
         """
         self._local.note = _Note(scopes, home_account_id)
         try:
@@ -97,12 +97,12 @@ class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
 class MsalApplication:
     """Make the requests of the device flow, the authorization code flow and the refresh, through MSAL.
 
-    Thread-safe. Each method blocks for one exchange (and for discovery, the first time for a tenant).
+    Thread-safe. Each method blocks for one request, and the first one for a tenant also for discovery.
 
     Args:
-        config: of the credential.
-        http: the client that MSAL talks through.
-        metadata: what that one knows of authorities.
+        config: the credential's configuration.
+        http: the HTTP client that MSAL uses.
+        metadata: the cached endpoints of authorities, which ``http`` uses too.
     """
 
     def __init__(self, config: Config, http: HttpClient, metadata: AuthorityMetadata) -> None:
@@ -113,7 +113,7 @@ class MsalApplication:
         self._applications: dict[str, msal.PublicClientApplication] = {}
 
     def begin(self, request: TokenRequest, within: float) -> DeviceCode | ServiceError | Fault:
-        """Ask for a device code (RFC 8628 3.1)."""
+        """Request a device code (RFC 8628 3.1)."""
 
         def call() -> dict[str, Any]:
             claims = merge_claims(request.claims, request.enable_cae)
@@ -133,11 +133,11 @@ class MsalApplication:
         return code if isinstance(code, Fault) else replace(code, correlation_id=str(flow.get(CORRELATION_ID, "")))
 
     def poll(self, request: TokenRequest, code: DeviceCode, within: float) -> Tokens | ServiceError | Fault:
-        """Ask once whether the person is done (RFC 8628 3.4)."""
+        """Poll once for the tokens of a device code (RFC 8628 3.4)."""
 
         def call() -> Tokens:
             application = self._application(request.tenant_id)
-            # MSAL changes the dict that it is given, and with an interval of 0 would loop inside.
+            # MSAL changes its argument, and would poll in a loop of its own with an interval of 0.
             flow = {"device_code": code.device_code.reveal(), CORRELATION_ID: code.correlation_id, "interval": 1}
             with self._recorder.noting(wanted(request.scopes)) as note, in_msal():
                 result: dict[str, Any] = application.acquire_token_by_device_flow(
@@ -185,7 +185,7 @@ class MsalApplication:
             answer = {"state": page.state.reveal(), "code": redirect.code.reveal()}
             with self._recorder.noting(wanted(request.scopes)) as note, in_msal():
                 try:
-                    # MSAL changes the flow that it is given.
+                    # MSAL changes its argument.
                     result: dict[str, Any] = application.acquire_token_by_auth_code_flow(
                         dict(page.flow), answer, scopes=list(wanted(request.scopes))
                     )
@@ -201,7 +201,8 @@ class MsalApplication:
     ) -> Tokens | ServiceError | Fault:
         """Redeem one refresh token (RFC 6749 6).
 
-        MSAL's own silent call would discover aliases, redeem other applications' family tokens and try every token.
+        MSAL's own silent call would also discover aliases, redeem family tokens of other applications, and try every
+        token.
         """
 
         def call() -> Tokens:
@@ -218,7 +219,7 @@ class MsalApplication:
         return self._call(call, within, repeat=repeat, headers=mailbox_header(home_account_id))
 
     def tokens_of(self, request: TokenRequest, result: Mapping[str, Any]) -> Tokens:
-        """Return tokens out of a result of MSAL's shape that was had elsewhere; its access token can be one."""
+        """Return tokens from a result in MSAL's shape that a subclass obtained; it has a valid access token."""
         now = time.time()
         authority = self._config.authority
         response = token_reply(result, now)
@@ -236,11 +237,11 @@ class MsalApplication:
         return self._tokens(request, response, note)
 
     def cut_abandoned(self) -> None:
-        """End the requests that nobody waits for any more."""
+        """End abandoned requests."""
         self._http.cut_abandoned()
 
     def close(self) -> None:
-        """Release the HTTP transport; a later request opens a new one."""
+        """Close the HTTP transport; a later request opens a new one."""
         self._http.close()
 
     def _call(
@@ -251,7 +252,7 @@ class MsalApplication:
                 return call()
         except FailedRequest as stop:
             answer = stop.reply
-            # MSAL's and azure-core's frames hold the code or the token that was sent.
+            # The frames of MSAL and azure-core hold the code or the token that was sent.
             traceback.clear_frames(stop.__traceback__)
         except errors.AuthenticationFailedError as exception:
             traceback.clear_frames(exception.__traceback__)
@@ -264,7 +265,7 @@ class MsalApplication:
             traceback.clear_frames(exception.__traceback__)
             raise own_error(exception) from exception
         if isinstance(answer, Fault) and answer.kind is FaultKind.NOT_PROTOCOL and self._metadata.give_up():
-            # Where its endpoints were remembered to be, the authority is no more.
+            # The cached endpoints are outdated.
             self._applications.clear()
             if repeat:
                 return self._call(call, within, repeat=repeat, headers=headers)
@@ -284,7 +285,7 @@ class MsalApplication:
             rows = cast("State", lookup.with_asked_target(note.rows, request.scopes, request.tenant_id))
             rows = {**rows, **self._metadata.rows()}
         (row,) = note.rows[ACCESS_TOKEN].values()
-        token = stored_token(row)  # as it is stored: one reply, one instant at which its token ends
+        token = stored_token(row)  # as stored, so that the token has one expiry everywhere
         assert token is not None, "a reply without a token is no success"
         account = note.home_account_id or (identity.home_account_id if identity is not None else "")
         token = replace(token, home_account_id=account)
@@ -293,7 +294,7 @@ class MsalApplication:
     def _application(self, tenant_id: str) -> msal.PublicClientApplication:
         application = self._applications.get(tenant_id)
         if application is None:
-            # Without a lock: whoever gave a hanging discovery up must not have to wait for its end.
+            # No lock: a caller that abandoned a hanging discovery must not wait for it in its next call.
             application = self._applications.setdefault(tenant_id, self._build(tenant_id))
         return application
 
@@ -317,7 +318,7 @@ class MsalApplication:
 
 
 def _at_once(_flow: object) -> bool:
-    """Let MSAL's polling loop end after one request."""
+    """Return True, so that MSAL's polling loop ends after one request."""
     return True
 
 
@@ -331,7 +332,7 @@ def _unknown_authority(config: Config, stop: FailedRequest) -> errors.UnknownAut
 
 
 def _with_response_mode(url: str, response_mode: str) -> str:
-    """Return the address with another response mode: MSAL would warn of any but ``form_post``."""
+    """Return the address with another response mode; MSAL itself would warn about any but ``form_post``."""
     return url.replace(f"response_mode={FORM_POST}", f"response_mode={response_mode}")
 
 

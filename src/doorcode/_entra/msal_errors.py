@@ -1,4 +1,4 @@
-"""Tell what MSAL raises, which is about a reply, from an error of this library's own."""
+"""Separate the errors that MSAL raises about a reply from errors in doorcode."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LONGEST_WORD: Final = 24
 
 
 class MsalError(Exception):
-    """Say that MSAL could not read a reply; the cause is what it raised."""
+    """Say that MSAL could not read a reply; the cause is MSAL's error."""
 
 
 @contextmanager
 def in_msal() -> Generator[None]:
-    """Tell what MSAL raises from what this library raises while MSAL calls it back, and around such calls.
+    """Turn errors of MSAL inside the block into MsalError; let those of doorcode's callbacks pass.
 
     Raises:
         MsalError: MSAL failed.
@@ -43,7 +43,7 @@ def _is_of_a_callback(exception: Exception) -> bool:
 
 
 def own_error(exception: Exception) -> errors.AuthenticationFailedError:
-    """Return the error that is raised for one of this library's own, which is its cause."""
+    """Return the exception for an error in doorcode, which becomes its cause."""
     what = f"{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
     words = f"Authentication failed, and not because of the authority: {what}"
     step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."

@@ -1,4 +1,4 @@
-"""The azure-core pipeline that requests to the authority go through, from the program's own options."""
+"""Build the azure-core pipeline of requests to the authority from the program's options."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from doorcode._worker import stop_if_abandoned
 
 _LOGGER: Final = logger(__name__)
 LARGEST_BODY: Final = 1024 * 1024
-"""Bytes of a reply that are read at most, after decompression."""
+"""The most bytes to read of a reply, after decompression."""
 _USER_AGENT: Final = "User-Agent"
 _LONGEST_HEADER: Final = 1000
-"""Characters of a header that a log gets."""
+"""The most characters of a header to log."""
 _BODY: Final = "doorcode_body"
-"""Where the body of a reply stands in its context."""
+"""The key of a reply's body in its context."""
 
 
 class TooLongToWaitError(Exception):
-    """Carry a reply past the policy that repeats requests: it asks to be left alone for longer than there is."""
+    """Carry a reply past the retry policy: its Retry-After is longer than the time that is left."""
 
     def __init__(self, response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
         super().__init__("Retry-After")
@@ -52,13 +52,13 @@ class TooLongToWaitError(Exception):
 
 
 class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
-    """Look after each try of a request: send none that nobody waits for, and read what it brings.
+    """Check each try of a request before it is sent, and read its reply.
 
-    A repetition would reach the authority after a cancelled call, and a reply that nobody read would keep its
-    connection.
+    Without the check, a retry would reach the authority after its call was cancelled. Without the reading, an unread
+    reply would keep its connection.
 
     Args:
-        left: returns the seconds that are left for the request and its repetitions.
+        left: returns the seconds left for the request and its retries.
     """
 
     def __init__(self, left: Callable[[], float]) -> None:
@@ -66,17 +66,17 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
         self._left = left
 
     def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, HttpResponse]:
-        """Send it, with no password that is not the program's, and read the reply's body as far as it is of interest.
+        """Send the request without a password from ``.netrc``, and read the reply's body up to the size limit.
 
         Raises:
-            Abandoned: nobody waits for it any more.
-            TooLongToWaitError: the next try would come too late.
-            TransportError: another try would end in the same way.
+            Abandoned: the request was abandoned.
+            TooLongToWaitError: a retry would come too late.
+            TransportError: a retry would end in the same way.
         """
         stop_if_abandoned()
         request.context.options.update(without_netrc(request.context.transport))
         headers = request.http_request.headers
-        if _USER_AGENT in headers:  # a part of it comes from the environment, and another from the system
+        if _USER_AGENT in headers:  # parts of it come from the environment and the system
             headers[_USER_AGENT] = header_text(headers[_USER_AGENT])
         try:
             response = self.next.send(request)
@@ -93,22 +93,22 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
 
 
 def body_of(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
-    """Return a reply's body: one byte more than ``LARGEST_BODY`` at least, where it is longer than that."""
+    """Return a reply's body; of a longer body than ``LARGEST_BODY``, at least one byte more than that."""
     body: bytes | None = response.context.get(_BODY)
     return _read(response) if body is None else body
 
 
 class TracePolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """Log requests and replies at DEBUG when ``logging_enable`` is set, as azure-core's own policy does, but no body.
+    """Log requests and replies at DEBUG if ``logging_enable`` is set, as azure-core's policy does, but no bodies.
 
-    Bodies to and from an authority are codes and tokens.
+    The bodies of an authority's requests and replies are codes and tokens.
     """
 
     def __init__(self, logging_enable: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - azure-core's shape
         self._enabled = logging_enable
 
     def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        """Log what is asked."""
+        """Log the method and the address."""
         if self._enabled:
             _LOGGER.debug("Request: %s %s", request.http_request.method, request.http_request.url.partition("?")[0])
 
@@ -132,13 +132,13 @@ class HeaderLoggingPolicy(HttpLoggingPolicy):
 
 
 def user_agent() -> str:
-    """Return what doorcode calls itself towards the authority."""
+    """Return doorcode's User-Agent header."""
     return f"azsdk-python-doorcode/{version_of('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltPipeline:
-    """A pipeline, and whether one of its policies repeats requests and so understands its options."""
+    """A pipeline, and whether it has a retry policy that understands the retry options."""
 
     pipeline: Pipeline[HttpRequest, HttpResponse]
     repeats: bool
@@ -148,8 +148,8 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
     """Build the pipeline that azure-identity's options describe.
 
     Args:
-        options: ``transport``, ``policies``, ``retry_policy_class`` and what azure-core's policies take.
-        left: returns the seconds that are left for the request that this thread is making.
+        options: ``transport``, ``policies``, ``retry_policy_class`` and the options of azure-core's policies.
+        left: returns the seconds left for the request that this thread is making.
     """
     given = dict(options)
     transport = given.pop("transport", None)
@@ -179,7 +179,7 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
 def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
     answer: Any = response.http_response
     if not isinstance(answer, HttpResponse):
-        # Transports of older programs and of tests answer with azure-core's first generation of responses.
+        # Transports of older programs and of tests return azure-core's first generation of responses.
         text: object = answer.text(encoding="utf-8")
         return text.encode() if isinstance(text, str) else b""
     body = bytearray()
@@ -190,7 +190,7 @@ def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:
                 break
     finally:
         answer.close()
-    # For hooks of the program's, which read text() and json() of replies as if they had not been streamed.
+    # The program's hooks call text() and json(), which a streamed response lacks without this.
     cast("Any", answer)._content = bytes(body)  # noqa: SLF001 - azure-core has no public way
     return bytes(body)
 

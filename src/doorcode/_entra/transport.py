@@ -1,4 +1,4 @@
-"""The transport that requests to the authority go through: azure-core's own, over connections that are watched."""
+"""The transport of requests to the authority: azure-core's own, over connections that a worker can cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from doorcode._entra.certificate import WitnessSocket
-from doorcode._worker import current_job
+from doorcode._worker import current_worker
 
 _SCHEMES: Final = ("https://", "http://")
 
@@ -21,20 +21,20 @@ class AuthorityTransport(RequestsTransport):  # type: ignore[misc] # azure-core 
     """azure-core's transport for a credential that was given none."""
 
     def sleep(self, duration: float) -> None:
-        """Wait before a request is made again, as long as anybody waits for it."""
-        job = current_job()
-        if job is None:
+        """Wait before a request is repeated; end the wait if the request is abandoned."""
+        worker = current_worker()
+        if worker is None:
             super().sleep(duration)
         else:
-            job.rest(duration)
+            worker.pause(duration)
 
 
 def prepared(transport: Any) -> Any:
-    """Return a transport whose connections are watched.
+    """Return the transport, with connections that a worker can cut.
 
     Args:
-        transport: of azure-core's, or another. Only the session that azure-core makes is changed, before its first
-            request: a session that the program brings, or has used already, stays as it is.
+        transport: azure-core's transport or another one. Only a session that azure-core itself creates is changed,
+            before its first request: a session of the program stays as it is.
     """
     if isinstance(transport, RequestsTransport) and transport.session is None:
         transport.open()
@@ -46,10 +46,10 @@ def prepared(transport: Any) -> Any:
 
 
 def without_netrc(transport: Any) -> dict[str, Any]:
-    """Return the options of a request that keep it free of a password out of ``.netrc``.
+    """Return request options that keep a password from ``.netrc`` out of the request.
 
-    ``requests`` sends such a password to whichever host a ``default`` entry or the authority's own name fits. What the
-    environment says of proxies and of certificates is still used, and so is an ``auth`` of the program's own session.
+    ``requests`` would send such a password to any host that an entry, or the ``default`` entry, matches. The
+    environment's proxies and certificates still apply, and so does the ``auth`` of the program's own session.
     """
     if not isinstance(transport, RequestsTransport) or getattr(transport.session, "auth", None):
         return {}
@@ -57,15 +57,15 @@ def without_netrc(transport: Any) -> dict[str, Any]:
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authenticate nothing, as a ``requests`` authentication: what a request carries stands in its body."""
+    """Return the request unchanged: an authentication for ``requests`` that adds nothing."""
     return request
 
 
 class _Adapter(HTTPAdapter):
-    """Make connections that are watched."""
+    """Make connections that a worker can cut."""
 
     def build_connection_pool_key_attributes(self, *args: Any, **options: Any) -> Any:
-        """Return what tells connections apart; requests 2.32.4 puts a TLS context there that everybody shares."""
+        """Return the pool's key, without the TLS context that requests 2.32.4 shares between all connections."""
         host, tls = super().build_connection_pool_key_attributes(*args, **options)
         if tls.pop("ssl_context", None) is not None:
             bundled: Any = requests.utils
@@ -76,14 +76,14 @@ class _Adapter(HTTPAdapter):
         """Return the pool of connections for a request."""
         try:
             pool: Any = super().get_connection_with_tls_context(*args, **options)
-        except TypeError as error:  # requests puts the address of a proxy without a host together
+        except TypeError as error:  # requests raises it for a proxy's address without a host
             message = "the address of the proxy has no host"
             raise requests.exceptions.InvalidProxyURL(message) from error
         pool.ConnectionCls = _watched(pool.ConnectionCls)
         return pool
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Make the response; where a redirect leads nowhere, requests is not to stumble over that."""
+        """Make the response, without a redirect address that requests cannot parse."""
         response = super().build_response(req, resp)
         location = response.headers.get("location")
         if location is not None and not _can_be_followed(location):
@@ -107,22 +107,22 @@ def _watched(connection_class: type[Any]) -> type[Any]:
 
 
 class _WatchedSocket(WitnessSocket):
-    """Tell the job whose request this is that its reply has begun."""
+    """Tell the worker of a request that its reply has begun."""
 
     def recv_into(self, *args: Any, **options: Any) -> int:
-        """Read as ever."""
+        """Read from the socket, and report the first bytes."""
         count = super().recv_into(*args, **options)
-        job = current_job()
-        if job is not None and count:
-            job.heard()
+        worker = current_worker()
+        if worker is not None and count:
+            worker.reply_began()
         return count
 
 
 class _Watched:
-    """A connection of urllib3's, whichever it is: direct, through a proxy or through SOCKS.
+    """A mixin for urllib3's connections: direct, through a proxy or through SOCKS.
 
     Attributes:
-        last_sock: its socket, also once http.client has let go of that while the reply is still read.
+        last_sock: the socket, which stays here when http.client drops it before the reply is read to its end.
     """
 
     ssl_context: Any
@@ -131,25 +131,25 @@ class _Watched:
     last_sock: Any = None
 
     def request(self, *args: Any, **options: Any) -> Any:
-        """Send a request, if anybody waits for its reply."""
+        """Send a request, unless its worker was abandoned."""
         self._use()
-        return super().request(*args, **options)  # type: ignore[misc] # of whichever class this one is mixed into
+        return super().request(*args, **options)  # type: ignore[misc] # of the class that this one is mixed into
 
     def getresponse(self, *args: Any, **options: Any) -> Any:
-        """Read the reply's beginning."""
+        """Read the beginning of the reply."""
         self.last_sock = self.sock
         return super().getresponse(*args, **options)  # type: ignore[misc] # likewise
 
     def _use(self) -> None:
-        job = current_job()
-        if job is not None:
-            job.use(self)
+        worker = current_worker()
+        if worker is not None:
+            worker.use(self)
 
     def connect(self) -> None:
-        """Connect; a certificate that is not trusted stays on the error."""
+        """Connect; the error about an untrusted certificate carries the certificate."""
         self._use()
         if hasattr(self, "cert_reqs") and self.ssl_context is None:
-            # As urllib3 makes one for each connection. Requests always says which certificates are trusted.
+            # urllib3 also makes a context for each connection. Requests always names the trusted certificates.
             self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
             self.ssl_context.sslsocket_class = _WatchedSocket
         super().connect()  # type: ignore[misc] # likewise

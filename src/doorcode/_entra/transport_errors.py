@@ -1,4 +1,4 @@
-"""An exception of the transport -> the named fault that it stands for."""
+"""Map an exception of the transport to a named fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRICT = (
     "Python 3.13 and later insist on certificates that follow RFC 5280 to the letter; this one does not "
     "(a CA whose basic constraints are not critical, for example). Have it issued anew."
 )
-_CLOCK = "Set this machine's clock; if it is right, have whoever runs the server or the proxy renew the certificate."
+_CLOCK = "Set this machine's clock; if it is right, the operator of the server or the proxy must renew the certificate."
 _SET_FILES = "Check connection_verify=, connection_cert= and the environment variable REQUESTS_CA_BUNDLE."
 _INSTALL_SOCKS = "Install it: pip install 'requests[socks]'."
 _SET_PROXY = "Check proxies= and the environment variable HTTPS_PROXY, as http://proxy.example:8080."
@@ -38,12 +38,12 @@ _BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "No
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """What a program has set that can be why a request fails.
+    """Settings of the program that can make a request fail.
 
     Attributes:
         certificates: the file or folder of trusted certificates, or "" for the default.
         client_certificate: the files of the client's own certificate, or "".
-        secrets: what must not be shown of its proxies.
+        secrets: user names and passwords of its proxies, which no message may show.
     """
 
     certificates: str = ""
@@ -52,15 +52,15 @@ class ConnectionSettings:
 
 
 _TIMEOUTS = (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError, TimeoutError)
-_TIMED_OUT = ("ReadTimeout", "ConnectTimeout")  # what azure-core 1.35 does not tell from other failures
+_TIMED_OUT = ("ReadTimeout", "ConnectTimeout")  # azure-core 1.35 reports these as other failures
 _NO_SETTINGS = ConnectionSettings()
 
 
 class TransportError(Exception):
-    """Carry what the transport raised past the policies: no repetition mends it.
+    """Carry an error of the transport past the retry policy, because a retry cannot help.
 
     Args:
-        error: what was raised.
+        error: the error.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -69,10 +69,10 @@ class TransportError(Exception):
 
 
 def past_the_policies(error: Exception) -> Exception:
-    """Return what a transport's error goes on as, through the policy that repeats requests.
+    """Return the error to raise to the retry policy for an error of the transport.
 
-    azure-core's errors stand for the network, whoever raises them, and are worth another try but for a certificate
-    or a setting that is wrong. Any other error says by :class:`TransportError` that it is no policy's and no hook's.
+    azure-core's errors are about the network, and worth a retry, except those about a certificate or a wrong setting.
+    Any other error is wrapped in :class:`TransportError`, which shows that no policy or hook raised it.
     """
     if not isinstance(error, azure.AzureError) or untrusted(error) is not None or _setting(error, _NO_SETTINGS):
         return TransportError(error)
@@ -82,13 +82,13 @@ def past_the_policies(error: Exception) -> Exception:
 def fault_of(
     exception: Exception, endpoint: Endpoint, host: str, settings: ConnectionSettings = _NO_SETTINGS
 ) -> Fault | None:
-    """Return the fault that an exception stands for, or None for one that is not the network's.
+    """Return the fault for an exception, or None if the exception is not about the network.
 
     Args:
-        exception: what the pipeline raised.
-        endpoint: what was asked.
-        host: of the authority.
-        settings: of the program.
+        exception: the pipeline's exception.
+        endpoint: the endpoint of the request.
+        host: the authority's host.
+        settings: the program's settings.
     """
     error = exception.error if isinstance(exception, TransportError) else exception
     if isinstance(error, azure.ClientAuthenticationError):
@@ -108,7 +108,7 @@ def fault_of(
 
 
 def _is_networks(exception: Exception) -> bool:
-    """Tell whether an error is about the network: an OSError of a hook's is about something of its own."""
+    """Tell whether an error is about the network; an OSError of a program's hook is not."""
     if isinstance(exception, TransportError):
         return isinstance(exception.error, (azure.AzureError, OSError))
     return isinstance(exception, azure.AzureError)
@@ -122,12 +122,12 @@ def is_own(exception: Exception) -> bool:
 
 
 def untrusted(exception: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Return the certificate error that an exception stands for, or None."""
+    """Return the certificate error inside an exception, or None."""
     return next((link for link in chain(exception) if isinstance(link, ssl.SSLCertVerificationError)), None)
 
 
 def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | None]:
-    """Return the kind of trouble, words for it, and a step where the kind's own is not the right one."""
+    """Return the kind of a fault, a message, and the next step if it differs from the kind's usual one."""
     kind, step = FaultKind.UNREACHABLE, None
     certificate = untrusted(exception)
     if certificate is not None or "CERTIFICATE_VERIFY_FAILED" in text:
@@ -147,7 +147,7 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
 
 
 def _setting(error: Exception, settings: ConnectionSettings) -> tuple[FaultKind, str, str] | None:
-    """Return what a setting of the program's or of the machine's makes impossible, and what to do about it."""
+    """Return the fault that a wrong setting of the program or the machine causes, and the next step; or None."""
     text = _text(error)
     found: tuple[str, str] | None = None
     if "Missing dependencies for SOCKS" in text:
@@ -173,7 +173,7 @@ def _text(error: BaseException) -> str:
 
 
 def _cure(text: str) -> str | None:
-    """Return what to do about a certificate, where it is not the usual unknown CA."""
+    """Return the next step for a certificate, unless the problem is the usual one, an unknown CA."""
     if any(sign in text for sign in _UNTIMELY):
         return _CLOCK
     return _STRICT if any(sign in text for sign in _UNUSUAL) else None

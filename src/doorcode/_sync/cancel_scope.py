@@ -62,32 +62,34 @@ class CancelScope:
         """
         self._until(_clock.monotonic() + seconds, None)
 
-    def call(self, work: Callable[[], T], late: Callable[[T], object], within: float, kept: float = 0.0) -> T | None:
+    def call(
+        self, work: Callable[[], T], on_late_result: Callable[[T], object], within: float, kept: float = 0.0
+    ) -> T | None:
         """Do blocking work in a thread of its own, and wait for it for so many seconds.
 
         Args:
             work: the function to call.
-            late: called with a result that arrives after the wait.
+            on_late_result: called with a result that arrives after the wait.
             within: seconds to wait.
             kept: seconds for which an abandoned request continues.
 
         Returns:
-            Its result; None if it does not end in time: then ``late`` receives it.
+            Its result; None if it does not end in time: then ``on_late_result`` receives it.
 
         Raises:
             Cancelled: the program has cancelled the scope.
         """
         from doorcode._worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
-        job: Worker[T] = Worker(work, late, self._events.put, kept)
-        job.start()
+        worker: Worker[T] = Worker(work, on_late_result, self._events.put, kept)
+        worker.start()
         try:
-            self._until(_clock.monotonic() + within, job)
+            self._until(_clock.monotonic() + within, worker)
         except BaseException:
-            if job.abandon():
-                hand_over(job, late)
+            if worker.abandon():
+                hand_over(worker, on_late_result)
             raise
-        return job.result() if job.abandon() else None
+        return worker.result() if worker.abandon() else None
 
     def join_flight(self, future: Future[T]) -> T:
         """Wait for another thread's flight.
@@ -104,7 +106,7 @@ class CancelScope:
             except FutureTimeoutError:
                 continue
 
-    def _until(self, until: float, job: Worker[Any] | None) -> None:
+    def _until(self, until: float, worker: Worker[Any] | None) -> None:
         """Wait until the time, or until the worker is done. Events of abandoned workers are ignored."""
         while True:
             self.check()
@@ -115,7 +117,7 @@ class CancelScope:
                 if left <= SLICE:
                     return
             else:
-                if event is not None and event is job:
+                if event is not None and event is worker:
                     return
 
     def check(self) -> None:

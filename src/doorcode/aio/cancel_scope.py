@@ -35,7 +35,7 @@ class Performer(Protocol):
 
 async def call(
     work: Callable[[], T],
-    late: Callable[[T], object],
+    on_late_result: Callable[[T], object],
     within: float | None = None,
     woken_by: Alarm | None = None,
     *,
@@ -47,7 +47,7 @@ async def call(
 
     Args:
         work: the function to call.
-        late: called with a result that arrives after the wait or after the task was cancelled.
+        on_late_result: called with a result that arrives after the wait or after the task was cancelled.
         within: seconds to wait; None waits until it ends.
         woken_by: an alarm that also ends the wait.
         kept: seconds for which an abandoned request continues.
@@ -56,15 +56,15 @@ async def call(
         Its result; None if it has not ended when the wait ends.
     """
     woken, wake = woken_by or alarm()
-    job: Worker[T] = Worker(work, late, wake, kept)
-    job.start()
+    worker: Worker[T] = Worker(work, on_late_result, wake, kept)
+    worker.start()
     try:
         await wait_for(woken, within)
     except asyncio.CancelledError:
-        if job.abandon():
-            in_background(lambda: hand_over(job, late), "doorcode-late")
+        if worker.abandon():
+            in_background(lambda: hand_over(worker, on_late_result), "doorcode-late")
         raise
-    return job.result() if job.abandon() else None
+    return worker.result() if worker.abandon() else None
 
 
 async def off_loop(work: Callable[[], T]) -> T:
