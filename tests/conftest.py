@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import uuid
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ from hypothesis import settings
 from doorcode.emulator import Emulator
 from support import azurite as azurite_program
 from support import redis_server as redis_program
+from support.terminal import Terminal
 
 pytest_plugins = ["doorcode.testing"]
 
@@ -79,6 +81,18 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home.mkdir()
     for name in ("HOME", "USERPROFILE", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home))
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """Give a terminal whose commands have this process's environment."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not here")
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    running = Terminal(tmp_path / "tmux")
+    yield running
+    running.end()
 
 
 @pytest.fixture

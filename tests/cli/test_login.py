@@ -15,7 +15,7 @@ from doorcode import (
 )
 from doorcode._cli import account_file
 from doorcode._cli.login import interactive
-from doorcode._cli.sign_in_screen import SignInScreen
+from doorcode._cli.sign_in_prompt import sign_in_prompt
 from doorcode.emulator import Emulator
 
 ADA = "ada@contoso.example"
@@ -150,7 +150,7 @@ def test_no_store_is_its_own_exit_code(command: Command, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("timeout", [None, 5.0])
 def test_each_way_has_its_credential(method: str | None, kind: type[object], timeout: float | None) -> None:
     """Without a word, the one that fits where the command runs."""
-    assert type(interactive(method, SignInScreen("a", (), None), timeout)) is kind
+    assert type(interactive(method, sign_in_prompt("a", (), None), timeout)) is kind
 
 
 def test_a_wait_can_be_limited(command: Command, authority: Emulator) -> None:

@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from cli.conftest import Command
-from doorcode._cli.sign_in_screen import GLYPHS, drawn, parts, resource_name
+from doorcode._cli.sign_in_prompt import resource_name
 from doorcode.emulator import Emulator
+from doorcode.prompts._large_letters import GLYPHS, drawn, parts
+from support.terminal import Terminal
 
-Condition = Callable[[str], object]
 LEFT = re.compile(r"^ *\d+:\d\d left\. Ctrl-C gives up\.", re.MULTILINE)
-
-
-class Terminal:
-    """A terminal of tmux that runs one command.
-
-    Args:
-        socket: of a server of its own.
-    """
-
-    def __init__(self, socket: Path) -> None:
-        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
-
-    def start(self, *arguments: str, width: int, before: str = "") -> None:
-        """Run a command of doorcode; the terminal stays when it has ended."""
-        line = shlex.join([sys.executable, "-m", "doorcode", *arguments])
-        shell = f"unset COLUMNS LINES; {before}{line}; echo ended $?; read nothing"
-        self._run("new-session", "-d", "-x", str(width), "-y", "40", shell)
-
-    def press(self, key: str) -> None:
-        """Press a key."""
-        self._run("send-keys", key)
-
-    def shows(self, condition: Condition) -> str:
-        """Return what it shows as soon as that is what is waited for; or what it shows in the end."""
-        screen = ""
-        for _ in range(2000):
-            screen = self._run("capture-pane", "-p")
-            if condition(screen):
-                break
-        return "\n".join(line.rstrip() for line in screen.rstrip().splitlines())
-
-    def end(self) -> None:
-        """End the server."""
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-
-    def _run(self, *arguments: str) -> str:
-        return subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True).stdout
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """Give a terminal whose commands have this process's environment."""
-    if shutil.which("tmux") is None:
-        pytest.skip("tmux is not here")
-    monkeypatch.delenv("TMUX", raising=False)
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    running = Terminal(tmp_path / "tmux")
-    yield running
-    running.end()
 
 
 @pytest.mark.parametrize("width", [80, 40])
@@ -75,7 +21,7 @@ def test_a_code_is_large_and_says_what_it_is_for(
 ) -> None:
     """Address and code alone on their lines; whom to expect, the warning, the time that is left; then one line."""
     authority.approve_none()
-    terminal.start("login", "--no-instance-discovery", "--device-code", width=width)
+    terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", width=width)
     screen = terminal.shows(LEFT.search)
     lines = [line.strip() for line in screen.splitlines()]
     assert f"{authority.url}/devicelogin" in lines
@@ -96,7 +42,7 @@ def test_a_code_is_large_and_says_what_it_is_for(
 def test_the_time_that_is_left_runs(terminal: Terminal, command: Command, authority: Emulator) -> None:
     """The screen changes by itself."""
     authority.approve_none()
-    terminal.start("login", "--no-instance-discovery", "--device-code", width=80)
+    terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", width=80)
     first = LEFT.search(terminal.shows(LEFT.search))
     assert first
     terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
@@ -105,7 +51,7 @@ def test_the_time_that_is_left_runs(terminal: Terminal, command: Command, author
 def test_ctrl_c_leaves_one_line(terminal: Terminal, command: Command, authority: Emulator) -> None:
     """And exit code 130."""
     authority.approve_none()
-    terminal.start("login", "--no-instance-discovery", "--device-code", width=80)
+    terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", width=80)
     terminal.shows(LEFT.search)
     terminal.press("C-c")
     screen = terminal.shows(lambda text: "ended" in text)
@@ -116,7 +62,7 @@ def test_ctrl_c_leaves_one_line(terminal: Terminal, command: Command, authority:
 def test_token_asks_on_a_terminal(terminal: Terminal, signed_in: Command, authority: Emulator) -> None:
     """Where the sign-in has ended; as whom to expect is the account's name, and the token follows."""
     authority.reset()
-    terminal.start("token", "--resource", "https://vault.azure.net", "-f", "header", width=80)
+    terminal.start("-m", "doorcode", "token", "--resource", "https://vault.azure.net", "-f", "header", width=80)
     screen = terminal.shows(LEFT.search)
     assert re.search(r"Access to\s+Azure Key Vault", screen)
     assert re.search(r"Account\s+ada@contoso\.example", screen)
@@ -129,7 +75,7 @@ def test_token_asks_on_a_terminal(terminal: Terminal, signed_in: Command, author
 
 def test_a_terminal_that_cannot_draw_gets_lines(terminal: Terminal, command: Command, authority: Emulator) -> None:
     """TERM=dumb, as in an editor's shell."""
-    terminal.start("login", "--no-instance-discovery", "--device-code", width=80, before="TERM=dumb ")
+    terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", width=80, before="TERM=dumb ")
     screen = terminal.shows(lambda text: "ended" in text)
     assert "enter this code before" in screen
     assert LEFT.search(screen) is None

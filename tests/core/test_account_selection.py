@@ -236,6 +236,6 @@ def test_which_prompts_appear_on_this_machine(callback: object, here: bool) -> N
 
 def test_whose_function_it_is() -> None:
     """What functools.wraps copies does not count."""
-    assert is_of(prompts.stderr, "doorcode")
+    assert is_of(prompts_here, "doorcode")
     assert not is_of(wrapped, "doorcode")
     assert not is_of(None, "doorcode")

@@ -17,6 +17,7 @@ from doorcode import (
     InteractiveBrowserCredential,
     InteractiveCredential,
     UserCredential,
+    prompts,
 )
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn
@@ -30,7 +31,7 @@ from doorcode._cli.options import (
     scopes_or_default,
     silent_credential,
 )
-from doorcode._cli.sign_in_screen import SignInScreen
+from doorcode._cli.sign_in_prompt import sign_in_prompt
 from doorcode.errors import AuthenticationFailedError
 
 CLOUDS: Final = {
@@ -93,10 +94,10 @@ def login(  # noqa: PLR0913 - one for each option
     with notes():
         account = None if force else _signed_in_already(place, options, username, wanted, tenant)
         if account is None:
-            screen = SignInScreen(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
-            with interactive(method, screen, timeout, username=username, **options) as credential:
+            prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
+            with interactive(method, prompt, timeout, username=username, **options) as credential:
                 before = credential.accounts()
-                with asking(screen):
+                with asking():
                     record = credential.authenticate(scopes=wanted or None, force_prompt=True)
                 account = place._replace(record=record)
                 if username is not None and not account.answers_to(username):
@@ -111,13 +112,13 @@ def login(  # noqa: PLR0913 - one for each option
 
 
 def interactive(
-    method: str | None, screen: SignInScreen, timeout: float | None, **options: Any
+    method: str | None, prompt: prompts.TerminalPrompt, timeout: float | None, **options: Any
 ) -> InteractiveCredential:
     """Return a credential that asks the user.
 
     Args:
         method: how: ``device_code``, ``browser``, ``paste``, or None for what fits here.
-        screen: shows a code.
+        prompt: shows a code.
         timeout: seconds to wait for the user; None for the method's own time.
         **options: of the credential.
 
@@ -126,9 +127,9 @@ def interactive(
     """
     try:
         if method == "device_code":
-            return DeviceCodeCredential(prompt_callback=screen, timeout=timeout, **options)
+            return DeviceCodeCredential(prompt_callback=prompt, timeout=timeout, **options)
         if method is None:
-            return UserCredential(prompt_callback=screen, timeout=timeout, **options)
+            return UserCredential(prompt_callback=prompt, timeout=timeout, **options)
         if timeout is not None:
             options["timeout"] = timeout
         return InteractiveBrowserCredential(paste=method == "paste", **options)
@@ -137,9 +138,9 @@ def interactive(
 
 
 @contextmanager
-def asking(screen: SignInScreen) -> Generator[None]:
+def asking() -> Generator[None]:
     """Let the user sign in within a block; what the library prints for people goes to standard error."""
-    with redirect_stdout(sys.stderr), screen:
+    with redirect_stdout(sys.stderr):
         yield
 
 
@@ -154,8 +155,8 @@ def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
     Raises:
         AuthenticationFailedError: nobody did, or another user.
     """
-    screen = SignInScreen(account.record.client_id, scopes, account.name)
-    with notes(), asking(screen), interactive(None, screen, None, **credential_options(account)) as credential:
+    prompt = sign_in_prompt(account.record.client_id, scopes, account.name)
+    with notes(), asking(), interactive(None, prompt, None, **credential_options(account)) as credential:
         credential.get_token(*scopes, tenant_id=tenant)
     click.echo(f"Signed in as {account.name}.", err=True)
 

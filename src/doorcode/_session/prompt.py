@@ -78,7 +78,7 @@ def tell(message: str, callback: Callable[..., object] | None) -> bool:
         say(message)
         return True
     ready_made = str(getattr(callback, "__module__", "")).startswith(_READY_MADE)
-    return ready_made and _print(message, sys.stderr)
+    return ready_made and print_whole(message, sys.stderr)
 
 
 def say(message: str) -> None:
@@ -87,17 +87,27 @@ def say(message: str) -> None:
     Raises:
         AuthenticationFailedError: neither can be written.
     """
-    if not any(_print(message, stream) for stream in (sys.stdout, sys.stderr)):
+    if not any(print_whole(message, stream) for stream in (sys.stdout, sys.stderr)):
         from doorcode._error_mapping import exception_for
 
         raise exception_for(_UNSEEN)
 
 
-def _print(message: str, stream: TextIO | None) -> bool:
+def print_whole(message: str, stream: TextIO | None) -> bool:
+    """Print a message at once, with no word broken at a line's end; return whether the stream is there and took it."""
+    return stream is not None and print_as_is(_unbroken(message, stream), stream)
+
+
+def print_as_is(text: str, stream: TextIO | None) -> bool:
+    """Print lines at once; characters that the encoding lacks are replaced.
+
+    Returns:
+        Whether the stream is there and took them.
+    """
     if stream is None:
         return False
     try:
-        print(_encodable(_unbroken(message, stream), stream), file=stream, flush=True)
+        print(_encodable(text, stream), file=stream, flush=True)
     except (OSError, ValueError, AttributeError):  # a program's own stream may lack everything but write
         return False
     return True

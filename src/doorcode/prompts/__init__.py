@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from doorcode._browser.paste import PastePrompt, PasteRequest
     from doorcode._core.outcome import SignInOutcome
     from doorcode.prompts._notebook import notebook
-    from doorcode.prompts._qr import qr
     from doorcode.prompts._stderr import stderr
+    from doorcode.prompts._terminal import TerminalPrompt, qr, terminal
 
-__all__ = ["PastePrompt", "PasteRequest", "SignInOutcome", "notebook", "qr", "stderr"]
+__all__ = ["PastePrompt", "PasteRequest", "SignInOutcome", "TerminalPrompt", "notebook", "qr", "stderr", "terminal"]
 
 _HOME: Final = {
     "PastePrompt": "doorcode._browser.paste",
     "PasteRequest": "doorcode._browser.paste",
     "SignInOutcome": "doorcode._core.outcome",
+    "TerminalPrompt": "doorcode.prompts._terminal",
     "notebook": "doorcode.prompts._notebook",
-    "qr": "doorcode.prompts._qr",
+    "qr": "doorcode.prompts._terminal",
     "stderr": "doorcode.prompts._stderr",
+    "terminal": "doorcode.prompts._terminal",
 }
 
 if not TYPE_CHECKING:  # checkers would take any name for one that is here

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
+from typing import Final
 
+from doorcode._core.outcome import SignInOutcome
+from doorcode.prompts import _standard_error
+from doorcode.prompts._ready_made import ReadyMadePrompt
 from doorcode.prompts._words import instructions
 
 
-def stderr(verification_uri: str, user_code: str, expires_on: datetime) -> None:
-    """Tell the user on standard error, at once.
+class StderrPrompt(ReadyMadePrompt):
+    """Tell the user on standard error, in one line, and how the sign-in ended in another."""
 
-    Args:
-        verification_uri: where to go.
-        user_code: what to enter there.
-        expires_on: until when, aware.
+    def __call__(self, verification_uri: str, user_code: str, expires_on: datetime) -> None:
+        """Show a code, at once.
 
-    Raises:
-        OSError: standard error cannot be written.
-        RuntimeError: there is no standard error.
-    """
-    if sys.stderr is None:
-        message = "there is no standard error to show the code on"
-        raise RuntimeError(message)
-    print(instructions(verification_uri, user_code, expires_on), file=sys.stderr, flush=True)  # noqa: T201 - the prompt
+        Args:
+            verification_uri: where to go.
+            user_code: what to enter there.
+            expires_on: until when, aware.
+
+        Raises:
+            RuntimeError: standard error is missing, or cannot be written.
+        """
+        _standard_error.write(instructions(verification_uri, user_code, expires_on))
+
+    def finished(self, outcome: SignInOutcome) -> None:
+        """Say how the sign-in ended."""
+        _standard_error.write(outcome.message)
+
+
+stderr: Final = StderrPrompt()
+"""Print the prompt on standard error, in one line."""

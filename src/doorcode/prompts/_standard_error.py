@@ -1,0 +1,53 @@
+"""Standard error: where the ready-made prompts of terminals write, and what can be drawn there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+from doorcode._session.prompt import print_as_is, print_whole
+
+_CANNOT_DRAW: Final = frozenset({"", "dumb", "unknown"})
+"""Values of ``TERM`` for terminals that only show lines."""
+
+
+def write(text: str, *, is_picture: bool = False) -> None:
+    """Write lines at once; characters that the encoding lacks are replaced.
+
+    Args:
+        text: the lines.
+        is_picture: whether each line has its width already; else no word is broken at a line's end.
+
+    Raises:
+        RuntimeError: standard error is missing, or cannot be written.
+    """
+    if not (print_as_is if is_picture else print_whole)(text, sys.stderr):
+        message = "there is no standard error to show the code on"
+        raise RuntimeError(message)
+
+
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal that can draw, and in colour."""
+    stream = sys.stderr
+    if stream is None or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("TERM", "") not in _CANNOT_DRAW
+
+
+def columns() -> int | None:
+    """Return how wide the terminal is; None where standard error is no terminal."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def can_encode(characters: str) -> bool:
+    """Return whether standard error can show some characters."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    try:
+        characters.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""Show a code on a terminal: alone on a line, with what it is for and the time left; then one line in its place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from doorcode import _clock
+from doorcode._core.outcome import SignInOutcome
+from doorcode.prompts import _qr_code, _standard_error
+from doorcode.prompts._ready_made import ReadyMadePrompt
+from doorcode.prompts._words import paragraphs
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from doorcode.prompts._card import Card
+
+_SCREEN: Final = threading.Lock()
+"""Held by the one prompt of this process that counts down; a second one at the same time writes plain lines."""
+
+
+class TerminalPrompt(ReadyMadePrompt):
+    """Show codes on standard error: a card that counts down, and disappears when the sign-in has ended.
+
+    Without rich (``pip install 'doorcode[cli]'``), where standard error is no terminal, or with ``NO_COLOR`` or
+    ``TERM=dumb``, lines of text. At most one sign-in of a process counts down at a time.
+
+    Args:
+        details: what the user should compare with the authority's page, such as ``{"Application": "Reports"}``.
+        qr: whether the address is shown as a QR code too; needs ``pip install 'doorcode[qr]'``.
+        say_outcome: whether a line says how the sign-in ended.
+    """
+
+    def __init__(self, details: Mapping[str, str] | None = None, *, qr: bool = False, say_outcome: bool = True) -> None:
+        self._details = dict(details or {})
+        self._qr = qr
+        self._say_outcome = say_outcome
+        self._live: Live | None = None
+        self._card: Card | None = None
+
+    def __call__(self, verification_uri: str, user_code: str, expires_on: datetime) -> None:
+        """Show a code, in place of the one before.
+
+        Args:
+            verification_uri: where to go.
+            user_code: what to enter there.
+            expires_on: until when, aware.
+
+        Raises:
+            ModuleNotFoundError: a QR code is wanted, and segno is not installed.
+            RuntimeError: there is no standard error.
+        """
+        self._take_away()
+        picture = _qr_code.rows(verification_uri) if self._qr else []
+        picture = picture if picture and _qr_code.fits(picture) else []
+        if _standard_error.is_terminal() and self._draw(verification_uri, user_code, expires_on, picture):
+            return
+        if picture:
+            _standard_error.write(_qr_code.coloured(picture), is_picture=True)
+        _standard_error.write(self._plain(verification_uri, user_code, expires_on))
+
+    def waiting(self, seconds_left: float) -> None:
+        """Set the time that the user has left."""
+        if self._card is not None:
+            self._card.ends = _clock.monotonic() + seconds_left
+
+    def finished(self, outcome: SignInOutcome) -> None:
+        """Take the card away, and say how the sign-in ended."""
+        self._take_away()
+        if self._say_outcome:
+            _standard_error.write(outcome.message)
+
+    def _plain(self, verification_uri: str, user_code: str, expires_on: datetime) -> str:
+        return paragraphs(verification_uri, user_code, expires_on, self._details)
+
+    def _draw(self, verification_uri: str, user_code: str, expires_on: datetime, picture: list[str]) -> bool:
+        """Draw the card; return whether rich is there to draw it."""
+        try:
+            from rich.console import Console
+            from rich.live import Live
+
+            from doorcode.prompts._card import Card
+        except ModuleNotFoundError:
+            return False
+        console = Console(stderr=True, highlight=False)
+        last_line = f"Valid until {expires_on.astimezone():%H:%M:%S}."
+        card = Card(verification_uri, user_code, self._details, picture, last_line)
+        if self._will_finish and _SCREEN.acquire(blocking=False):
+            # Standard output is the program's own: only what others write on standard error is moved above the card.
+            self._live = Live(
+                card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
+                redirect_stdout=False,
+            )  # fmt: skip
+            self._card = card
+            self._live.start()
+        else:
+            console.print(card)
+        return True
+
+    def _take_away(self) -> None:
+        live, self._live, self._card = self._live, None, None
+        if live is not None:
+            try:
+                live.stop()
+            finally:
+                _SCREEN.release()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_live": None, "_card": None}
+
+
+class QrPrompt(TerminalPrompt):
+    """Show codes on standard error, with a QR code of the address for a phone; the code itself is typed.
+
+    The picture scans on any background. Where it cannot be shown (the encoding has no block characters, ``NO_COLOR``,
+    a narrow terminal) the text stands alone. Needs ``pip install 'doorcode[qr]'``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(qr=True)
+
+    def _plain(self, verification_uri: str, user_code: str, expires_on: datetime) -> str:
+        from doorcode.prompts._words import instructions
+
+        return instructions(verification_uri, user_code, expires_on)
+
+
+terminal: Final = TerminalPrompt()
+"""Show the code on the terminal: a card with the code alone on a line, a countdown, and one line at the end."""
+qr: Final = QrPrompt()
+"""Show the code on the terminal, with a QR code of the address for a phone."""

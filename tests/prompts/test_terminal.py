@@ -1,0 +1,167 @@
+"""The terminal prompt: a card that counts down, and one line in its place when the sign-in has ended."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from doorcode import DeviceCodeCredential, aio, prompts
+from doorcode._core.outcome import SignInOutcome
+from doorcode.emulator import Emulator
+from support.terminal import Terminal
+
+URI, CODE = "https://login.example/device", "ABCD-EFGH"
+UNTIL = datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc)
+LEFT = re.compile(r"^ *\d+:\d\d left\. Ctrl-C gives up\.", re.MULTILINE)
+PROGRAM = """
+from doorcode import DeviceCodeCredential, prompts
+with DeviceCodeCredential(prompt_callback={prompt}) as credential:
+    try:
+        print("got", bool(credential.get_token("https://vault.azure.net/.default").token))
+    except BaseException as error:
+        print("raised", type(error).__name__)
+"""
+IN_AIO = """
+import asyncio
+from doorcode import prompts
+from doorcode.aio import DeviceCodeCredential
+async def main():
+    async with DeviceCodeCredential(prompt_callback=prompts.terminal) as credential:
+        print("got", bool((await credential.get_token("https://vault.azure.net/.default")).token))
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def authority(doorcode_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Give an authority that programs started by a test find, at which nobody signs in by themselves."""
+    for name, value in doorcode_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    doorcode_emulator.configure(interval=1)
+    doorcode_emulator.approve_none()
+    return doorcode_emulator
+
+
+def code_on(screen: str) -> str:
+    """Return the code, which stands alone on a line."""
+    [code] = {line.strip() for line in screen.splitlines() if re.fullmatch(r" *[A-Z0-9]{8,9}", line)}
+    return code
+
+
+@pytest.mark.parametrize("program", [PROGRAM.format(prompt="prompts.terminal"), IN_AIO], ids=["sync", "aio"])
+@pytest.mark.parametrize("width", [80, 34])
+def test_one_line_is_left_of_it(terminal: Terminal, authority: Emulator, program: str, width: int) -> None:
+    """Address and code alone on their lines, and the time; then who signed in, and nothing else."""
+    terminal.start("-c", program, width=width)
+    screen = terminal.shows(LEFT.search)
+    assert f"{authority.url}/devicelogin" in "".join(line.strip() for line in screen.splitlines())
+    authority.approve(code_on(screen))
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.strip().splitlines() == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+
+
+def test_a_sign_in_that_is_declined(terminal: Terminal, authority: Emulator) -> None:
+    """The line says so."""
+    terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80)
+    authority.decline(code_on(terminal.shows(LEFT.search)))
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.strip().splitlines() == ["The sign-in was declined.", "raised SignInDeclinedError", "ended 0"]
+
+
+def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Terminal, authority: Emulator) -> None:
+    """The card goes, a line says what happened, and the program gets its KeyboardInterrupt."""
+    terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80)
+    code = code_on(terminal.shows(LEFT.search))
+    terminal.press("C-c")
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.strip().splitlines()[-3:] == ["The sign-in was cancelled.", "raised KeyboardInterrupt", "ended 0"]
+    assert code not in screen
+
+
+@pytest.mark.parametrize("before", ["NO_COLOR=1 ", "TERM=dumb ", "PYTHONPATH=$HOME "], ids=["colour", "dumb", "rich"])
+def test_lines_where_nothing_can_be_drawn(terminal: Terminal, authority: Emulator, before: str, tmp_path: Any) -> None:
+    """The user asked for no colour, the terminal cannot draw, or rich is not installed."""
+    (tmp_path / "home" / "rich.py").write_text("raise ModuleNotFoundError(name='rich')")
+    terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80, before=before)
+    screen = terminal.shows(lambda text: "sent you." in text)
+    assert "enter this code before" in " ".join(screen.split())
+    assert LEFT.search(screen) is None
+    authority.approve(code_on(screen))
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.splitlines()[-3:] == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+
+
+def test_a_code_beside_a_picture(terminal: Terminal, authority: Emulator) -> None:
+    """Eighty columns have room for both; the picture goes with the card."""
+    terminal.start("-c", PROGRAM.format(prompt="prompts.qr"), width=80)
+    screen = terminal.shows(lambda text: re.search(r"\d+:\d\d left", text))
+    assert len(re.findall(r"^.*[▀▄█].*$", screen, re.MULTILINE)) > 10
+    [code] = re.findall(r"(?<![\w/:.-])[A-Z0-9]{9}\b", screen)
+    authority.approve(code)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.strip().splitlines() == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+
+
+def test_two_at_once(terminal: Terminal, authority: Emulator) -> None:
+    """The second one writes lines; both are answered."""
+    program = """
+import threading
+from doorcode import DeviceCodeCredential, prompts
+def sign_in(tenant):
+    with DeviceCodeCredential(tenant_id=tenant, prompt_callback=prompts.terminal) as credential:
+        credential.get_token("https://vault.azure.net/.default")
+threads = [threading.Thread(target=sign_in, args=[tenant]) for tenant in ("organizations", "common")]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    terminal.start("-c", program, width=80)
+    authority.wait_for("token", 2)
+    authority.approve_all()
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.count("Signed in as ada@contoso.example.") == 2
+    assert screen.endswith("ended 0")
+
+
+def test_a_program_that_calls_it_itself(terminal: Terminal) -> None:
+    """It may never say that the sign-in has ended: the card stands still, and the cursor stays."""
+    program = f"""
+from datetime import datetime, timezone
+from doorcode import prompts
+prompts.terminal("{URI}", "{CODE}", datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc))
+"""
+    terminal.start("-c", program, width=80)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert CODE in [line.strip() for line in screen.splitlines()]
+    assert "Valid until " in screen
+
+
+def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code that nobody can see ends the sign-in before it begins to wait."""
+    monkeypatch.setattr(sys, "stderr", None)
+    for prompt in (prompts.terminal, prompts.qr, prompts.stderr):
+        with pytest.raises(RuntimeError, match="no standard error"):
+            prompt(URI, CODE, UNTIL)
+
+
+def test_details_are_for_the_user_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program says what the code is for; the outcome may be left to the program."""
+    prompt = prompts.TerminalPrompt({"Application": "Reports"}, say_outcome=False)
+    prompt(URI, CODE, UNTIL)
+    prompt.finished(SignInOutcome("signed_in", "Signed in."))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[1:5] == ["", CODE, "", "Application: Reports"]
+    assert "Signed in" not in err
+
+
+@pytest.mark.parametrize("cls", [DeviceCodeCredential, aio.DeviceCodeCredential], ids=["sync", "aio"])
+def test_a_credential_with_a_prompt_is_pickled(cls: Any) -> None:
+    """The prompt goes along: another process shows its own."""
+    again = pickle.loads(pickle.dumps(cls(prompt_callback=prompts.terminal)))  # noqa: S301 - as a program's workers do
+    assert isinstance(again._prompt_callback, prompts.TerminalPrompt)

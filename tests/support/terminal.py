@@ -1,0 +1,48 @@
+"""A real terminal, of tmux: what a user sees of a program."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Condition = Callable[[str], object]
+
+
+class Terminal:
+    """A terminal of tmux that runs one command.
+
+    Args:
+        socket: of a server of its own.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+
+    def start(self, *arguments: str, width: int, before: str = "") -> None:
+        """Run Python with these arguments; the terminal stays when it has ended."""
+        line = shlex.join([sys.executable, *arguments])
+        shell = f"unset COLUMNS LINES; {before}{line}; echo ended $?; read nothing"
+        self._run("new-session", "-d", "-x", str(width), "-y", "40", shell)
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        self._run("send-keys", key)
+
+    def shows(self, condition: Condition) -> str:
+        """Return what it shows as soon as that is what is waited for; or what it shows in the end."""
+        screen = ""
+        for _ in range(2000):
+            screen = self._run("capture-pane", "-p")
+            if condition(screen):
+                break
+        return "\n".join(line.rstrip() for line in screen.rstrip().splitlines())
+
+    def end(self) -> None:
+        """End the server."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
+    def _run(self, *arguments: str) -> str:
+        return subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True).stdout
