@@ -83,4 +83,4 @@ def test_what_no_variable_says(
     monkeypatch.setattr(Path, "exists", lambda path: str(path) in marks)
     monkeypatch.setattr(platform, "uname", lambda: type("Uname", (), {"release": release}))
     monkeypatch.setattr(os, "environ", {"A": "b"})
-    assert environment.surroundings() == {"A": "b", **expected}
+    assert environment.read_environment() == {"A": "b", **expected}

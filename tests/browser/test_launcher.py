@@ -57,7 +57,7 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Give a machine without display, browser or SSH, in a terminal."""
     found = Machine(tmp_path)
-    for name in (*environment.ELSEWHERE, *environment.DISPLAYS, *environment.WSL, "BROWSER"):
+    for name in (*environment.REMOTE, *environment.DISPLAYS, *environment.WSL, "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(found.bin))
     monkeypatch.setenv("TERM", "xterm")

@@ -105,7 +105,7 @@ def test_what_the_person_is_told(make: Any, authority: Emulator, person: Person)
     order = [words.index(each) for each in (request.application, request.host, request.warning, request.url)]
     assert order == sorted(order)
     assert (request.application, request.host) == ("11111111-1111-4111-8111-111111111111", authority.host)
-    assert "nobody else may ask you for it" in request.warning
+    assert "give it to no one else" in request.warning
     assert 50 < (request.expires_on - datetime.now(timezone.utc)).total_seconds() <= 60
     assert f"{request.expires_on.astimezone():%H:%M:%S}" in words
     assert request.url not in repr(request)

@@ -1,4 +1,4 @@
-"""What brings a user to the sign-in page and the answer back: one for a window here, one for a screen elsewhere."""
+"""The Protocol of the agents that show the sign-in page to the user and return the redirect of the authority."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from doorcode._core.model import Failure
 
 
 class BrowserAgent(Protocol):
-    """One sign-in's way to a browser and back. Each method blocks; ``close`` ends the others, from any thread."""
+    """The browser's part of one sign-in. Each method blocks; any thread may call ``close``, which ends the others."""
 
     response_mode: str
 
     def start(self) -> str | Failure:
-        """Return the redirect URI at which the answer can be had."""
+        """Return the redirect URI of this sign-in."""
         ...
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
-        """Bring the user to the page; they have so many seconds left."""
+        """Show the page to the user, who has this many seconds left."""
         ...
 
     def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:
-        """Return the answer; None when there is none within so many seconds."""
+        """Return the redirect; None if none comes within this many seconds."""
         ...
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Tell the user how it ended, which may take so many seconds."""
+        """Tell the user how the sign-in ended, within this many seconds."""
         ...
 
     def close(self) -> None:
-        """Let go of whatever is held: a port, a terminal."""
+        """Release the port or the terminal."""
         ...

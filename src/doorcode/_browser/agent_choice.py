@@ -1,4 +1,4 @@
-"""Which agent a credential's options ask for, and the check of these options."""
+"""Check a credential's browser options, and make the agent that they name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
     """Check ``redirect_uri`` and ``paste``.
 
     Raises:
-        TypeError: one is of a wrong type.
-        ValueError: the redirect URI has no port, or this machine could not answer there.
+        TypeError: a value has the wrong type.
+        ValueError: the redirect URI has no port, or leads to another machine and ``paste`` is not set.
     """
     if not isinstance(paste, bool) and not callable(paste):
         message = f"paste must be True, False or callable with a PasteRequest, not {type(paste).__name__}"
@@ -26,12 +26,12 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
 
 
 def make_agent(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
-    """Return what brings the user to the page and the answer back.
+    """Return the agent for a sign-in.
 
     Args:
-        paste: False for a window here, True for the terminal, or the program's own prompt.
-        redirect_uri: None for the default.
-        config: of the credential.
+        paste: False for a browser on this machine, True for the terminal, or the program's own prompt.
+        redirect_uri: the redirect URI, or None for the default.
+        config: the credential's configuration.
     """
     if paste is False:
         from doorcode._browser.local import LocalBrowser

@@ -1,6 +1,6 @@
-"""Decide what becomes of each request that browsers make during a sign-in.
+"""Decide how the redirect server answers each request of a sign-in.
 
-A browser of this user's is sent on from a link to the sign-in page, and brings the answer. Everybody else is refused.
+This user's browser opens a link, is redirected to the sign-in page, and brings the answer. All others are refused.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from doorcode._log import logger
 
 _LOGGER: Final = logger("doorcode")
 MOST_HELD: Final = 8
-"""Answers that wait for their browser's cookie at a time."""
+"""The most answers to hold until their browser shows its cookie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who sent a request, as far as it can be told.
+    """The sender of a request.
 
     Attributes:
-        connection: the request's.
-        cookies: its Cookie header, "" without one.
+        connection: the connection of the request.
+        cookies: the Cookie header, or "".
     """
 
     connection: socket.socket
@@ -41,18 +41,18 @@ class Visitor:
 
     @property
     def peer(self) -> Peer:
-        """Return whose browser it is."""
+        """Return the user whose browser sent the request."""
         return peer_of(self.connection)
 
 
 @dataclass(frozen=True, slots=True)
 class SentOn:
-    """Where a browser goes next, and the cookie that it gets.
+    """A redirect of the browser, with its cookie.
 
     Attributes:
-        location: the address; that of the sign-in page holds its state.
+        location: the address; the sign-in page's address contains the state.
         cookie: a Set-Cookie header, or None.
-        status: 302; 303 for the answer to a form (RFC 9110 15.4.4).
+        status: 302; or 303 in answer to a form (RFC 9110 15.4.4).
     """
 
     location: Secret
@@ -61,7 +61,7 @@ class SentOn:
 
 
 class BrowserAnswers:
-    """Send this user's browser to the sign-in page, and take the answer that it brings. Thread-safe."""
+    """Redirect this user's browser to the sign-in page, and take the answer that it brings. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,24 +70,24 @@ class BrowserAnswers:
         self._binding = BrowserBinding()
         self._pages: dict[str, Secret] = {}
         self._held: dict[str, Secret] = {}
-        self._alarmed = False
+        self._warned = False
         self._arrived, self._ended = threading.Event(), threading.Event()
         self.answer: Redirect | Failure | None = None
 
     def expect(self, state: Secret, arrived: Callable[[], object] = lambda: None) -> None:
-        """Say which answer is waited for: before that, and with another ``state``, every request is a stranger's.
+        """Set the expected answer. Before this call, and with another ``state``, every answer is refused.
 
         Args:
-            state: that of the sign-in page.
-            arrived: called once, when the answer is there.
+            state: the state of the sign-in page.
+            arrived: called once, when the answer has come.
         """
         with self._lock:
             self._state, self._notify = state, arrived
 
     def link(self, url: str) -> str:
-        """Return the path of a new local address from which this user's browser is sent on to a page.
+        """Return the path of a new local address that redirects this user's browser to a page.
 
-        The address may stand where other users of the machine see it, in a command line.
+        Other users of the machine may see the address, for example in a command line.
         """
         with self._lock:
             path = self._binding.link()
@@ -98,19 +98,19 @@ class BrowserAnswers:
         """Wait for the answer.
 
         Returns:
-            the answer; a failure when two browsers opened one link; None when no answer comes in so many seconds, or
-            it was ended before.
+            the answer; a failure if two browsers opened one link; None if no answer comes within this many seconds, or
+            ``end`` was called.
         """
         self._arrived.wait(min(seconds, threading.TIMEOUT_MAX))
         return self.answer
 
     def end(self) -> None:
-        """Take no answer any more, and let whoever waits for one go on."""
+        """Refuse answers from now on, and end every ``wait``."""
         self._ended.set()
         self._arrived.set()
 
     def visit(self, path: str, visitor: Visitor) -> SentOn | Words | None:
-        """Return where the browser that opened a link goes, or the page that it gets; None for what is no link."""
+        """Return the redirect or the page for a browser that opened a link; None if the path is no link."""
         with self._lock:
             page = self._pages.get(path)
             if page is None or self._is_over:
@@ -125,16 +125,16 @@ class BrowserAnswers:
         return self._refuse()
 
     def take(self, fields: str, visitor: Visitor, *, hold: bool) -> Redirect | SentOn | Words | None:
-        """Take an answer, if it is the one that is waited for, the first, and this user's browser brings it.
+        """Take an answer if it is the expected one, the first, and comes from this user's browser.
 
         Args:
-            fields: a query or a form.
-            visitor: who brings it.
-            hold: whether the browser may have kept its cookie back: a form that another site's page sends goes without
-                cookies, and the request that follows a 303 has them (RFC 6265bis 5.2).
+            fields: the query or the form.
+            visitor: the sender.
+            hold: whether the browser may have left its cookie out. Browsers send a form of another site's page without
+                cookies; the request after a 303 has them (RFC 6265bis 5.2).
 
         Returns:
-            the answer, where it was taken; where the browser goes, or the page that it gets; None for a stranger's.
+            the answer, if it was taken; else a redirect or a page for the browser; None if the answer is not expected.
         """
         with self._lock:
             redirect = None if self._is_over or self._state is None else read_redirect(fields, self._state)
@@ -148,7 +148,7 @@ class BrowserAnswers:
         return SentOn(self._hold(fields), status=303) if hold else NO_COOKIE
 
     def held(self, path: str) -> str | None:
-        """Return the answer that waits at a path for its browser's cookie."""
+        """Return the answer that is held under a path until its browser shows the cookie."""
         with self._lock:
             fields = self._held.pop(path, None)
         return None if fields is None else fields.reveal()
@@ -175,7 +175,7 @@ class BrowserAnswers:
         return True
 
     def _refuse(self) -> Words:
-        if not self._alarmed:
-            self._alarmed = True
+        if not self._warned:
+            self._warned = True
             _LOGGER.warning("Another user of this machine tried to take part in a sign-in in the browser; refused.")
         return ANOTHER_USER

@@ -1,8 +1,8 @@
 """Bind a sign-in to the browser of the user who started it.
 
-Other users of the machine can read the command line with which a browser is started. The address in it is a local one,
-and so holds nothing of the sign-in: the program sends the browser on from there, if it is this user's. Where the system
-does not say whose browser it is, the first one that opens a link gets a cookie, and only that one is let through.
+Other users of the machine can read the command line that starts a browser. The address in it is a local link without
+any data of the sign-in, and the program redirects only this user's browser from there. If the system does not tell
+whose browser opens a link, the first browser gets a cookie, and only that one is let through.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _BYTES: Final = 24
 
 
 class Verdict(Enum):
-    """What becomes of a request.
+    """The decision about a request.
 
-    ``TWICE`` says that a second browser opened a link: one of the two may be another user's.
+    ``TWICE``: a second browser opened a link, and one of the two may belong to another user.
     """
 
     ALLOWED = auto()
@@ -29,10 +29,10 @@ class Verdict(Enum):
 
 
 class BrowserBinding:
-    """Know the links of one sign-in, and which browsers may use them. Not thread-safe.
+    """The links of one sign-in, and the browsers that may use them. Not thread-safe.
 
     Attributes:
-        cookie_name: of the cookie that a browser gets with its first visit.
+        cookie_name: the name of the cookie that a browser gets at its first visit.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class BrowserBinding:
         self._visited: set[str] = set()
 
     def link(self) -> str:
-        """Return the path of a new link; each may be opened by one browser where users cannot be told apart."""
+        """Return the path of a new link; if the system does not tell users apart, only one browser may open it."""
         path = f"/{secrets.token_urlsafe(_BYTES)}"
         self._cookies[path] = secrets.token_urlsafe(_BYTES)
         return path
@@ -51,12 +51,12 @@ class BrowserBinding:
         return path in self._cookies
 
     def visit(self, path: str, peer: Peer, cookies: str) -> Verdict:
-        """Decide whether a browser that opened a link is sent on.
+        """Decide whether a browser that opened a link is redirected to the page.
 
         Args:
-            path: of the link.
-            peer: whose browser it is.
-            cookies: the request's Cookie header, "" without one.
+            path: the path of the link.
+            peer: the browser's user.
+            cookies: the request's Cookie header, or "".
         """
         if peer is Peer.ANOTHER_USER:
             return Verdict.ANOTHER_USER
@@ -69,7 +69,7 @@ class BrowserBinding:
         """Decide whether a browser may bring the answer.
 
         Args:
-            peer: whose browser it is.
+            peer: the browser's user.
             cookies: as for ``visit``.
         """
         if peer is Peer.ANOTHER_USER:
@@ -83,6 +83,6 @@ class BrowserBinding:
         return f"{self.cookie_name}={self._cookies[path]}; Path=/; HttpOnly; SameSite=Lax"
 
     def _cookie_in(self, cookies: str) -> str | None:
-        # Other programs' cookies on localhost may be anything, so the whole header is not read as cookies.
+        # Other programs set cookies of any form on localhost, so a strict parser could fail on the header.
         pairs = (each.strip().partition("=") for each in cookies.split(";"))
         return next((value for name, _, value in pairs if name == self.cookie_name), None)

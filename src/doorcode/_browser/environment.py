@@ -1,4 +1,4 @@
-"""Decide between browser and code: what of the two can be used here, as one function of an environment."""
+"""Choose between browser and device code for a process, from its environment variables and its system."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final
 
 
 class SignInMethod(Enum):
-    """How a user is asked; the value is its name in ``prefer``."""
+    """A method of signing a user in; the value is its name in ``prefer``."""
 
     BROWSER = "browser"
     DEVICE_CODE = "device_code"
 
     @property
     def other(self) -> SignInMethod:
-        """Return the way that is left when this one is not to be had."""
+        """Return the other method."""
         return SignInMethod.DEVICE_CODE if self is SignInMethod.BROWSER else SignInMethod.BROWSER
 
 
-ELSEWHERE: Final = (
+REMOTE: Final = (
     # a shell on another machine
     "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY",
     # editors whose screen is another machine's
@@ -33,10 +33,10 @@ ELSEWHERE: Final = (
     "DATABRICKS_RUNTIME_VERSION", "KAGGLE_KERNEL_RUN_TYPE", "AZUREML_RUN_ID",
     # containers
     "container", "KUBERNETES_SERVICE_HOST",
-    # nobody is there: builds and batch jobs
+    # builds and batch jobs, without a user
     "CI", "TF_BUILD", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID",
 )  # fmt: skip
-"""Variables that say that a window opened here is not in front of the user; any value but an empty one counts."""
+"""Variables that show that the user does not see this machine's screen; any value but an empty one counts."""
 DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
 WSL: Final = ("WSL_DISTRO_NAME", "WSL_INTEROP")
 MARKS: Final = ("/.dockerenv", "/run/.containerenv")
@@ -46,41 +46,41 @@ DESKTOPS: Final = frozenset({"darwin", "win32"})
 
 
 def choose(environment: Mapping[str, str], system: str) -> SignInMethod:
-    """Return the way that fits.
+    """Return the method for a process.
 
     Args:
-        environment: as :func:`surroundings` returns it.
-        system: as ``sys.platform`` names it.
+        environment: the result of :func:`read_environment`.
+        system: as ``sys.platform``.
     """
-    if any(environment.get(name) for name in ELSEWHERE):
+    if any(environment.get(name) for name in REMOTE):
         return SignInMethod.DEVICE_CODE
     return SignInMethod.BROWSER if has_windows(environment, system) else SignInMethod.DEVICE_CODE
 
 
 def choose_here() -> SignInMethod:
-    """Return the way that fits this process."""
-    return choose(surroundings(), sys.platform)
+    """Return the method for this process."""
+    return choose(read_environment(), sys.platform)
 
 
 def has_windows(environment: Mapping[str, str], system: str) -> bool:
-    """Return whether a program can open a window, in front of the user or not."""
+    """Return whether a program can open a window, whether or not the user sees it."""
     return system in DESKTOPS or is_wsl(environment) or any(environment.get(name) for name in DISPLAYS)
 
 
 def has_windows_here() -> bool:
     """Return whether this process can open a window."""
-    return has_windows(surroundings(), sys.platform)
+    return has_windows(read_environment(), sys.platform)
 
 
 def is_wsl(environment: Mapping[str, str]) -> bool:
-    """Return whether this is Linux inside Windows, whose browser can be asked."""
+    """Return whether this is Linux inside Windows (WSL), where Windows' browser can open pages."""
     return any(environment.get(name) for name in WSL)
 
 
-def surroundings() -> Mapping[str, str]:
-    """Return this process's environment, and what containers and WSL say elsewhere.
+def read_environment() -> Mapping[str, str]:
+    """Return this process's environment, with variables added for containers and WSL that set none.
 
-    That stands under the variables that others of their kind set: ``container`` and ``WSL_DISTRO_NAME``.
+    These are ``container`` and ``WSL_DISTRO_NAME``, which other containers and WSL itself usually set.
     """
     found: dict[str, str] = {}
     if any(Path(mark).exists() for mark in MARKS):

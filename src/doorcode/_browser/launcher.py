@@ -1,4 +1,4 @@
-"""Open a page in the user's browser, and never one that would take over the terminal."""
+"""Open a page in the user's browser, but never in one that would take over the terminal."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, Final
 
-from doorcode._browser.environment import has_windows_here, is_wsl, surroundings
+from doorcode._browser.environment import has_windows_here, is_wsl, read_environment
 
 CONSOLE: Final = frozenset({"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "w3m", "www-browser"})
-"""Browsers that draw on the terminal: there nobody can sign in, and the program's own output is gone."""
+"""Browsers that draw on the terminal: sign-in pages do not work there, and the program's own output is lost."""
 POWERSHELL_SECONDS: Final = 5.0
 OPENERS: Final = frozenset({"gnome-open", "sensible-browser", "x-www-browser", "xdg-open"})
-"""Programs that look for a browser, and without a display find one of those."""
+"""Programs that look for a browser, and find one of those if there is no display."""
 PRINTERS: Final = frozenset({"echo", "printf"})
-"""Programs that show an address and open nothing: what ``BROWSER`` names where the browser is on another machine."""
+"""Programs that print an address and open nothing; users set ``BROWSER`` to one if their browser runs elsewhere."""
 _NAMES: Final = "_tryorder"
 
 
@@ -25,20 +25,20 @@ def open_page(url: str, wanted: Callable[[], bool] = lambda: True) -> bool:
     """Open a page.
 
     Args:
-        url: with nothing in it that URLs lack.
-        wanted: says, before each further browser is tried, whether the page is still wanted.
+        url: the address, with only characters that a URL may have.
+        wanted: tells, before each further browser is tried, whether the page is still wanted.
 
     Returns:
-        whether a browser took it. Blocks until it says so; some do not before they are closed.
+        whether a browser opened the page. Blocks until the browser command ends; some end when the browser is closed.
     """
     with suppress(webbrowser.Error, OSError):
         if _with_webbrowser(url, wanted):
             return True
-    return wanted() and is_wsl(surroundings()) and _with_powershell(url)
+    return wanted() and is_wsl(read_environment()) and _with_powershell(url)
 
 
 def is_printed() -> bool:
-    """Return whether what opens pages here only prints their addresses."""
+    """Return whether the command that opens pages here only prints their addresses."""
     if _is_replaced():
         return False
     with suppress(webbrowser.Error):
@@ -57,14 +57,14 @@ def _with_webbrowser(url: str, wanted: Callable[[], bool]) -> bool:
 
 
 def _is_replaced() -> bool:
-    """Return whether the program put its own function in the place of ``webbrowser.open``."""
+    """Return whether the program has replaced ``webbrowser.open``."""
     return webbrowser.open.__module__ != webbrowser.__name__
 
 
 def _browsers() -> list[Any]:
-    """Return what ``webbrowser.open`` would try, in its order, ``BROWSER`` first."""
+    """Return the browsers that ``webbrowser.open`` would try, in its order, with ``BROWSER`` first."""
     preferred = webbrowser.get()
-    # There is no public way to the rest of them, among which console browsers may be.
+    # No public function lists the others, and console browsers may be among them.
     names: Iterable[str] = getattr(webbrowser, _NAMES, None) or ()
     return [webbrowser.get(name) for name in names] or [preferred]
 
@@ -80,11 +80,11 @@ def _program(browser: object) -> str:
 
 
 def _with_powershell(url: str) -> bool:
-    """Let Windows open a page, from WSL."""
+    """Open a page in Windows' browser from WSL."""
     quoted = url.replace("'", "''")
     command = ["powershell.exe", "-NoProfile", "-NonInteractive", "-Command", f"Start-Process '{quoted}'"]
     try:
-        done = subprocess.run(  # noqa: S603 - the address is the only thing in it that varies, and it is quoted
+        done = subprocess.run(  # noqa: S603 - only the address varies, and it is quoted
             command, check=False, timeout=POWERSHELL_SECONDS, stdin=subprocess.DEVNULL, capture_output=True
         )
     except (OSError, subprocess.TimeoutExpired):

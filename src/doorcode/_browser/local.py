@@ -1,4 +1,4 @@
-"""Sign in in a browser on this machine: open the page, listen for the answer."""
+"""Sign the user in with a browser on this machine: open the page, and listen for the redirect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from doorcode._log import logger
 
 _LOGGER: Final = logger(__name__)
 FOREGROUND: Final = 4.0
-"""Seconds after which a browser that was started and has not ended counts as open."""
+"""Seconds after which a browser command that is still running counts as an open browser."""
 _TAKEN: Final = "Another program may have the port: end it, or pass another redirect_uri."
 _THREADS: Final = "Raise the limit on the processes and threads of this user (ulimit -u), or end some of them."
 _INSTEAD: Final = (
@@ -32,10 +32,10 @@ _INSTEAD: Final = (
 
 
 class LocalBrowser:
-    """Open the page here and take the answer on a loopback port (RFC 8252 7.3).
+    """Open the page on this machine, and receive the redirect on a loopback port (RFC 8252 7.3).
 
     Args:
-        redirect_uri: http on loopback, with a port; None takes the first port that is free.
+        redirect_uri: an http URI on loopback with a port; None takes the first free port.
     """
 
     response_mode = "form_post"
@@ -43,12 +43,12 @@ class LocalBrowser:
     def __init__(self, redirect_uri: str | None) -> None:
         self._redirect_uri = redirect_uri
         self._listener: Listener | None = None
-        self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._telling = threading.Lock()
+        self._events: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._output_lock = threading.Lock()
         self._is_over = False
 
     def start(self) -> str | Failure:
-        """Listen; return where."""
+        """Start to listen, and return the redirect URI."""
         try:
             self._listener = Listener(self._redirect_uri)
         except OSError as exception:
@@ -58,7 +58,7 @@ class LocalBrowser:
         return self._listener.redirect_uri
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
-        """Open the page, and tell the user until when; an address that no window shows can be opened by hand."""
+        """Open the page, and print its address and the time limit, so that the user can open it by hand too."""
         if not self._opened(page, min(FOREGROUND, left / 2)):
             return unavailable("Couldn't open a browser on this machine.", _INSTEAD)
         until = datetime.fromtimestamp(time.time() + left).astimezone()
@@ -67,17 +67,17 @@ class LocalBrowser:
             f"To sign in at {host}, open the address above in a browser on this machine, before {until:%H:%M:%S}."
             if is_printed()
             else f"To sign in at {host}, use the browser that opens now, before {until:%H:%M:%S}. "
-            # Another link than the browser's: the user may prefer another browser.
+            # A second link, because one link works in one browser only, and the user may prefer another one.
             f"If none does, open this address on this machine: {self._listening.link(page.url)}"
         )
         return None
 
     def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:  # noqa: ARG002 - the listener has it
-        """Return the answer that the browser brings."""
+        """Return the redirect that the browser brings."""
         return self._listening.answers.wait(seconds)
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Show the user the last page, and free the port."""
+        """Show the user the result page, and free the port."""
         self._end()
         self._listening.conclude(FINISHED if failure is None else failed(failure), seconds)
         self.close()
@@ -89,12 +89,14 @@ class LocalBrowser:
             self._listener.close()
 
     def _opened(self, page: SignInPage, wait_timeout: float) -> bool:
-        """Open the page; a browser that stays in the foreground is there, and so is one that has brought the answer."""
-        self._listening.answers.expect(page.state, lambda: self._news.put(item=True))
+        """Open the page; return whether a browser opened it, is still running, or has brought the answer."""
+        self._listening.answers.expect(page.state, lambda: self._events.put(item=True))
         link = self._listening.link(page.url)
-        threading.Thread(target=lambda: self._news.put(self._open(link)), name="doorcode-browser", daemon=True).start()
+        threading.Thread(
+            target=lambda: self._events.put(self._open(link)), name="doorcode-browser", daemon=True
+        ).start()
         try:
-            return self._news.get(timeout=wait_timeout)
+            return self._events.get(timeout=wait_timeout)
         except queue.Empty:
             return True
 
@@ -106,14 +108,14 @@ class LocalBrowser:
             return False
 
     def _end(self) -> None:
-        """Show nothing from now on."""
-        with self._telling:
+        """Print nothing and open no browser from now on."""
+        with self._output_lock:
             self._is_over = True
-        self._news.put(item=True)
+        self._events.put(item=True)
 
     def _tell(self, message: str) -> None:
-        """Print help on standard error, where there is one: standard output may be the program's data."""
-        with self._telling, suppress(OSError, ValueError, AttributeError):
+        """Print a message on standard error, if there is one: standard output may be the program's data."""
+        with self._output_lock, suppress(OSError, ValueError, AttributeError):
             if not self._is_over:
                 print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the prompt
 

@@ -1,4 +1,4 @@
-"""Bind the loopback addresses of a redirect URI (RFC 8252 7.3), so that no other program can have the port."""
+"""Bind the loopback addresses of a redirect URI (RFC 8252 7.3), so that no other program can use the port."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from urllib.parse import urlsplit
 from doorcode._core.values import dataclass
 
 PORTS: Final = range(8400, 9000)
-"""Tried in this order when no redirect URI is given: registrations and ``ssh -L`` rely on it."""
+"""The ports to try in this order if no redirect URI is given; app registrations and ``ssh -L`` rely on it."""
 BACKLOG: Final = 128
 """Connections that may wait to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopbackAddress:
-    """Where a redirect URI leads on this machine.
+    """The loopback addresses and the path of a redirect URI.
 
     Attributes:
         uri: the redirect URI.
-        hosts: the names that a browser may mean by it, as its Host header has them.
-        path: the only one that is answered.
-        addresses: to listen on, each with its family.
-        port: to listen on.
+        hosts: the values of a browser's Host header that name it.
+        path: the path that receives the redirect.
+        addresses: the addresses to listen on, each with its family.
+        port: the port to listen on.
     """
 
     uri: str
@@ -37,7 +37,7 @@ class LoopbackAddress:
 
 
 def loopback_address(redirect_uri: str) -> LoopbackAddress:
-    """Return where a redirect URI leads; ``localhost`` is both loopback addresses, and nothing but those."""
+    """Return the addresses of a redirect URI; ``localhost`` always stands for 127.0.0.1 and ::1."""
     parts = urlsplit(redirect_uri)
     host, port = parts.hostname or "", parts.port or 0
     both = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
@@ -50,13 +50,13 @@ def loopback_address(redirect_uri: str) -> LoopbackAddress:
 
 
 def listen(redirect_uri: str | None) -> tuple[LoopbackAddress, list[socket.socket]]:
-    """Listen where a redirect URI leads.
+    """Listen on the addresses of a redirect URI.
 
     Args:
         redirect_uri: http on loopback with a port; None takes the first free one of ``PORTS`` on ``localhost``.
 
     Returns:
-        the place, and a socket for each of its addresses that this machine has.
+        the addresses, and a socket for each of them that this machine has.
 
     Raises:
         OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
@@ -72,7 +72,7 @@ def listen(redirect_uri: str | None) -> tuple[LoopbackAddress, list[socket.socke
 
 
 def _bound(place: LoopbackAddress) -> list[socket.socket]:
-    """Listen on every address of a place, or on none; a family that this machine lacks is left out."""
+    """Listen on every address or on none; an address family that this machine lacks is left out."""
     bound: list[socket.socket] = []
     try:
         bound.extend(_each_bound(place))
@@ -101,10 +101,10 @@ def _listening_if_there(family: socket.AddressFamily, address: str, port: int) -
 
 
 def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    """Return a socket that nobody else can share the port with."""
+    """Return a socket that shares its port with no other socket."""
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # On Windows SO_REUSEADDR would let others in; elsewhere it only forgives connections that linger.
+        # On Windows, SO_REUSEADDR would let other programs share the port. Elsewhere it only ignores old connections.
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
         listening.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

@@ -1,4 +1,4 @@
-"""Say which user of this machine is at the other end of a loopback connection, where the system tells."""
+"""Find the user at the other end of a loopback connection, on systems that tell."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Final
 
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-"""Linux's lists of TCP connections: the addresses of each, its state, and the user who opened it."""
+"""Linux's tables of TCP connections, with the addresses, the state and the user of each."""
 ESTABLISHED: Final = "01"
-"""A connection that its program still holds. One that was closed is listed without its user, as root's."""
+"""The state of an open connection. Closed connections are listed under root, without their user."""
 COMMAND_LINES_ARE_PUBLIC: Final = os.name != "nt"
-"""Whether one user can read the command lines of another's programs. Windows shows them to administrators alone."""
+"""Whether users can read the command lines of each other's programs. On Windows only administrators can."""
 _ROOT: Final = 0
 _UID_FIELD: Final = 4
 
 
 class Peer(Enum):
-    """Who is at the other end of a connection."""
+    """The user at the other end of a connection."""
 
     THIS_USER = auto()
     ANOTHER_USER = auto()
@@ -28,10 +28,10 @@ class Peer(Enum):
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """Return who is at the other end of a loopback connection.
+    """Return the user at the other end of a loopback connection.
 
-    Root counts as this user: it can do whatever this user can, and carries the connections of a tunnel or of WSL. For a
-    program that ``sudo`` or ``pkexec`` runs as root, so does the user who called it.
+    Root counts as this user: root can act as this user anyway, and owns the connections of a tunnel or of WSL. If
+    ``sudo`` or ``pkexec`` runs this program as root, the calling user counts as this user too.
     """
     uid = uid_of(connection)
     if uid is None:
@@ -40,11 +40,11 @@ def peer_of(connection: socket.socket) -> Peer:
 
 
 def uid_of(connection: socket.socket) -> int | None:
-    """Return the number of the user who opened the other end; None where the system does not say."""
+    """Return the user ID at the other end of a connection; None if the system does not tell."""
     try:
-        needles = _needles(connection.getpeername(), connection.getsockname())
-        for table, needle in zip(TABLES, needles, strict=True):
-            _, found, rest = (table.read_text("ascii") if needle else "").partition(needle or "-")
+        entries = _table_entries(connection.getpeername(), connection.getsockname())
+        for table, entry in zip(TABLES, entries, strict=True):
+            _, found, rest = (table.read_text("ascii") if entry else "").partition(entry or "-")
             if found:
                 return int(rest.split(maxsplit=_UID_FIELD)[_UID_FIELD - 1])
     except (OSError, ValueError, IndexError):
@@ -60,21 +60,21 @@ def _own_uids() -> set[int]:
     return own
 
 
-def _needles(theirs: tuple[object, ...], ours: tuple[object, ...]) -> tuple[str | None, str]:
-    """Return what the other end's line has in each of the tables; an IPv4 address may stand in both."""
+def _table_entries(theirs: tuple[object, ...], ours: tuple[object, ...]) -> tuple[str | None, str]:
+    """Return the text to find in each table for the other end; an IPv4 address may be in both."""
     addresses = [(str(address), int(str(port))) for address, port, *_ in (theirs, ours)]
     if ":" in addresses[0][0]:
-        return None, _line(socket.AF_INET6, addresses)
+        return None, _table_entry(socket.AF_INET6, addresses)
     mapped = [(f"::ffff:{address}", port) for address, port in addresses]
-    return _line(socket.AF_INET, addresses), _line(socket.AF_INET6, mapped)
+    return _table_entry(socket.AF_INET, addresses), _table_entry(socket.AF_INET6, mapped)
 
 
-def _line(family: socket.AddressFamily, addresses: list[tuple[str, int]]) -> str:
+def _table_entry(family: socket.AddressFamily, addresses: list[tuple[str, int]]) -> str:
     shown = (f"{_hexadecimal(socket.inet_pton(family, address))}:{port:04X}" for address, port in addresses)
     return f" {' '.join(shown)} {ESTABLISHED} "
 
 
 def _hexadecimal(packed: bytes) -> str:
-    """Return an address as the kernel prints it: words of 32 bits, each a number of this machine's byte order."""
+    """Return an address as the kernel prints it: words of 32 bits in this machine's byte order."""
     words = (packed[i : i + 4] for i in range(0, len(packed), 4))
     return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)

@@ -1,4 +1,4 @@
-"""Sign in in a browser on another machine: the user opens an address there and brings the one it ends on back."""
+"""Sign the user in with a browser on another machine: the user opens an address there and pastes the final one here."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from doorcode._core.values import dataclass
 from doorcode._session.prompt import prompting
 
 REDIRECT_URI: Final = "http://localhost:8400"
-"""Where the user's browser ends, if the program names nothing else; nobody listens there."""
+"""The default redirect URI, where the user's browser ends; no program listens there."""
 MOST_TRIES: Final = 5
-"""Pastes of something else before the sign-in is given up."""
+"""How many wrong pastes end the sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasteRequest:
-    """What to show a user who signs in on another machine, and to whom they give the address they end on.
+    """The content of a prompt for a user who signs in on another machine.
 
-    ``str()`` of it is all of it in words. Show the application, the host and ``warning`` before the address: people are
-    tricked into signing a stranger in this way.
+    ``str()`` returns the whole text. A prompt of your own must show the application, the host and ``warning`` before
+    the address, because attackers trick users into signing in for them in this way.
 
     Attributes:
-        url: the address to open in a browser, anywhere.
-        redirect_uri: what the address begins with that they are to bring back.
-        application: the application that they sign in to, its name where it is known.
-        host: where they sign in.
-        expires_on: until when, an aware UTC ``datetime``.
-        problem: what was wrong with the address that they brought before; None the first time.
+        url: the address to open in a browser on any machine.
+        redirect_uri: the beginning of the address that the user pastes.
+        application: the application that the user signs in to, with its name if it is known.
+        host: the authority where the user signs in.
+        expires_on: when the prompt expires, as an aware UTC ``datetime``.
+        problem: what was wrong with the address that the user pasted before; None the first time.
     """
 
     url: str = field(repr=False)
@@ -50,10 +50,10 @@ class PasteRequest:
 
     @property
     def warning(self) -> str:
-        """Return what a user must know before they bring the address to anybody."""
+        """Return the warning that a user must read before they paste the address."""
         return (
-            "Go on only if you started this program yourself, just now. The address that you end on lets who has it "
-            "into your account. Give it to this program alone: nobody else may ask you for it, whoever they say to be."
+            "Go on only if you started this program yourself, just now. The address that you end on gives access to "
+            "your account. Paste it into this program only, and give it to no one else, even if they claim to help you."
         )
 
     def __str__(self) -> str:
@@ -72,17 +72,17 @@ class PasteRequest:
 
 
 PastePrompt: TypeAlias = Callable[[PasteRequest], str]
-"""Shows a request to the user and returns what they paste; called in a thread of its own, so that it may block."""
+"""Shows a request to the user and returns what they paste; it is called in its own thread and may block."""
 
 
 class Paste:
-    """Let the user carry the answer.
+    """Ask the user to paste the address that the browser ends on.
 
     Args:
-        prompt: the program's own; None is the terminal.
-        redirect_uri: None for the default.
-        client_id: of the application.
-        host: of the authority.
+        prompt: the program's own prompt; None asks at the terminal.
+        redirect_uri: the redirect URI, or None for the default.
+        client_id: the application's client ID.
+        host: the authority's host.
     """
 
     response_mode = "query"
@@ -104,10 +104,10 @@ class Paste:
         return self._redirect_uri
 
     def show(self, page: SignInPage, left: float) -> None:
-        """Do nothing: the page is shown together with the question for the address."""
+        """Do nothing: ``wait`` shows the page's address together with its question."""
 
     def wait(self, page: SignInPage, seconds: float) -> Redirect | Failure | None:
-        """Ask until the user brings the address of this very sign-in."""
+        """Ask until the user pastes the address of this sign-in."""
         expires_on = datetime.fromtimestamp(time.time() + seconds, timezone.utc)
         problem: str | None = None
         for _ in range(MOST_TRIES):
@@ -123,10 +123,10 @@ class Paste:
         return prompt_failed(f"the address of this sign-in was not pasted in {MOST_TRIES} tries. {problem}")
 
     def conclude(self, failure: Failure | None, seconds: float) -> None:
-        """Do nothing: the program has the user's eye."""
+        """Do nothing: the program itself shows the user how the sign-in ended."""
 
     def close(self) -> None:
-        """Ask no more, and give the terminal back."""
+        """Stop asking, and restore the terminal."""
         self._is_over.set()
         self._terminal.close()
 

@@ -1,4 +1,4 @@
-"""The loopback server of a sign-in (RFC 8252 7.3): the redirect URI's path, the links that lead there, nothing else."""
+"""The loopback server of a sign-in (RFC 8252 7.3), which answers the redirect URI and the links to the sign-in page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from doorcode._browser.loopback import listen
 from doorcode._browser.result_page import ELSEWHERE, GIVEN_UP, Words, headers, render
 from doorcode._core.flows.browser_steps import Redirect
 
-PATIENCE: Final = 5.0
+READ_TIMEOUT: Final = 5.0
 """Seconds that a client may stay silent in the middle of its request."""
 LARGEST_BODY: Final = 64 * 1024
-"""Bytes of a form: an answer has a few thousand."""
+"""The most bytes of a form; an answer has a few thousand."""
 MOST_CONNECTIONS: Final = 32
-"""Open at a time; the oldest gives way, so that silent ones keep nobody out."""
+"""The most open connections; the oldest is cut, so that silent clients cannot block the browser."""
 LONGEST_HOLD: Final = 40.0
-"""Seconds that the browser waits for its last page, while the code is redeemed."""
+"""Seconds that the browser waits for its result page, while the code is redeemed."""
 FORM: Final = "application/x-www-form-urlencoded"
 _LENGTH: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 
@@ -39,7 +39,7 @@ class Listener:
         redirect_uri: http on loopback with a port; None takes the first free one of ``PORTS`` on ``localhost``.
 
     Raises:
-        OSError: the port is taken, on either address family; none of ``PORTS`` is free; or no thread can be had.
+        OSError: the port is taken, on either address family; none of ``PORTS`` is free; or no thread can be started.
     """
 
     def __init__(self, redirect_uri: str | None = None) -> None:
@@ -48,9 +48,9 @@ class Listener:
         self._lock = threading.Lock()
         self.answers = BrowserAnswers()
         self._words: Words = GIVEN_UP
-        self._ended, self._told = threading.Event(), threading.Event()
+        self._ended, self._page_sent = threading.Event(), threading.Event()
         self._connections: deque[socket.socket] = deque()
-        self._bell, self._ear = socket.socketpair()
+        self._wake_sender, self._wake_receiver = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="doorcode-listener", daemon=True)
         try:
             self._thread.start()
@@ -59,23 +59,23 @@ class Listener:
             raise OSError(errno.EAGAIN, "no further thread can be started") from exception
 
     def link(self, url: str) -> str:
-        """Return a local address from which this user's browser is sent on to a page."""
+        """Return a local address that redirects this user's browser to a page."""
         parts = urlsplit(self.redirect_uri)
         return f"{parts.scheme}://{parts.netloc}{self.answers.link(url)}"
 
     def conclude(self, words: Words, seconds: float) -> None:
-        """Send the browser its last page, and wait until it has it: the program may end right after."""
+        """Send the browser its result page, and wait until it is sent, because the program may end right after."""
         self._words = words
         self._ended.set()
         if isinstance(self.answers.answer, Redirect):
-            self._told.wait(seconds)
+            self._page_sent.wait(seconds)
 
     def close(self) -> None:
-        """Stop to listen: the port is free when this returns. A browser that waits gets a page that says so."""
+        """Stop listening; the port is free when this returns. A waiting browser gets a page that says so."""
         self._ended.set()
         with suppress(OSError):
-            self._bell.send(b".")
-        self._thread.join(PATIENCE)
+            self._wake_sender.send(b".")
+        self._thread.join(READ_TIMEOUT)
         self.answers.end()
 
     # -- the listening thread
@@ -83,7 +83,7 @@ class Listener:
     def _run(self) -> None:
         try:
             with selectors.DefaultSelector() as selector:
-                for each in (self._ear, *self._sockets):
+                for each in (self._wake_receiver, *self._sockets):
                     selector.register(each, selectors.EVENT_READ)
                 while not self._ended_by(selector):
                     pass
@@ -91,22 +91,22 @@ class Listener:
             self._free()
 
     def _free(self) -> None:
-        for each in (*self._sockets, self._ear, self._bell):
+        for each in (*self._sockets, self._wake_receiver, self._wake_sender):
             each.close()
         self._hang_up(0)
 
     def _ended_by(self, selector: selectors.BaseSelector) -> bool:
-        """Accept what comes; return whether it was time to stop."""
+        """Accept the connections that are ready; return whether ``close`` was called."""
         ready = [key.fileobj for key, _ in selector.select()]
         for each in ready:
-            if each is not self._ear:
+            if each is not self._wake_receiver:
                 self._accept(each)
-        return self._ear in ready
+        return self._wake_receiver in ready
 
     def _accept(self, listening: Any) -> None:
         try:
             connection, address = cast("socket.socket", listening).accept()
-        except OSError:  # it went away again
+        except OSError:  # the client is gone again
             return
         self._hang_up(MOST_CONNECTIONS - 1)
         with self._lock:
@@ -114,11 +114,11 @@ class Listener:
         serve = threading.Thread(target=self._serve, args=(connection, address), name="doorcode-redirect", daemon=True)
         try:
             serve.start()
-        except RuntimeError:  # no further thread can be had: this one does it, and others wait as long
+        except RuntimeError:  # without a further thread, this one serves it, and other connections wait
             self._serve(connection, address)
 
     def _hang_up(self, most: int) -> None:
-        """Cut the oldest connections until there are no more than so many."""
+        """Cut the oldest connections until at most this many are left."""
         with self._lock:
             while len(self._connections) > most:
                 with suppress(OSError):
@@ -131,38 +131,38 @@ class Listener:
             with suppress(OSError):
                 _RedirectHandler(connection, address, self)
         finally:
-            self.keep(connection)
+            self.exempt(connection)
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
             connection.close()
 
-    def keep(self, connection: socket.socket) -> None:
-        """Cut this connection no more."""
+    def exempt(self, connection: socket.socket) -> None:
+        """Exempt a connection from being cut."""
         with self._lock, suppress(ValueError):
             self._connections.remove(connection)
 
     def is_here(self, host: str) -> bool:
-        """Return whether a request names this listener; one for a name that was rebound to this machine does not."""
+        """Return whether a Host header names this listener; this refuses DNS rebinding."""
         return host.lower() in self._place.hosts
 
     def is_redirect(self, path: str) -> bool:
-        """Return whether a path is the redirect URI's."""
+        """Return whether a path is that of the redirect URI."""
         return path == self._place.path
 
     def ending(self) -> Words:
-        """Wait until it is known how the sign-in ended, and return the words for it."""
+        """Wait until the sign-in has ended, and return the words of its result page."""
         self._ended.wait(LONGEST_HOLD)
         return self._words
 
-    def told(self) -> None:
-        """Note that the browser has its last page."""
-        self._told.set()
+    def page_was_sent(self) -> None:
+        """Note that the result page has been sent."""
+        self._page_sent.set()
 
 
 class _RedirectHandler(BaseHTTPRequestHandler):
     """Read one request, bounded by the limits of ``http.server``, answer it, and close the connection."""
 
-    timeout: ClassVar[float | None] = PATIENCE
+    timeout: ClassVar[float | None] = READ_TIMEOUT
     server_version = "doorcode"
     sys_version = ""
 
@@ -171,7 +171,7 @@ class _RedirectHandler(BaseHTTPRequestHandler):
         super().__init__(connection, cast("Any", address), cast("Any", None))
 
     def do_GET(self) -> None:
-        """Send a browser on from a link, or take an answer in the query."""
+        """Redirect a browser from a link, or take an answer in the query."""
         path, _, query = self.path.partition("?")
         if not self._listener.is_here(self._host()):
             self._send(404, ELSEWHERE)
@@ -192,20 +192,20 @@ class _RedirectHandler(BaseHTTPRequestHandler):
         self._answer(self._listener.answers.take(body or "", self._visitor(), hold=True))
 
     def send_error(self, *_: object, **__: object) -> None:
-        """Answer whatever else comes: other methods, what is no HTTP, what is too long."""
+        """Answer all other requests with 404: other methods, malformed and oversized ones."""
         self._send(404, ELSEWHERE)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Write nothing: the request line holds the code."""
+        """Log nothing: the request line contains the code."""
 
     def _answer(self, answer: Redirect | SentOn | Words | None) -> None:
         if isinstance(answer, Redirect):
-            self._listener.keep(self.connection)
+            self._listener.exempt(self.connection)
             words = self._listener.ending()
             try:
                 self._send(words.status, words)
             finally:
-                self._listener.told()
+                self._listener.page_was_sent()
         elif isinstance(answer, SentOn):
             cookie = {} if answer.cookie is None else {"Set-Cookie": answer.cookie.reveal()}
             self._send(answer.status, ELSEWHERE, {"Location": answer.location.reveal(), **cookie})

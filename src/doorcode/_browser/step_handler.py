@@ -17,8 +17,8 @@ class BrowserStepHandler(StepHandler):
     """Perform a flow's steps, including those of a browser.
 
     Args:
-        session: of the credential.
-        agent: brings the user to the page and the answer back; this handler closes it.
+        session: the credential's session.
+        agent: shows the page to the user and returns the redirect; this handler closes it.
     """
 
     def __init__(self, session: Session, agent: BrowserAgent) -> None:
@@ -26,7 +26,7 @@ class BrowserStepHandler(StepHandler):
         self._agent = agent
 
     def perform(self, step: Step[Any]) -> object:
-        """Perform a step that waits for nobody."""
+        """Perform a step that makes no request and does not wait for the user."""
         return self._agent.start() if isinstance(step, Listen) else super().perform(step)
 
     def exchange(self, step: Exchange[Any]) -> object:
@@ -50,7 +50,7 @@ class BrowserStepHandler(StepHandler):
         return answer
 
     def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
-        """Return what becomes of an answer that nobody waits for any more: a token is stored."""
+        """Return what takes the result of a step after its flow has ended: a token is stored."""
         if not isinstance(step, RedeemCode):
             return super().on_late_result(step)
 
@@ -63,10 +63,10 @@ class BrowserStepHandler(StepHandler):
         return keep
 
     def on_timeout(self, step: Exchange[Any]) -> object:
-        """Return what stands for an answer that did not come in time: a browser that still runs is open."""
+        """Return the result of a step that did not end in time; a browser that still runs counts as open."""
         return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().on_timeout(step)
 
     def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds, the port or the terminal first."""
+        """Release everything that the flow holds, beginning with the port or the terminal."""
         self._agent.close()
         super().release(ended_by)

@@ -1,4 +1,4 @@
-"""Read one line from the user's terminal without showing it, as long as a terminal takes, until it is given up."""
+"""Read one line from the user's terminal without showing it; another thread can cancel the read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from importlib import import_module
 from typing import Any, Final
 
 LONGEST: Final = 64 * 1024
-"""Characters of a line; terminals that collect lines themselves cut them at 1024 or 4096."""
-GLANCE: Final = 0.05
-"""Seconds between two looks at a Windows console, which cannot be waited for."""
+"""The most characters of a line; a terminal's own line mode would cut a line at 1024 or 4096."""
+POLL_SECONDS: Final = 0.05
+"""Seconds between polls of a Windows console, which has no blocking wait that can be cancelled."""
 TTY: Final = "/dev/tty"
 _ERASE: Final = re.compile(r"[^\x08\x7f]?[\x08\x7f]")
 _PASTE_MARKS: Final = re.compile(r"\x1b\[20[01]~")
 
 
 def is_there() -> bool:
-    """Return whether a user could be asked at a terminal."""
+    """Return whether this process has a terminal at which it can ask the user."""
     try:
         os.close(os.open(TTY, os.O_RDWR | os.O_NOCTTY))
     except (OSError, AttributeError):  # Windows has no such file, and no such flag
@@ -31,26 +31,26 @@ def is_there() -> bool:
 
 
 class Terminal:
-    """Read from the terminal that controls this process, whatever standard input is.
+    """Read from the terminal that controls this process, even if standard input is redirected.
 
-    ``close`` ends a ``read`` that is under way in another thread and puts the terminal back as it was.
+    ``close`` ends a ``read`` in another thread and restores the terminal.
     """
 
     def __init__(self) -> None:
         self._given_up = threading.Event()
         self._lock = threading.Lock()
-        self._bell: int | None = None
+        self._wake_sender: int | None = None
         self._changed: tuple[int, list[Any]] | None = None
 
     def read(self, show: Callable[[], object]) -> str:
         """Return the next line, without its end.
 
         Args:
-            show: tells the user; called when the terminal is ready for their answer.
+            show: shows the prompt; called when the terminal is ready for the answer.
 
         Raises:
             OSError: there is no terminal.
-            EOFError: the user ended the input, or it was given up.
+            EOFError: the user ended the input, or ``close`` was called.
         """
         try:
             termios = import_module("termios")
@@ -60,54 +60,54 @@ class Terminal:
         return _decoded(self._from_tty(termios, show))
 
     def close(self) -> None:
-        """Give up, and put the terminal back as it was."""
+        """End a read, and restore the terminal."""
         self._given_up.set()
         with self._lock, suppress(OSError):
-            if self._bell is not None:
-                os.write(self._bell, b".")
+            if self._wake_sender is not None:
+                os.write(self._wake_sender, b".")
         self._restore()
 
     def _from_tty(self, termios: Any, show: Callable[[], object]) -> bytes:
         terminal = os.open(TTY, os.O_RDWR | os.O_NOCTTY)
         try:
-            with self._interruptible() as ear:
-                self._quieten(terminal, termios)
+            with self._interruptible() as wake_receiver:
+                self._hide_input(terminal, termios)
                 self._show(show)
-                return self._line(terminal, ear)
+                return self._read_line(terminal, wake_receiver)
         finally:
             self._restore()
             os.close(terminal)
 
     @contextmanager
     def _interruptible(self) -> Generator[int]:
-        """Yield a descriptor that can be read from once ``close`` was called; none outlives the line that is read."""
-        ear, bell = os.pipe()
+        """Yield a descriptor that becomes readable when ``close`` is called; the block closes it."""
+        wake_receiver, wake_sender = os.pipe()
         with self._lock:
-            self._bell = bell
+            self._wake_sender = wake_sender
         try:
-            yield ear
+            yield wake_receiver
         finally:
             with self._lock:
-                self._bell = None
-            os.close(ear)
-            os.close(bell)
+                self._wake_sender = None
+            os.close(wake_receiver)
+            os.close(wake_sender)
 
     def _show(self, show: Callable[[], object]) -> None:
-        """Tell the user, unless it was given up: what is shown then comes after the end of the sign-in."""
+        """Show the prompt, unless the read was cancelled: the prompt would come after the end of the sign-in."""
         with self._lock:
             if self._given_up.is_set():
                 raise EOFError
             show()
 
-    def _quieten(self, terminal: int, termios: Any) -> None:
-        """Let every byte through at once and show none: what is pasted is secret, and longer than terminals' lines."""
+    def _hide_input(self, terminal: int, termios: Any) -> None:
+        """Turn echo and line mode off: the pasted text is secret, and longer than a terminal's line mode allows."""
         before = termios.tcgetattr(terminal)
-        quiet = list(before)
-        quiet[3] &= ~(termios.ICANON | termios.ECHO)
+        hidden = list(before)
+        hidden[3] &= ~(termios.ICANON | termios.ECHO)
         with self._lock:
             if not self._given_up.is_set():
                 self._changed = (terminal, before)
-                termios.tcsetattr(terminal, termios.TCSADRAIN, quiet)
+                termios.tcsetattr(terminal, termios.TCSADRAIN, hidden)
 
     def _restore(self) -> None:
         with self._lock:
@@ -115,14 +115,14 @@ class Terminal:
                 termios = import_module("termios")
                 terminal, before = self._changed
                 self._changed = None
-                # What was pasted beyond the line is not for the shell that comes next.
+                # Text that was pasted after the line is dropped, so that the shell does not run it.
                 termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
-    def _line(self, terminal: int, ear: int) -> bytes:
+    def _read_line(self, terminal: int, wake_receiver: int) -> bytes:
         line = b""
         while b"\n" not in line and b"\r" not in line and len(line) < LONGEST:
-            ready, _, _ = select.select([terminal, ear], [], [])
-            if ear in ready:
+            ready, _, _ = select.select([terminal, wake_receiver], [], [])
+            if wake_receiver in ready:
                 raise EOFError
             got = os.read(terminal, 4096)
             if got in {b"", b"\x04"}:
@@ -135,7 +135,7 @@ class Terminal:
         while len(line) < LONGEST and not line.endswith(("\r", "\n")):
             if msvcrt.kbhit():
                 line += msvcrt.getwch()
-            elif self._given_up.wait(GLANCE):
+            elif self._given_up.wait(POLL_SECONDS):
                 raise EOFError
         return line.rstrip("\r\n").encode("utf-8", "replace")
 

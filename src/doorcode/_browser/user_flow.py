@@ -1,4 +1,4 @@
-"""How a UserCredential asks: its options, checked, and the flow that they make."""
+"""Check the options of a UserCredential, and make the flow of its sign-in from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from doorcode._core.steps import Flow
 from doorcode._core.values import dataclass
 
 BROWSER_SECONDS: Final = 300.0
-"""How long the browser is waited for when the program names no ``timeout``."""
+"""Seconds to wait for the browser if the program sets no ``timeout``."""
 _CHANGE: Final = {
     SignInMethod.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
     SignInMethod.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
@@ -24,13 +24,13 @@ _CHANGE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SignInOptions:
-    """How a user is asked.
+    """How a UserCredential signs the user in.
 
     Attributes:
-        prefer: the first way; None chooses it anew for every sign-in.
-        timeout: seconds to wait for the user in each way, or None.
-        redirect_uri: of the browser's way, or None.
-        login_hint: of the browser's way, or None.
+        prefer: the first method; None chooses it anew for every sign-in.
+        timeout: seconds to wait for the user with each method, or None.
+        redirect_uri: the redirect URI of the browser, or None for the default.
+        login_hint: the account to suggest in the browser, or None.
     """
 
     prefer: SignInMethod | None
@@ -45,10 +45,10 @@ class SignInOptions:
         """Check the options.
 
         Raises:
-            TypeError: one of a wrong type.
-            ValueError: one that cannot be right.
+            TypeError: an option has the wrong type.
+            ValueError: an option has an invalid value.
         """
-        name = check_choice("prefer", prefer, tuple(way.value for way in SignInMethod))
+        name = check_choice("prefer", prefer, tuple(method.value for method in SignInMethod))
         return cls(
             None if name is None else SignInMethod(name),
             check_timeout(timeout),
@@ -57,18 +57,18 @@ class SignInOptions:
         )
 
     def with_hint(self, login_hint: object) -> SignInOptions:
-        """Return the same with the ``login_hint`` of one call, where it has one."""
+        """Return the options with the ``login_hint`` of one call, if the call has one."""
         return replace(self, login_hint=check_login_hint(login_hint) or self.login_hint)
 
 
 def sign_in(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
-    """Return the flow: the way that fits here, then the other."""
-    ways = {
+    """Return the flow: the preferred method, then the other one if that fails."""
+    methods = {
         SignInMethod.BROWSER: lambda: _in_browser(request, options),
         SignInMethod.DEVICE_CODE: lambda: _with_code(request, options),
     }
     first = options.prefer or choose_here()
-    return fallback.sign_in(ways[first], ways[first.other], _CHANGE[first])
+    return fallback.sign_in(methods[first], methods[first.other], _CHANGE[first])
 
 
 def _in_browser(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
