@@ -18,13 +18,14 @@ from blockbuster import blockbuster_ctx
 
 from aio.programs import RunProgram
 from doorcode import TokenCachePersistenceOptions as Options
-from doorcode.cache import StoreUnavailable
+from doorcode.cache import RedisStore, StoreUnavailable
 from doorcode.cache._ciphers.keyctl import key_calls
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._stores.kernel_keyring import KernelKeys
 from doorcode.emulator import Emulator, Hang, Latency, Pending, Reset, TooManyRequests
 from support import session_bus
 from support.loops import Pulse, in_a_loop, reached, until
+from support.redis_server import RedisServer
 from support.session_bus import SessionBus
 from support.signing import OTHER, PATIENCE, SCOPE
 from support.timing import least
@@ -85,8 +86,19 @@ def on_the_desktop(request: pytest.FixtureRequest, _home: Path) -> Place:
     return Place(Options(name=f"test.{os.urandom(6).hex()}"), lambda: stopped(bus.keyring))
 
 
+def on_a_server(request: pytest.FixtureRequest, _home: Path) -> Place:
+    """Keep them in Redis."""
+    server: RedisServer = request.getfixturevalue("redis_server")
+    name: str = request.getfixturevalue("cache_name")
+    store = RedisStore(server.url, name=name, encryption_key=bytes(32), timeout=PATIENCE)
+    assert server.process
+    process = server.process.pid
+    return Place(Options(store=store), lambda: stopped(process))
+
+
 PLACES: dict[str, Any] = {
     "file": in_a_file,
+    "Redis": on_a_server,
     "sealed file": sealed,
     "kernel keyring": pytest.param(in_the_kernel, marks=pytest.mark.keyring),
     "Secret Service": pytest.param(on_the_desktop, marks=pytest.mark.keyring),

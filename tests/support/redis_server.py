@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +87,23 @@ class RedisServer:
 
     def _wait_until_ready(self) -> None:
         assert self.process is not None
-        from redis.backoff import ConstantBackoff
-        from redis.retry import Retry
+        answer = b""
+        while not answer or answer.startswith(b"-LOADING"):
+            assert self.process.poll() is None, (self.folder / "redis.log").read_text()
+            with suppress(OSError), self._connected() as connection:
+                connection.sendall(b"PING\r\n")
+                answer = connection.recv(100)
 
-        attempts = Retry(ConstantBackoff(0.02), int(PATIENCE / 0.02))
-        errors = [ConnectionError, redis.ConnectionError, redis.BusyLoadingError]
-        with self.client(retry=attempts, retry_on_error=errors) as client:
-            try:
-                client.ping()
-            except redis.AuthenticationError:
-                pass  # it is there
-            except redis.ResponseError as error:
-                assert "NOAUTH" in str(error) or "NOPERM" in str(error)  # noqa: PT017 - likewise
+    def _connected(self) -> socket.socket:
+        if self.port:
+            return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self.socket))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
 
 @contextmanager

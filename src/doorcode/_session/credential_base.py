@@ -184,10 +184,16 @@ class BaseCredential:
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
         """Return the exception for a failure, with the accounts that the program has to choose from."""
+        from dataclasses import replace
+
+        from doorcode._core.model import Reason
         from doorcode._error_mapping import exception_for
         from doorcode._session.accounts.records import record_of
         from doorcode.errors import AuthenticationRequiredError
 
+        outage = self._session.outage()
+        if outage and failure.reason is Reason.REQUIRED:
+            failure = replace(failure, message=f"{failure.message} The token cache cannot be used now: {outage}.")
         exception = exception_for(failure, request)
         if isinstance(exception, AuthenticationRequiredError):
             config = self._session.config

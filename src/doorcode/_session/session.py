@@ -255,6 +255,11 @@ class Session:
         in_memory = self.config.persistence is None or self.config.caches[cae] is not None
         return self.cache(cae=cae) if in_memory else None
 
+    def outage(self) -> str | None:
+        """Return why the server of the token cache is of no use now; None if it is, or if there is none."""
+        with self._lock:
+            return next(filter(None, (cache.outage() for cache in self._caches.values())), None)
+
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
         entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))

@@ -27,6 +27,10 @@ class _ProcessCache(ABC):
         """Return an empty state: such a cache reads no other program's cache."""
         return {}
 
+    def outage(self) -> str | None:
+        """Return None: no server is needed."""
+        return None
+
     def lease(self, name: str, seconds: float) -> Lease | None:  # noqa: ARG002 - the Protocol's shape
         """Grant the lease: no other process competes for it."""
         return NoLease()

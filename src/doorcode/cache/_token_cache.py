@@ -11,17 +11,16 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from doorcode import _clock
 from doorcode._core.msal_cache.changes import fill_in, without_known_refresh_tokens
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
+from doorcode.cache._outage import Outage
 from doorcode.cache._protocol import (
     Conflict,
     Lease,
     LeaseHolder,
     ReadOnlyStore,
-    RemoteStore,
     Stamp,
     TokenStore,
     UpdatingStore,
@@ -31,9 +30,6 @@ from doorcode.cache._protocol import (
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
 """Conflicts in a row after which a store counts as broken: contention alone does not cause that many."""
-
-LEASELESS: Final = 2.0
-"""Seconds for which a server's refresh tokens are not used after it has failed to grant a lease."""
 
 MOST_UNSAVED: Final = 64
 """Changes to keep in memory for a store that cannot be written; the oldest are dropped first."""
@@ -60,6 +56,10 @@ class TokenCache(Protocol):
 
     def borrowed(self) -> State:
         """Return the rows of other programs' caches, which this cache reads and never writes."""
+        ...
+
+    def outage(self) -> str | None:
+        """Return why refresh tokens that others have too may not be redeemed now; None if they may."""
         ...
 
     def lease(self, name: str, seconds: float) -> Lease | None:
@@ -124,8 +124,7 @@ class StoredCache:
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
-        self._remote = isinstance(store, RemoteStore) and store.remote
-        self._leaseless_until = 0.0
+        self._outage = Outage(store)
 
     def check_key(self) -> None:
         """Read the content, to check the key of a program that brings its own.
@@ -152,11 +151,18 @@ class StoredCache:
     def state(self) -> State:
         """Return the stored rows, read again when the stamp has changed, with the changes that could not be stored."""
         with self._lock:
-            readable = self._reload(self._own)
+            self._reload(self._own)
+            if self._unsaved and self._outage.may_write_again():
+                self._save_again()
             own = self._with_unsaved(self._own.state)
-            if self._remote and not (readable and _clock.monotonic() >= self._leaseless_until):
+            if self._outage.reason is not None:
+                # Another machine may redeem the same refresh token now, or has done so.
                 return without_known_refresh_tokens(own, self._own.state)
             return fill_in(own, self._borrowed()) if self._also else own
+
+    def outage(self) -> str | None:
+        """Return why refresh tokens of the store may not be redeemed now; None if they may."""
+        return self._outage.reason
 
     def borrowed(self) -> State:
         """Return the rows of the other programs' caches."""
@@ -204,10 +210,10 @@ class StoredCache:
         try:
             lease = self._store.lease(name, seconds)
         except StoreError as error:
-            self._leaseless_until = _clock.monotonic() + LEASELESS
+            self._outage.leased(error)
             self._trouble(f"Other processes are not kept from doing the same: {error}")
             return NoLease()
-        self._leaseless_until = 0.0
+        self._outage.leased(None)
         return lease
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
@@ -225,8 +231,15 @@ class StoredCache:
             state = fill_in(state, other.state)
         return state
 
-    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> bool:
-        """Look again; return whether the store could be read."""
+    def _save_again(self) -> None:
+        try:
+            self._save()
+        except StoreError:
+            return
+        self._unsaved.clear()
+
+    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
+        failed: StoreError | None = None
         try:
             reading.reload()
         except raised:
@@ -234,9 +247,10 @@ class StoredCache:
         except StoreUnreadable as error:
             self._warn(str(error))
         except StoreError as error:
+            failed = error
             self._trouble(f"Stored tokens could not be read: {error}")
-            return False
-        return True
+        if reading is self._own:
+            self._outage.read(failed)
 
     def _save(self) -> None:
         if isinstance(self._store, UpdatingStore):

@@ -1,0 +1,51 @@
+"""Whether the server of a store can be relied on now: other machines go on using it while this process cannot."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from doorcode import _clock
+from doorcode.cache._protocol import RemoteStore, TokenStore
+
+__all__ = ["Outage"]
+
+PAUSE: Final = 2.0
+"""Seconds after a failed lease, or a failed write, until the next attempt."""
+
+
+class Outage:
+    """Remember what went wrong with a server. For a store that is no server, nothing ever does.
+
+    Args:
+        store: the store.
+    """
+
+    def __init__(self, store: TokenStore) -> None:
+        self.possible = isinstance(store, RemoteStore) and store.remote
+        self._unreadable: str | None = None
+        self._leaseless: tuple[float, str] = (0.0, "")
+        self._next_write = 0.0
+
+    @property
+    def reason(self) -> str | None:
+        """Why the refresh tokens that the store held may not be redeemed now; None if they may."""
+        if not self.possible:
+            return None
+        until, why = self._leaseless
+        return self._unreadable or (why if _clock.monotonic() < until else None)
+
+    def read(self, error: Exception | None) -> None:
+        """Note that the store was read, or why it was not."""
+        self._unreadable = None if error is None else str(error)
+
+    def leased(self, error: Exception | None) -> None:
+        """Note that the store answered a request for a lease, or why it did not."""
+        self._leaseless = (0.0, "") if error is None else (_clock.monotonic() + PAUSE, str(error))
+
+    def may_write_again(self) -> bool:
+        """Tell whether it is time to store again what could not be stored; then not for a while."""
+        now = _clock.monotonic()
+        if not self.possible or self.reason is not None or now < self._next_write:
+            return False
+        self._next_write = now + PAUSE
+        return True

@@ -1,0 +1,296 @@
+"""A Redis server that is away, slow, full, read-only, restarted, emptied or used by others."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from doorcode.cache import Conflict, Loaded, RedisStore, Stamp, StoreError
+from doorcode.cache._protocol import RenewableLease
+from doorcode.cache._stores.redis_errors import is_passing, store_error
+from support.redis_server import RedisServer, free_port, running
+
+KEY = bytes(range(32))
+DATA, NEWER = b'{"first": {}}', b'{"second": {}}'
+PASSWORD = "pass-word-of-redis"
+SOON = 0.3
+"""Seconds that a call may take in these tests."""
+ENDED = 10.0
+"""Seconds after which a call has hung, on a busy machine too."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Give a server that this test may break."""
+    with running(tmp_path / "redis") as started:
+        yield started
+
+
+def opened(server: RedisServer, **options: Any) -> RedisStore:
+    """Return a store on a server."""
+    return RedisStore(server.url, **{"encryption_key": KEY, "timeout": SOON, **options})
+
+
+def stored(stamp: Stamp | Conflict) -> Stamp:
+    """Return the stamp of a save that must have succeeded."""
+    assert not isinstance(stamp, Conflict)
+    return stamp
+
+
+def uses(store: RedisStore, stamp: Stamp = None) -> dict[str, Callable[[], object]]:
+    """Return everything that a store does with its server."""
+    return {
+        "load": store.load,
+        "stamp": store.stamp,
+        "save": lambda: store.save(NEWER, stamp),
+        "delete": store.delete,
+        "lease": lambda: store.lease("refresh", 30),
+        "lease_holder": lambda: store.lease_holder("refresh"),
+        "users": lambda: list(store.users()),
+        "delete_all": store.delete_all,
+    }
+
+
+USES = tuple(uses(RedisStore("redis://127.0.0.1:1", encryption_key=KEY)))
+WRITES = ("save", "delete", "lease")
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_server_that_is_away(use: str) -> None:
+    """Each call ends in its time with an error that names the server; the next one fails at once."""
+    store = RedisStore(f"redis://127.0.0.1:{free_port()}", encryption_key=KEY, timeout=SOON)
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=r"Redis at 127.0.0.1:\d+.* cannot be used"):
+        uses(store)[use]()
+    assert time.monotonic() - began < ENDED
+
+
+def test_the_calls_after_one_that_failed_do_not_wait(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen server costs one wait, whatever a flow does next; as soon as that time is over it is asked again."""
+    store = opened(server)
+    stamp = stored(store.save(DATA, None))
+    server.freeze()
+    now = time.monotonic()
+    monkeypatch.setattr("doorcode._clock.monotonic", lambda: now)
+    with pytest.raises(StoreError, match="does not answer in time"):
+        store.load()
+    calls: Any = store._server
+    asked = 0
+
+    def count(_: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    calls._opened = count
+    for use in uses(store).values():
+        with pytest.raises(StoreError, match="does not answer in time"):
+            use()
+    assert asked == 0
+    del calls._opened
+    server.thaw()
+    now += SOON
+    assert store.load() == Loaded(DATA, stamp)
+
+
+def test_a_name_that_is_not_found_in_time() -> None:
+    """Also what has no time limit of its own, as the look-up of a name, ends in time."""
+    end = threading.Event()
+
+    def hanging() -> str:
+        end.wait()
+        return "redis://127.0.0.1:1"
+
+    try:
+        with pytest.raises(StoreError, match="Redis does not answer in time"):
+            RedisStore(hanging, encryption_key=KEY, timeout=0.05).load()
+    finally:
+        end.set()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(lambda: 1 / 0, "ZeroDivisionError|division"), (lambda: None, "not NoneType"), (lambda: lambda: "", "a function")],
+    ids=["fails", "returns nothing", "returns a function"],
+)
+def test_a_function_that_names_no_server(given: Any, words: str) -> None:
+    """It is an error of the store's."""
+    with pytest.raises(StoreError, match=words):
+        RedisStore(given, encryption_key=KEY).load()
+
+
+@pytest.mark.parametrize("use", WRITES)
+def test_a_server_that_takes_no_writes(server: RedisServer, use: str) -> None:
+    """A replica: writes fail in time and say why, what is stored stays and is read."""
+    store = opened(server, ttl=100)
+    stamp = stored(store.save(DATA, None))
+    with server.client() as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+    with pytest.raises(StoreError, match="takes no writes, as a replica does"):
+        uses(store, stamp)[use]()
+    assert store.load() == Loaded(DATA, stamp)
+
+
+def test_a_failover_within_the_time(server: RedisServer) -> None:
+    """A write that meets a replica is made again, and done as soon as it has become the primary."""
+    store = opened(server, timeout=ENDED)
+    with server.client() as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+        promote = threading.Timer(0.1, client.replicaof, ("NO", "ONE"))
+        promote.start()
+        stamp = stored(store.save(DATA, None))
+        promote.join()
+    assert store.load() == Loaded(DATA, stamp)
+
+
+def test_a_server_without_memory(server: RedisServer) -> None:
+    """Nothing is stored, what was stored is read, and no lease is granted that could not be kept."""
+    store = opened(server)
+    stamp = stored(store.save(DATA, None))
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+    for use in ("save", "lease"):
+        with pytest.raises(StoreError, match="no memory left"):
+            uses(store, stamp)[use]()
+    assert store.load() == Loaded(DATA, stamp)
+    with server.client() as client:
+        client.config_set("maxmemory", 0)
+        client.config_set("min-replicas-to-write", 1)
+    with pytest.raises(StoreError, match="too few replicas"):
+        store.save(NEWER, stamp)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_server_that_was_killed_and_started_again(tmp_path: Path, *, kept: bool) -> None:
+    """Connections are made anew; with its log of writes it has everything, without it nothing, and nobody is fooled."""
+    log: Any = {"appendonly": "yes", "appendfsync": "always"} if kept else {}
+    with running(tmp_path / "redis", **log) as server:
+        store = opened(server, timeout=ENDED)
+        stamp = stored(store.save(DATA, None))
+        lease = store.lease("refresh", 30)
+        server.kill()
+        server.start()
+        assert store.load() == (Loaded(DATA, stamp) if kept else Loaded(None, None))
+        assert isinstance(lease, RenewableLease)
+        assert lease.renew(30) is kept
+        answer = store.save(NEWER, stamp)
+        assert answer == Conflict(None, None) if not kept else stored(answer)
+
+
+def test_a_server_that_starts_within_the_time(tmp_path: Path) -> None:
+    """A call that finds nobody is made again, and done as soon as the server is there."""
+    with running(tmp_path / "redis") as server:
+        store = opened(server, timeout=ENDED)
+        server.kill()
+        start = threading.Timer(0.1, server.start)
+        start.start()
+        stored(store.save(DATA, None))
+        start.join()
+
+
+def test_a_server_that_was_flushed(server: RedisServer) -> None:
+    """Everybody is signed out: nothing is there, and nothing that a process knew is written back by itself."""
+    store = opened(server)
+    stamp = stored(store.save(DATA, None))
+    with server.client() as client:
+        client.flushall()
+    assert (store.load(), store.stamp()) == (Loaded(None, None), None)
+    assert store.save(NEWER, stamp) == Conflict(None, None)
+
+
+FOREIGN: dict[str, Callable[[redis.Redis, str], object]] = {
+    "another type": lambda client, key: client.lpush(key, "x"),
+    "text": lambda client, key: client.set(key, "somebody's own"),
+    "nothing": lambda client, key: client.set(key, b""),
+    "an older form": lambda client, key: client.set(key, b"doorcode-redis-0\n" + bytes(100)),
+    "a torn value": lambda client, key: client.set(key, b"doorcode-redis-1\n0123"),
+    "no stamp": lambda client, key: client.set(key, b"doorcode-redis-1\n" + b"\xff" * 200),
+}
+
+
+@pytest.mark.parametrize("put", FOREIGN.values(), ids=FOREIGN)
+def test_what_others_put_there(
+    put: Callable[[redis.Redis, str], object], redis_server: RedisServer, cache_name: str
+) -> None:
+    """Something else under the store's key is an error that says so, for each use, and stays as it is."""
+    store = RedisStore(redis_server.url, name=cache_name, encryption_key=KEY)
+    key = store._partition.value_key
+    with redis_server.client() as client:
+        put(client, key)
+        before = client.dump(key)
+        for use in ("load", "save"):
+            with pytest.raises(StoreError, match="left as it is|something else"):
+                uses(store)[use]()
+        if before == client.dump(key) and client.type(key) == b"list":
+            with pytest.raises(StoreError, match="something else"):
+                store.stamp()
+            with pytest.raises(StoreError, match="something else"):
+                store.delete()
+        assert client.dump(key) == before
+
+
+class TestSecrets:
+    def test_a_server_that_refuses(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A wrong password, none, or a user who may not: the error says which, and shows no credential anywhere."""
+        with running(tmp_path / "redis", requirepass="right") as server:
+            asking = f"unix://:{PASSWORD}@{server.socket}"
+            for url in (asking, f"{server.url}?password={PASSWORD}", server.url):
+                with pytest.raises(StoreError, match="refuses this program .*ACL") as caught:
+                    RedisStore(url, encryption_key=KEY, timeout=SOON).load()
+                assert PASSWORD not in everything_in(caught.value)
+            with redis.Redis(unix_socket_path=str(server.socket), password="right") as client:
+                client.acl_setuser("few", enabled=True, passwords=[f"+{PASSWORD}"], categories=["+@connection"])
+            with pytest.raises(StoreError, match="refuses this program"):
+                RedisStore(f"unix://few:{PASSWORD}@{server.socket}", encryption_key=KEY).load()
+            assert RedisStore(f"unix://:right@{server.socket}", encryption_key=KEY).load() == Loaded(None, None)
+        assert PASSWORD not in caplog.text
+
+    def test_a_message_with_the_password_in_it(self) -> None:
+        """Whatever a client says, credentials are taken out."""
+        error = store_error(redis.ConnectionError(f"cannot log in as ada:{PASSWORD}"), "Redis", (PASSWORD,))
+        assert PASSWORD not in everything_in(error)
+
+    def test_an_option_that_redis_py_does_not_know(self) -> None:
+        """It is an error of the store's, which shows nothing of the URL."""
+        store = RedisStore(f"redis://:{PASSWORD}@127.0.0.1:1?socket_timeout={PASSWORD}", encryption_key=KEY)
+        with pytest.raises(StoreError, match="look at what follows") as caught:
+            store.load()
+        assert PASSWORD not in everything_in(caught.value)
+
+
+def everything_in(error: BaseException) -> str:
+    """Return what a crash reporter could show of an error: its words, those it comes from, and the library's frames."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [frame.f_locals for frame in frames if str(frame.f_globals["__name__"]).startswith(("doorcode", "redis"))]
+    links = [link for link in (error.__cause__, error.__context__) if link is not None]
+    return "\n".join([repr(error), str(error), repr(ours), *map(everything_in, links)])
+
+
+SAID: dict[str, tuple[Exception, str, bool]] = {
+    "loading": (redis.BusyLoadingError("LOADING Redis is loading"), "still loading its data", True),
+    "a disk that is full": (
+        redis.ResponseError("MISCONF Redis is configured to save"),
+        "cannot save to its disk",
+        False,
+    ),
+    "a script": (redis.ResponseError("BUSY Redis is busy running a script"), "busy with a script", False),
+    "no primary": (redis.ResponseError("MASTERDOWN Link with MASTER is down"), "has no primary now", False),
+    "a cluster": (redis.ResponseError("MOVED 3999 127.0.0.1:6381"), "RedisCluster", False),
+    "out of connections": (redis.MaxConnectionsError("Too many connections"), "Too many connections", True),
+    "no word": (redis.RedisError(), "RedisError", False),
+    "no permission": (redis.exceptions.NoPermissionError("NOPERM no"), "refuses this program", False),
+    "the wrong type, in a script": (redis.ResponseError("ERR in script: WRONGTYPE Operation"), "something else", False),
+}
+
+
+@pytest.mark.parametrize(("error", "words", "passing"), SAID.values(), ids=SAID)
+def test_what_a_server_says(error: Exception, words: str, *, passing: bool) -> None:
+    """Each answer has words of its own, and only what may pass is tried again."""
+    assert words in str(store_error(error, "Redis", ()))
+    assert is_passing(error) is passing
