@@ -7,13 +7,13 @@ from typing import Final
 from doorcode import _clock
 from doorcode.cache._protocol import RemoteStore, TokenStore
 
-__all__ = ["Outage"]
+__all__ = ["ServerOutage"]
 
 PAUSE: Final = 2.0
 """Seconds after a failed lease, or a failed write, until the next attempt."""
 
 
-class Outage:
+class ServerOutage:
     """Remember what went wrong with a server. For a store that is no server, nothing ever does.
 
     Args:

@@ -15,7 +15,7 @@ from doorcode._core.msal_cache.changes import fill_in, without_known_refresh_tok
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
-from doorcode.cache._outage import Outage
+from doorcode.cache._outage import ServerOutage
 from doorcode.cache._protocol import (
     Conflict,
     Lease,
@@ -124,7 +124,7 @@ class StoredCache:
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
-        self._outage = Outage(store)
+        self._outage = ServerOutage(store)
 
     def check_key(self) -> None:
         """Read the content, to check the key of a program that brings its own.
