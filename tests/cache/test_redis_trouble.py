@@ -20,7 +20,7 @@ from support.redis_server import RedisServer, free_port, running
 KEY = bytes(range(32))
 DATA, NEWER = b'{"first": {}}', b'{"second": {}}'
 PASSWORD = "pass-word-of-redis"
-SOON = 0.3
+SOON = 0.5
 """Seconds that a call may take in these tests."""
 ENDED = 10.0
 """Seconds after which a call has hung, on a busy machine too."""

@@ -21,7 +21,7 @@ from support.signing import OTHER, SCOPE
 
 KEY = bytes(range(32))
 THIRD = "https://third.example/.default"
-SOON = 0.3
+SOON = 0.5
 """Seconds that a call of the server may take where it is to fail."""
 BROKEN: dict[str, tuple[Callable[[RedisServer], object], Callable[[RedisServer], object], str]] = {
     "frozen": (RedisServer.freeze, RedisServer.thaw, "does not answer in time"),

@@ -72,14 +72,16 @@ class RedisServer:
         now = _clock.monotonic()
         if now < until:
             raise StoreError(why, where=self._place)
-        attempt = _Attempt(lambda: self._repeated(work, now + self.timeout, repeats=repeats))
+        failures: list[Exception] = []
+        attempt = _Attempt(lambda: self._repeated(work, failures, now + self.timeout, repeats=repeats))
         error = attempt.wait(self.timeout)
         if error is None:
             self._away.pop(writes, None)
             return attempt.result
         if isinstance(error, ModuleNotFoundError):
             raise error
-        raise self._failed(error)
+        # A last attempt that is cut off says less than the one before it.
+        raise self._failed(failures[-1] if failures else error)
 
     def _failed(self, error: Exception) -> StoreError:
         failed = store_error(error, self._place, self._secrets)
@@ -111,12 +113,13 @@ class RedisServer:
         self._given, self.timeout = state["given"], state["timeout"]
         self._start()
 
-    def _repeated(self, work: Callable[[Any], T], until: float, *, repeats: bool) -> T:
+    def _repeated(self, work: Callable[[Any], T], failures: list[Exception], until: float, *, repeats: bool) -> T:
         pause = _FIRST_PAUSE
         while True:
             try:
                 return work(self._opened())
             except Exception as error:
+                failures.append(error)
                 if not repeats or not is_passing(error) or _clock.monotonic() + pause >= until:
                     raise
             time.sleep(pause)
