@@ -14,13 +14,17 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "typing", "docs", "tests", "peer", "coverage"]
+nox.options.sessions = ["lint", "typing", "docs", "tests", "slow", "coverage", "peer"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # uv, where it is there, would not rebuild the package in a reused one
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 NODE_PACKAGES = ("@azure/identity@4.14.1", "@azure/identity-cache-persistence@1.2.0")
+QUICK_TESTS = (
+    *("tests/core", "tests/test_layers.py", "tests/emulator/test_device_flow.py", "tests/cache/test_token_cache.py"),
+    *("tests/credential/test_authenticate.py", "tests/credential/test_get_token.py", "tests/browser/test_flow.py"),
+)
 LOWEST_TESTS = ("tests/core", "tests/credential", "tests/cache")
 LOWEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "sybil", "portalocker", "azure-identity")
 EVERY_EXTRA = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
@@ -36,43 +40,62 @@ def pinned_lowest(requirements: list[str]) -> list[str]:
     return [requirement.replace(">=", "==") for requirement in requirements]
 
 
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install with pip, which says what it does the first time: that takes half a minute."""
+    installed = Path(session.virtualenv.location, "installed")
+    session.install(*(["-q"] if installed.exists() else ["--progress-bar", "off"]), *requirements, silent=False)
+    installed.touch()
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Sign in, end to end, on this machine alone; `-- --yourself` lets you be the person who signs in."""
-    session.install("-q", ".[emulator]")
+    install(session, ".[emulator]")
     session.run("python", "demo/sign_in.py", *session.posargs)
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Test the rules, the emulator and one sign-in of each kind in under a minute, while you work."""
+    install(session, *group("test"), EVERY_EXTRA)
+    session.run("pytest", "-n", "auto", "-m", "not slow", *(session.posargs or QUICK_TESTS))
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """Test the package as it would be installed, and run the examples of the documentation."""
-    session.install("-q", *group("test"), EVERY_EXTRA)
+    """Test the package as it would be installed, and run the examples of the documentation; a few minutes."""
+    install(session, *group("test"), EVERY_EXTRA)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto"]))
-    if os.environ.get("DOORCODE_REQUIRE_ALL") and not session.posargs:
-        session.notify("coverage")
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto", "-m", "not slow"]))
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that `tests` leaves out: many processes, browsers, whole systems; `-- PATH` runs some of them."""
+    install(session, *group("test"), EVERY_EXTRA)
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", "-m", "slow", *session.posargs)
 
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Test with the lowest version of each dependency that pyproject.toml allows; takes ten minutes."""
+    """Test the core, the credentials and the caches with the lowest version of each dependency that is allowed."""
     project = PYPROJECT["project"]
     extras = [each for extra in project["optional-dependencies"].values() for each in extra]
     tools = [each for each in group("test") if each.partition(">=")[0] in LOWEST_TOOLS]
     # The emulator's JOSE library asks for a newer cryptography than doorcode does, and works with that one.
     jose = [each for each in extras if each.startswith("joserfc")]
     pinned = pinned_lowest([*project["dependencies"], *(each for each in extras if each not in jose)])
-    session.install("-q", *pinned, *tools)
-    session.install("-q", "--no-deps", ".", *pinned_lowest(jose))
+    install(session, *pinned, *tools)
+    install(session, "--no-deps", ".", *pinned_lowest(jose))
     # anyio comes with Starlette, and its plugin for pytest may be too old or too new for pytest's.
-    arguments = session.posargs or ["-n", "auto", *LOWEST_TESTS]
-    session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", *arguments)
+    arguments = session.posargs or ["-n", "auto", "-m", "not slow", *LOWEST_TESTS]
+    session.run("python", "-m", "pytest", "-p", "no:anyio", *arguments)
 
 
 @nox.session
 def peer(session: nox.Session) -> None:
     """Run azure-identity's own tests against the package, and azure-core's; share caches with @azure/identity."""
-    session.install("-q", *group("test"), EVERY_EXTRA)
+    install(session, *group("test"), EVERY_EXTRA)
     sdists = Path(session.create_tmp()).resolve()
     for name in ("azure-identity", "azure-core"):
         # Of the version that is installed: its tests are of its own commit, and no copy of them is kept here.
@@ -92,16 +115,16 @@ def peer(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Report what the last `tests` covered, and fail below the threshold of pyproject.toml."""
-    session.install("-q", *(requirement for requirement in group("test") if requirement.startswith("coverage")))
-    session.run("coverage", "combine", "-q")
+    """Report what the last `tests` and `slow` covered together, and fail below the threshold of pyproject.toml."""
+    install(session, *(requirement for requirement in group("test") if requirement.startswith("coverage")))
+    session.run("coverage", "combine", "-q", "--keep")
     session.run("coverage", "report")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and form; `-- --fix` mends what can be mended."""
-    session.install("-q", *group("lint"))
+    install(session, *group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
@@ -114,7 +137,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright for every supported Python, and that the public API is typed throughout."""
-    session.install("-q", *group("typing"), EVERY_EXTRA)
+    install(session, *group("typing"), EVERY_EXTRA)
     for python in PYTHONS:
         session.run("mypy", "--python-version", python)
         session.run("pyright", "--pythonversion", python)
@@ -124,7 +147,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Measure against azure-identity, and write docs/performance.md's figures and plots; `-- --quick` only tries it."""
-    session.install("-q", *group("benchmarks"), ".[emulator]")
+    install(session, *group("benchmarks"), ".[emulator]")
     az: list[str] = []
     if "--quick" not in session.posargs:
         # In an environment of its own: it pins versions of what is measured.
@@ -139,7 +162,7 @@ def benchmarks(session: nox.Session) -> None:
 @nox.session
 def simulation(session: nox.Session) -> None:
     """Interleave many processes and faults, ten thousand times; what follows `--` goes to pytest."""
-    session.install("-q", *group("test"), EVERY_EXTRA)
+    install(session, *group("test"), EVERY_EXTRA)
     seeds = os.environ.get("DOORCODE_SIMULATION_SEEDS", "10000")
     # One test is thousands of schedules here, and takes longer than a test that hangs would be given.
     patient = ("-o", "faulthandler_timeout=0")
@@ -151,7 +174,7 @@ def simulation(session: nox.Session) -> None:
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the core in small ways, and list the changes that no test notices; `-- NAME` looks at one part."""
-    session.install("-q", *group("test"), *group("mutation"), EVERY_EXTRA)
+    install(session, *group("test"), *group("mutation"), EVERY_EXTRA)
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")
 
@@ -159,5 +182,5 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/, refusing warnings; `-- serve` shows it while you write."""
-    session.install("-q", *group("docs"))
+    install(session, *group("docs"))
     session.run("zensical", *(session.posargs or ["build", "--clean", "--strict"]))

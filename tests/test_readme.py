@@ -31,7 +31,7 @@ def sessions() -> set[str]:
 
 def test_two_commands_are_all_it_takes() -> None:
     """The first command makes an environment and runs the demo, the second the tests, from nothing but Python."""
-    prepare = "python3 -m venv .venv && .venv/bin/pip install -q nox"
+    prepare = "echo Making .venv && python3 -m venv .venv && .venv/bin/pip install nox"
     both = [f"{prepare} && .venv/bin/nox -s {name}" for name in ("demo", "tests")]
     assert [command for command in COMMANDS if "nox" in command] == both
     assert both[0].replace("python3", "py").replace("/bin/", "\\Scripts\\") in README
@@ -40,8 +40,15 @@ def test_two_commands_are_all_it_takes() -> None:
 def test_ci_runs_what_readers_run() -> None:
     """The command for the tests is run literally, and every session is."""
     assert COMMANDS[1] in CI
-    # `tests` runs the coverage by itself where all has to be run; the others take as long as one lets them.
-    assert sessions() - run_in(CI) == {"coverage", "benchmarks", "lowest", "mutation", "simulation"}
+    # `quick` is a part of `tests`; the others take as long as one lets them.
+    assert sessions() - run_in(CI) == {"quick", "benchmarks", "mutation", "simulation"}
+
+
+def test_ci_skips_no_test() -> None:
+    """The tests are run in two parts, which make the whole, and the coverage is that of both."""
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    assert re.findall(r'"-m", "((?:not )?slow)"', noxfile) == ["not slow", "not slow", "slow", "not slow"]
+    assert "for session in slow coverage " in CI.partition("nox -s tests")[2]
 
 
 def run_in(text: str) -> set[str]:

@@ -21,7 +21,7 @@ from support.signing import ADA, GRACE, PATIENCE, SCOPE, start
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PLACE = re.compile(r"http://localhost:\d+/.*")
 

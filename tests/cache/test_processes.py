@@ -17,6 +17,8 @@ from doorcode.cache import StoreError
 from doorcode.cache._locks.lock import CacheLock
 from doorcode.cache._stores.file import FileStore, is_json_object
 
+pytestmark = pytest.mark.slow
+
 KILLS = 500
 ENTRIES = 10
 SIGN_INS = 4

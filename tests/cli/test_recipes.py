@@ -15,6 +15,8 @@ from azure.identity import AzureCliCredential
 
 from cli.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 

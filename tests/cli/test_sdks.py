@@ -22,6 +22,8 @@ from cli.conftest import Command
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode.emulator import Emulator
 
+pytestmark = pytest.mark.slow
+
 PROGRAMS = Path(__file__).parent / "programs"
 KINDS = ("DefaultAzureCredential", "ManagedIdentityCredential")
 

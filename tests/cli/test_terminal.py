@@ -12,6 +12,8 @@ from doorcode.emulator import Emulator
 from doorcode.prompts._large_letters import GLYPHS, drawn, parts
 from support.terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 LEFT = re.compile(r"^ *\d+:\d\d left\. Ctrl-C gives up\.", re.MULTILINE)
 
 

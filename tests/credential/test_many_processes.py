@@ -19,6 +19,8 @@ from doorcode.cache._locks.lease_note import holder_in
 from doorcode.emulator import Emulator, Hang, Latency
 from support.signing import PATIENCE, SCOPE
 
+pytestmark = pytest.mark.slow
+
 PROGRAMS = Path(__file__).parent / "programs"
 AWAY = 0.2
 """Seconds that the authority takes for a refresh."""

@@ -224,7 +224,7 @@ def start(thread):
 import doorcode, doorcode.aio
 from doorcode.cache import TokenCachePersistenceOptions
 from doorcode.emulator import Emulator
-with Emulator() as authority:
+with Emulator(interval=1) as authority:
     authority.approve_all()
     threading.Thread.start = start
     options = {**authority.credential_options, "prompt_callback": lambda *_: None}

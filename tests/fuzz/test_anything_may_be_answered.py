@@ -20,6 +20,8 @@ from support import rows
 from support.answers import GOOD, HOST, Answers, Script
 from support.signing import outcome
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("DOORCODE_FUZZ_EXAMPLES", "250"))
 NUMBERS = st.integers() | st.floats() | st.just(10**400)
 WORDS = st.text() | st.sampled_from(

@@ -29,6 +29,8 @@ from support import rows
 from support.answers import GOOD, HOST, Answers, Script
 from support.signing import PATIENCE, outcome
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("DOORCODE_FUZZ_EXAMPLES", "40"))
 SCOPE = "https://r/.default"
 BRIEF = 0.05

@@ -20,8 +20,8 @@ from typing import Any
 import doorcode
 import doorcode.aio
 from doorcode import TokenCachePersistenceOptions
-from doorcode._core.flows import refresh
 from doorcode._core.steps import Redeem, TakeLease
+from doorcode._session.leases import HeldLeases
 from doorcode._session.step_handler import StepHandler
 
 
@@ -48,7 +48,9 @@ STOPS = {
 def main(facts: dict[str, Any]) -> None:
     """Do it."""
     module = doorcode.aio if facts["kind"] == "aio" else doorcode
-    vars(refresh).update(LEASE_SECONDS=facts.get("lease_seconds", refresh.LEASE_SECONDS))
+    if "lease_seconds" in facts:
+        # By default a lease lasts as long as the longest request may take: more than two minutes.
+        setattr(HeldLeases, "_lasting", lambda *_: facts["lease_seconds"])  # noqa: B010 - mypy takes it for a method
     if "stops" in facts:
         STOPS[facts["stops"]]()
     credential: Any = module.DeviceCodeCredential(
