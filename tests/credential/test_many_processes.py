@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
-from doorcode._core.flows.refresh import REFRESH_LEASE
+from doorcode._core.flows.lease_steps import REFRESH_LEASE
 from doorcode.cache._locks.lease_note import holder_in
 from doorcode.emulator import Emulator, Hang, Latency
 from support.signing import PATIENCE, SCOPE

@@ -88,5 +88,7 @@ def test_a_stored_token_needs_neither_network_nor_another_library(
     assert ("cryptography" in others) == (kept == "sealed")
     costly = {"cryptography.x509", "cryptography.hazmat.primitives.serialization"}
     assert not loaded & costly
+    unused = {"doorcode._core.messages.failures", "doorcode._core.flows.refresh", "doorcode.errors"}
+    assert not loaded & (unused | {"doorcode.cache._locks.lock", "doorcode.cache._locks.lease"})
     if kept == "plain":
         assert {name for name in loaded if name.partition(".")[0] != "doorcode"} <= OWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from doorcode._core.flows.refresh import REFRESH_LEASE
+from doorcode._core.flows.lease_steps import REFRESH_LEASE
 from doorcode._core.steps import DropLease, FindLeaseHolder, PromptLives, RenewLease, TakeLease
 from doorcode._session.nesting import held, refuse_to_wait
 

@@ -16,9 +16,7 @@ from doorcode.cache._ciphers.cipher import START_LENGTH, may_be_encrypted
 from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import user_id
-from doorcode.cache._locks.lock import CacheLock, cache_lock
 from doorcode.cache._stores.file import CacheFile, FileStore, is_json_object
-from doorcode.cache._stores.read_only_file import ReadOnlyFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -248,12 +246,15 @@ class _Chooser:
 
     def _file(self, path: str, cipher: Cipher | None = None, where: Callable[[], CacheFile] | None = None) -> FileStore:
         private = self.options.path is None
-        lock = cache_lock(path)
-        return FileStore(path, cipher, where=where, private=private, is_whole=self.is_whole, lock=lock)
+        return FileStore(path, cipher, where=where, private=private, is_whole=self.is_whole)
 
     def _also(self, store: TokenStore) -> tuple[ReadOnlyStore, ...]:
         allowed = self.options.allow_unencrypted_storage and store.encrypted
-        return (ReadOnlyFile(self.base, is_whole=self.is_whole),) if allowed else ()
+        if not allowed:
+            return ()
+        from doorcode.cache._stores.read_only_file import ReadOnlyFile
+
+        return (ReadOnlyFile(self.base, is_whole=self.is_whole),)
 
     def _plain(self) -> str | None:
         """Return a reason to use the plain file: it, or a damaged one that was set aside, exists; None without one.
@@ -265,6 +266,8 @@ class _Chooser:
         except StoreError as error:
             return f"there is something in the place of the plain file, which may be used: {error}"
         if raw is not None and raw.data == b"":
+            from doorcode.cache._locks.lock import CacheLock
+
             # msal-extensions empties the file before it writes, and holds the lock until it has written.
             lock = CacheLock(f"{self.base}.lockfile", wait_timeout=WRITER_TIMEOUT)
             with contextlib.suppress(StoreError), lock.hold():

@@ -7,6 +7,8 @@ from typing import Final
 
 from doorcode._core.values import dataclass
 
+REFRESH_LEASE: Final = "refresh"
+"""The name of the lease for a refresh."""
 LONGEST_PROMPT: Final = 900.0
 """Seconds that other processes wait for a sign-in that does not say how long its prompt is valid: the usual lifetime
 of a device code."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
+from doorcode._core.flows.lease_steps import REFRESH_LEASE
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, required, unreachable
@@ -31,7 +32,6 @@ from doorcode._core.values import dataclass
 if TYPE_CHECKING:
     from doorcode._core.secret import Secret
 
-REFRESH_LEASE: Final = "refresh"
 LEASE_SECONDS: Final = 90.0
 """Seconds that one redemption may take: the request's own time limit, and two writes to caches that others may lock."""
 LOOK_AGAIN: Final = 0.02

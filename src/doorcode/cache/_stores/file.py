@@ -16,13 +16,14 @@ from doorcode.cache._ciphers.cipher import Cipher, DecryptionError, KeyMissing, 
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import ensure_directory
-from doorcode.cache._locks.lease import FileLease, FileLeases, check_lease_name
-from doorcode.cache._locks.lease_note import holder_in
-from doorcode.cache._locks.lock import CacheLock, HeldLock, cache_lock
 from doorcode.cache._protocol import Conflict, LeaseHolder, Loaded, Stamp
 
+# A process that only reads a stored token imports neither locks nor leases.
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from doorcode.cache._locks.lease import FileLease, FileLeases
+    from doorcode.cache._locks.lock import CacheLock, HeldLock
 
 __all__ = ["CacheFile", "FileStore", "is_json_object"]
 
@@ -91,10 +92,10 @@ class FileStore:
         self._where = where or (lambda: fixed)
         self._private = private
         self._is_whole = is_whole
-        self._lock = lock or cache_lock(path)
         self._now = now
-        self._leases = FileLeases()
         self._sleep = sleep
+        self._own_lock = lock
+        self._own_leases: FileLeases | None = None
 
     @property
     def encrypted(self) -> bool:
@@ -170,13 +171,33 @@ class FileStore:
 
     def lease(self, name: str, seconds: float) -> FileLease | None:
         """Try once to get the lease ``<path>.<name>.lock``, which ends with the process or when its time is over."""
+        from doorcode.cache._locks.lease import check_lease_name
+
         check_lease_name(name)
         self._prepare()
         return self._leases.take(f"{self._path}.{name}.lock", seconds)
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
         """Return the holder that the lease's file names."""
+        from doorcode.cache._locks.lease_note import holder_in
+
         return holder_in(f"{self._path}.{name}.lock")
+
+    @property
+    def _lock(self) -> CacheLock:
+        if self._own_lock is None:
+            from doorcode.cache._locks.lock import cache_lock
+
+            self._own_lock = cache_lock(self._path)
+        return self._own_lock
+
+    @property
+    def _leases(self) -> FileLeases:
+        if self._own_leases is None:
+            from doorcode.cache._locks.lease import FileLeases
+
+            self._own_leases = FileLeases()
+        return self._own_leases
 
     def _prepare(self) -> None:
         ensure_directory(os.path.dirname(self._path), private=self._private)
