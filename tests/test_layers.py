@@ -57,6 +57,7 @@ PURE = {
     "__future__", "abc", "base64", "binascii", "collections", "collections.abc", "dataclasses", "datetime", "enum",
     "functools", "hashlib", "hmac", "itertools", "json", "math", "operator", "re", "string", "types", "typing",
     "typing_extensions", "unicodedata", "urllib.parse",
+    "errno",  # the numbers of the system's errors
     "inspect",  # whether a callback is a coroutine function
     "warnings",  # a name that azure-identity has deprecated says so
 }  # fmt: skip

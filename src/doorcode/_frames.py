@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
+from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
@@ -23,6 +25,18 @@ _COROUTINE: Final = 0x80
 """What ``inspect`` calls CO_COROUTINE; it takes a while to import."""
 LIBRARY: Final = ("json", "base64", "codecs", "encodings", "http", "ssl", "socket", "email", "re")
 """Modules of the standard library that are handed secrets, too."""
+
+
+def _as_ours(error: BaseException) -> BaseException:
+    """Return what to raise for an error: one of this library's if no further file or connection may be opened."""
+    if not is_without_descriptors(error):
+        return error
+    message = f"Authentication failed: {NO_DESCRIPTORS[0].lower()}{NO_DESCRIPTORS[1:]}.\n{FREE_DESCRIPTORS}"
+    try:
+        from doorcode.errors import AuthorityUnreachableError
+    except OSError:  # azure-core, whose subclass that is, cannot be imported any more
+        return OSError(cast("OSError", error).errno, message)
+    return AuthorityUnreachableError(message)
 
 
 def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
@@ -40,6 +54,9 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
             except BaseException as error:
                 args, kwargs = (), {}  # they may hold secrets, and this frame goes along with the error
                 clear(error)
+                ours = _as_ours(error)
+                if ours is not error:
+                    raise ours from error
                 raise
 
         return cast("Callable[P, R]", awaited)
@@ -51,6 +68,9 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
         except BaseException as error:
             args, kwargs = (), {}  # as above
             clear(error)
+            ours = _as_ours(error)
+            if ours is not error:
+                raise ours from error
             raise
 
     return cast("Callable[P, R]", called)

@@ -16,9 +16,9 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 
 import doorcode
 import doorcode._entra.msal_client  # its import takes a moment, which no test's timeout is to contain
-import doorcode._sync.cancel_scope
+import doorcode._sync.driver
 import doorcode.aio
-import doorcode.aio.cancel_scope
+import doorcode.aio.driver
 from doorcode import _clock
 from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import Pace
@@ -204,7 +204,7 @@ def over_after_two_replies(_brisk: None, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Pace, "pause", property(pause))
     monkeypatch.setattr(device_code, "GRACE", AGES)  # the second reply is waited for, however long it takes
-    for driver in (doorcode._sync.cancel_scope, doorcode.aio.cancel_scope):
+    for driver in (doorcode._sync.driver, doorcode.aio.driver):
         monkeypatch.setattr(driver, "_clock", SimpleNamespace(monotonic=monotonic, is_replaced=_clock.is_replaced))
 
 

@@ -90,7 +90,7 @@ def test_ctrl_c(authority: Emulator, hanging: bool) -> None:  # noqa: FBT001 - a
 def test_a_program_ends_while_a_request_hangs(authority: Emulator) -> None:
     """The thread of a request that is never answered does not keep the process."""
     authority.faults.always("discovery", Hang())
-    with running(authority, HANGING.replace("TIMEOUT", "0.1")) as process:
+    with running(authority, HANGING.replace("TIMEOUT", "3")) as process:
         authority.wait_for("discovery")
         begun = time.monotonic()
         out, _ = process.communicate(timeout=PATIENCE)

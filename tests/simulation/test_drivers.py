@@ -6,57 +6,72 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from doorcode._core.model import TokenRequest
 from doorcode._core.steps import Flow, LogWarning, ReadMemory, Sleep, Step, ask
-from doorcode._sync import cancel_scope
-from doorcode.aio import cancel_scope as aio_drive
+from doorcode._sync import driver
+from doorcode.aio import driver as aio_driver
 
 REQUEST = TokenRequest(("s",), "t")
 
 
 @dataclass
-class Performer:
-    """Write down the steps and answer each with its number; what is in ``fails`` is raised instead."""
+class Record:
+    """The steps that were performed, and what ended the flow; ``fails`` says which steps raise what."""
 
     fails: dict[int, BaseException] = field(default_factory=dict)
     taken: list[Step[Any]] = field(default_factory=list)
     released: list[BaseException | None] = field(default_factory=list)
 
-    def perform(self, step: Step[Any], _wait: cancel_scope.CancelScope | None = None) -> object:
+    def perform(self, step: Step[Any]) -> object:
+        """Answer a step with its number."""
         self.taken.append(step)
         if len(self.taken) in self.fails:
             raise self.fails[len(self.taken)]
         return len(self.taken)
 
+
+class ThreadsDriver(driver.Driver):
+    """The threads' driver, whose steps are recorded instead of performed."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(Mock())
+        self._record = record
+
+    def perform(self, step: Step[Any]) -> object:
+        return self._record.perform(step)
+
     def release(self, ended_by: BaseException | None) -> None:
-        self.released.append(ended_by)
+        self._record.released.append(ended_by)
 
 
-class AsyncPerformer(Performer):
-    """The same, awaited."""
+class AsyncDriver(aio_driver.Driver):
+    """The same for asyncio's."""
 
-    async def perform(self, step: Step[Any], _wait: cancel_scope.CancelScope | None = None) -> object:
-        return super().perform(step)
+    def __init__(self, record: Record) -> None:
+        super().__init__(Mock())
+        self._record = record
 
-    async def release(  # type: ignore[override] # awaited by its driver
-        self, ended_by: BaseException | None
-    ) -> None:
-        super().release(ended_by)
+    async def perform(self, step: Step[Any]) -> object:
+        return self._record.perform(step)
+
+    async def release(self, ended_by: BaseException | None) -> None:
+        self._record.released.append(ended_by)
 
 
-def threads(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:
+def threads(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Record, Any]:
     """Drive with threads."""
-    performer = Performer(fails)
-    return performer, outcome(lambda: cancel_scope.run(flow, performer, cancel_scope.CancelScope()))
+    record = Record(fails)
+    return record, outcome(lambda: ThreadsDriver(record).run(flow))
 
 
-def loop(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Performer, Any]:
+def loop(flow: Flow[Any], fails: dict[int, BaseException]) -> tuple[Record, Any]:
     """Drive with asyncio."""
-    performer = AsyncPerformer(fails)
-    return performer, outcome(lambda: asyncio.run(aio_drive.run(flow, performer)))
+    record = Record(fails)
+    return record, outcome(lambda: asyncio.run(AsyncDriver(record).run(flow)))
 
 
 def outcome(run: Callable[[], Any]) -> Any:
@@ -95,12 +110,12 @@ DRIVERS = pytest.mark.parametrize("drive", [threads, loop], ids=["threads", "asy
 def test_steps_are_performed_in_order_and_answered_with_their_time(drive: Callable[..., Any]) -> None:
     """Each answer comes back with a time that does not go back, and the flow's value is returned."""
     watched = Watched()
-    performer, result = drive(watched.flow(), {})
+    record, result = drive(watched.flow(), {})
     assert result == "end"
-    assert performer.taken == [ReadMemory(REQUEST), LogWarning("w"), Sleep(0.0)]
+    assert record.taken == [ReadMemory(REQUEST), LogWarning("w"), Sleep(0.0)]
     assert watched.sent == [1, 2, 3]
     assert watched.times == sorted(watched.times)
-    assert performer.released == [None]
+    assert record.released == [None]
 
 
 @DRIVERS
@@ -110,11 +125,11 @@ def test_what_a_step_raises_closes_the_flow_and_releases_what_it_held(
 ) -> None:
     """The flow is closed, not resumed; what ended it is told to whoever releases."""
     watched = Watched()
-    performer, result = drive(watched.flow(), {2: error})
+    record, result = drive(watched.flow(), {2: error})
     assert type(result) is type(error)
     assert watched.left == ["closed"]
-    assert performer.released == [error]
-    assert len(performer.taken) == 2
+    assert record.released == [error]
+    assert len(record.taken) == 2
 
 
 @DRIVERS
@@ -125,5 +140,5 @@ def test_a_flow_without_a_step(drive: Callable[..., Any]) -> None:
         return "at once"
         yield
 
-    performer, result = drive(flow(), {})
-    assert (result, performer.taken, performer.released) == ("at once", [], [None])
+    record, result = drive(flow(), {})
+    assert (result, record.taken, record.released) == ("at once", [], [None])

@@ -20,15 +20,15 @@ from doorcode._config import Config
 from doorcode._core.account_selection import AccountOptions, may_use_cache
 from doorcode._core.authorities import AuthorityAddress
 from doorcode._core.flows import acquire, device_code
-from doorcode._core.model import CacheSnapshot, Failure, FlightRole, TokenRequest
+from doorcode._core.model import CacheSnapshot, Failure, FlightRole, TokenRequest, Tokens
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.msal_cache.rows import State, rows_of
 from doorcode._core.replies.parse import Endpoint, Fault, FaultKind
 from doorcode._core.steps import (
-    AskUser,
     Begin,
     Exchange,
+    FinishSignIn,
     Flow,
     JoinFlight,
     Notify,
@@ -41,7 +41,7 @@ from doorcode._core.steps import (
 )
 from doorcode._session.accounts.stored import sign_out
 from doorcode._session.session import Session
-from doorcode._session.step_handler import StepHandler, TokenResult
+from doorcode._session.step_handler import StepHandler
 from doorcode.cache._errors import StoreError
 from doorcode.cache._token_cache import StoredCache, TokenCache
 from simulation.authority import Grant, SimAuthority, account_of
@@ -401,7 +401,11 @@ class World:
 
     def _live(self, task: SimTask) -> Generator[object, object, StoredToken | Failure]:
         session = task.session
-        flow = acquire.acquire(task.request, may_ask=session.config.may_ask)
+
+        def sign_in(request: TokenRequest, started: float, now: float) -> Flow[Tokens | Failure]:
+            return self._sign_in(task, request, started, now)
+
+        flow = acquire.acquire(task.request, sign_in, may_ask=session.config.may_ask)
         return (yield from self._drive(task, flow, StepHandler(session)))
 
     def _sign_out(self, task: SimTask) -> Generator[object, object, None]:
@@ -435,12 +439,10 @@ class World:
             if landing is None:
                 return (yield _Answer(FlightRole.LEAD))
             return (yield _Landing(landing)) if step.wait else (yield _Answer(FlightRole.BUSY))
-        if isinstance(step, AskUser):
-            return (yield from self._ask(task, step, turn))
         yield step
         if isinstance(step, Exchange):
             return (yield from self._exchange(task, step, turn))
-        answer = None if isinstance(step, (Show, Notify)) else turn.perform(step)
+        answer = None if isinstance(step, (Show, Notify, FinishSignIn)) else turn.perform(step)
         if isinstance(step, ReadCache) and isinstance(answer, CacheSnapshot):
             task.seen[step.cae] = task.session.refresh_tokens(answer.state, cae=step.cae)
         return answer
@@ -459,7 +461,7 @@ class World:
         yield _Until(back)
         self.arrived = replies[0]
         answer = turn.exchange(step)
-        if self.now - sent <= turn.within(step):
+        if self.now - sent <= step.wait(turn.session.limits):
             return answer
         # It came when nobody waited for it any more: the process was stopped.
         self.note(f"{task.name}: a late reply")
@@ -487,23 +489,18 @@ class World:
             return LOST
         return answer
 
-    def _ask(self, task: SimTask, step: AskUser, turn: StepHandler) -> Generator[object, object, object]:
+    def _sign_in(self, task: SimTask, request: TokenRequest, started: float, now: float) -> Flow[Tokens | Failure]:
+        """Prompt the task's user, and note what a prompt must not be."""
         key = (task.session.user, id(task.session.stores))
         self._look_for_overlap(task, self.prompting.get(key))
         if _shares(task):
             self.prompting[key] = task
         self.prompts += 1
         self._look_for_needless(task)
-        with turn.asking():
-            nested = StepHandler(turn.session)
-        flow = device_code.sign_in(step.request, started=self.now, timeout=None)
-        outcome = yield from self._drive(task, flow, nested)
+        outcome = yield from device_code.sign_in(request, started=started, timeout=None, now=now)
         if self.prompting.get(key) is task:
             del self.prompting[key]
-        if isinstance(outcome, Failure):
-            return outcome
-        yield step
-        return turn.signed_in(TokenResult(outcome), step.request)
+        return outcome
 
     def _look_for_overlap(self, task: SimTask, other: SimTask | None) -> None:
         """Note two prompts at one time, for users of whom each could use the other's sign-in."""

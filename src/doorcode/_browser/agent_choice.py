@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, closing
 from typing import cast
 
 from doorcode._browser.agent import BrowserAgent
@@ -25,8 +26,8 @@ def check_redirect(redirect_uri: object, paste: object) -> str | None:
     return check_redirect_uri(redirect_uri) if paste else check_loopback_uri(redirect_uri)
 
 
-def make_agent(paste: object, redirect_uri: str | None, config: Config) -> BrowserAgent:
-    """Return the agent for a sign-in.
+def open_agent(paste: object, redirect_uri: str | None, config: Config) -> AbstractContextManager[BrowserAgent]:
+    """Return the agent for a sign-in, for a ``with`` statement that closes it.
 
     Args:
         paste: False for a browser on this machine, True for the terminal, or the program's own prompt.
@@ -36,6 +37,6 @@ def make_agent(paste: object, redirect_uri: str | None, config: Config) -> Brows
     if paste is False:
         from doorcode._browser.local import LocalBrowser
 
-        return LocalBrowser(redirect_uri)
+        return closing(LocalBrowser(redirect_uri))
     prompt = None if paste is True else cast("PastePrompt", paste)
-    return Paste(prompt, redirect_uri, config.client_id, config.authority.netloc)
+    return closing(Paste(prompt, redirect_uri, config.client_id, config.authority.netloc))

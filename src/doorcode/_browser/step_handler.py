@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from doorcode._browser.agent import BrowserAgent
 from doorcode._core.flows.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
-from doorcode._core.model import Tokens
-from doorcode._core.steps import Exchange, Step
+from doorcode._core.steps import AcceptSignIn, Exchange, Step
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
 
@@ -18,16 +18,32 @@ class BrowserStepHandler(StepHandler):
 
     Args:
         session: the credential's session.
-        agent: shows the page to the user and returns the redirect; this handler closes it.
+        open_agent: returns the agent that shows the page to the user and returns the redirect; it is called when the
+            user is asked, and the agent is closed when it is not needed any more.
+        anybody: whether any account may sign in.
     """
 
-    def __init__(self, session: Session, agent: BrowserAgent) -> None:
-        super().__init__(session)
-        self._agent = agent
+    def __init__(
+        self, session: Session, open_agent: Callable[[], AbstractContextManager[BrowserAgent]], *, anybody: bool = False
+    ) -> None:
+        super().__init__(session, anybody=anybody)
+        self._open_agent = open_agent
+        self._opened = ExitStack()
+        self._current: BrowserAgent | None = None
+
+    @property
+    def _agent(self) -> BrowserAgent:
+        assert self._current is not None, "the first step of a browser's flow is Listen"
+        return self._current
 
     def perform(self, step: Step[Any]) -> object:
         """Perform a step that makes no request and does not wait for the user."""
-        return self._agent.start() if isinstance(step, Listen) else super().perform(step)
+        if isinstance(step, (Listen, AcceptSignIn)):
+            self._opened.close()
+        if isinstance(step, Listen):
+            self._current = self._opened.enter_context(self._open_agent())
+            return self._agent.start()
+        return super().perform(step)
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Make a request, or wait for the user; blocks."""
@@ -49,24 +65,7 @@ class BrowserStepHandler(StepHandler):
                 answer = super().exchange(step)
         return answer
 
-    def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
-        """Return what takes the result of a step after its flow has ended: a token is stored."""
-        if not isinstance(step, RedeemCode):
-            return super().on_late_result(step)
-
-        since = self.since
-
-        def keep(answer: object) -> None:
-            if isinstance(answer, Tokens):
-                self.accept(answer, step.request, since, anybody=False)
-
-        return keep
-
-    def on_timeout(self, step: Exchange[Any]) -> object:
-        """Return the result of a step that did not end in time; a browser that still runs counts as open."""
-        return None if isinstance(step, (OpenPage, AwaitRedirect, Conclude)) else super().on_timeout(step)
-
     def release(self, ended_by: BaseException | None) -> None:
         """Release everything that the flow holds, beginning with the port or the terminal."""
-        self._agent.close()
+        self._opened.close()
         super().release(ended_by)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from doorcode import _clock
 from doorcode._browser.agent_choice import check_redirect
 from doorcode._browser.environment import SignInMethod, choose_here
 from doorcode._core.checks import check_choice, check_login_hint, check_timeout
@@ -61,20 +60,28 @@ class SignInOptions:
         return replace(self, login_hint=check_login_hint(login_hint) or self.login_hint)
 
 
-def sign_in(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
-    """Return the flow: the preferred method, then the other one if that fails."""
-    methods = {
-        SignInMethod.BROWSER: lambda: _in_browser(request, options),
-        SignInMethod.DEVICE_CODE: lambda: _with_code(request, options),
-    }
+def sign_in(request: TokenRequest, options: SignInOptions, started: float, now: float) -> Flow[Tokens | Failure]:
+    """Return the flow: the preferred method, then the other one if that fails.
+
+    Args:
+        request: what the token is for.
+        options: how the user is asked.
+        started: when the wait for the user began, in monotonic seconds; the second method has a time of its own.
+        now: the time now, in monotonic seconds.
+    """
+    methods = {SignInMethod.BROWSER: _in_browser, SignInMethod.DEVICE_CODE: _with_code}
     first = options.prefer or choose_here()
-    return fallback.sign_in(methods[first], methods[first.other], _CHANGE[first])
+    return fallback.sign_in(
+        methods[first](request, options, started, now),
+        lambda then: methods[first.other](request, options, then, then),
+        _CHANGE[first],
+    )
 
 
-def _in_browser(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
+def _in_browser(request: TokenRequest, options: SignInOptions, started: float, _now: float) -> Flow[Tokens | Failure]:
     timeout = BROWSER_SECONDS if options.timeout is None else options.timeout
-    return auth_code.sign_in(request, started=_clock.monotonic(), timeout=timeout, login_hint=options.login_hint)
+    return auth_code.sign_in(request, started=started, timeout=timeout, login_hint=options.login_hint)
 
 
-def _with_code(request: TokenRequest, options: SignInOptions) -> Flow[Tokens | Failure]:
-    return device_code.sign_in(request, started=_clock.monotonic(), timeout=options.timeout)
+def _with_code(request: TokenRequest, options: SignInOptions, started: float, now: float) -> Flow[Tokens | Failure]:
+    return device_code.sign_in(request, started=started, timeout=options.timeout, now=now)

@@ -8,17 +8,18 @@ Flows never touch a socket, a clock, a file or a thread, so a test or a simulati
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reply, TokenRequest, Tokens
+from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reply, TokenRequest, Tokens, Who
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
     from doorcode._core.flows.lease_steps import LeaseHolder  # noqa: F401 - in quotes below
+    from doorcode._core.flows.limits import RequestLimits
     from doorcode._core.msal_cache.lookup import Account, StoredToken
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.replies.faults import Fault  # noqa: F401 - likewise
+    from doorcode._core.replies.faults import Fault
     from doorcode._core.replies.service_errors import ServiceError  # noqa: F401 - likewise
     from doorcode._core.secret import Secret
 
@@ -27,12 +28,20 @@ R = TypeVar("R")
 
 
 class Step(Generic[A]):
-    """A request of a flow to its driver; ``A`` is the answer's type."""
+    """A request of a flow to its driver; ``A`` is the answer's type.
+
+    Attributes:
+        blocks: whether performing it may block briefly, on a file, a keyring or a lock.
+    """
 
     __slots__ = ()
+    blocks: ClassVar[bool] = False
 
 
 Flow: TypeAlias = Generator[Step[Any], tuple[float, Any], R]
+SignIn: TypeAlias = Callable[[TokenRequest, float, float], Flow["Tokens | Failure"]]
+"""Return the flow that signs a user in, given the request, when the wait for the user began, and the time now (both in
+monotonic seconds). The driver stores the tokens afterwards."""
 
 
 def ask(step: Step[A]) -> Flow[tuple[float, A]]:
@@ -60,6 +69,48 @@ class Exchange(Step[A]):
         """Return whether the pipeline may repeat the requests."""
         return not self.redeems
 
+    def wait(self, limits: RequestLimits) -> float:
+        """Return the seconds to wait for the answer."""
+        return min(self.within, self._longest(limits))
+
+    def kept(self, limits: RequestLimits) -> float:
+        """Return the seconds for which an abandoned request continues: what works only once must not be lost."""
+        return self._longest(limits) if self.redeems else 0.0
+
+    def no_answer(self, host: str) -> object:
+        """Return what stands for an answer that did not come in time: a fault, or None from the user.
+
+        Args:
+            host: of the authority.
+        """
+        return _no_reply(host, "TOKEN") if self.asks_authority else None
+
+    def late_sign_in(self, _answer: object) -> tuple[TokenRequest, Tokens] | None:
+        """Return the sign-in that a late answer completes, if it does; the driver stores it."""
+        return None
+
+    def _longest(self, limits: RequestLimits) -> float:
+        return limits.whole(redeems=self.redeems, repeats=self.repeats) if self.asks_authority else self.within
+
+
+class SignInExchange(Exchange[Reply]):
+    """An exchange whose reply may sign the user in; such a reply is used even if it comes late."""
+
+    __slots__ = ()
+    redeems: ClassVar[bool] = True
+    request: TokenRequest
+
+    def late_sign_in(self, _answer: object) -> tuple[TokenRequest, Tokens] | None:
+        """Return the request and its tokens, if the answer holds tokens."""
+        return (self.request, _answer) if isinstance(_answer, Tokens) else None
+
+
+def _no_reply(host: str, endpoint: str) -> Fault:
+    from doorcode._core.replies.faults import Endpoint, Fault, FaultKind  # a stored token needs no faults
+
+    asked = Endpoint[endpoint]
+    return Fault(FaultKind.TIMEOUT, asked, f"No answer in time while asking {host} for {asked.value}")
+
 
 @dataclass(frozen=True, slots=True)
 class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
@@ -67,6 +118,10 @@ class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
 
     request: TokenRequest
     within: float
+
+    def no_answer(self, host: str) -> Fault:
+        """Return the fault that stands for an answer that did not come in time."""
+        return _no_reply(host, "DEVICE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +146,9 @@ class AwaitUser(Sleep):
 
 
 @dataclass(frozen=True, slots=True)
-class Poll(Exchange[Reply]):
+class Poll(SignInExchange):
     """Ask the authority once whether the user has signed in (RFC 8628 3.4)."""
 
-    redeems: ClassVar[bool] = True
     request: TokenRequest
     code: DeviceCode
     within: float
@@ -111,6 +165,7 @@ class ReadMemory(Step["StoredToken | None"]):
 class ReadCache(Step[CacheSnapshot]):
     """Read one of the two token caches."""
 
+    blocks: ClassVar[bool] = True
     cae: bool
 
 
@@ -177,6 +232,7 @@ class FinishFlight(Step[None]):
 class TakeLease(Step[bool]):
     """Try to take a cross-process lease of the store; never waits for it."""
 
+    blocks: ClassVar[bool] = True
     name: str
     seconds: float
 
@@ -185,6 +241,7 @@ class TakeLease(Step[bool]):
 class RenewLease(Step[bool]):
     """Extend a lease to so many seconds from now; False if another process has taken it from this one."""
 
+    blocks: ClassVar[bool] = True
     name: str
     seconds: float
 
@@ -193,6 +250,7 @@ class RenewLease(Step[bool]):
 class DropLease(Step[None]):
     """Give a lease back."""
 
+    blocks: ClassVar[bool] = True
     name: str
 
 
@@ -200,6 +258,7 @@ class DropLease(Step[None]):
 class FindLeaseHolder(Step["LeaseHolder | None"]):
     """Find out which process holds a lease that this process could not take."""
 
+    blocks: ClassVar[bool] = True
     name: str
 
 
@@ -207,12 +266,15 @@ class FindLeaseHolder(Step["LeaseHolder | None"]):
 class PromptLives(Step[None]):
     """Tell the processes that wait for this sign-in that its prompt is valid for at most so many seconds from now."""
 
+    blocks: ClassVar[bool] = True
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp(Step[None]):
     """Import what requests need, which takes a moment the first time; make no request."""
+
+    blocks: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +302,33 @@ class Redeem(Exchange[Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class AskUser(Step[Tokens | Failure]):
-    """Have the user sign in, and store the reply."""
+class FindUser(Step[Who]):
+    """Learn whose tokens the credential may use now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartSignIn(Step[int]):
+    """Start a sign-in: only sign-outs from here on affect it. Return the number of sign-outs before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptSignIn(Step["Tokens | Failure"]):
+    """Store the tokens of a sign-in and make its account the credential's, or return why it is refused."""
+
+    blocks: ClassVar[bool] = True
+    request: TokenRequest
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class FinishSignIn(Step[None]):
+    """Tell the prompts of a sign-in how it ended."""
+
+    end: Tokens | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class RequestToken(Step["Tokens | Failure"]):
+    """Call the ``_request_token`` with which a program's subclass signs a user in, and read its result."""
 
     request: TokenRequest

@@ -36,7 +36,7 @@ class AuthorityMetadata:
         if self._outdated:
             return None
         for cache in self._caches():
-            known = remembered(cache.state(), url, self._clock())
+            known = remembered(cache.last_read(), url, self._clock())
             if known is not None:
                 self._relied_on = True
                 return known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import ssl
 import sys
@@ -11,7 +10,7 @@ from dataclasses import field
 
 from azure.core import exceptions as azure
 
-from doorcode._core.messages.failures import FREE_DESCRIPTORS
+from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.values import dataclass
 from doorcode._entra.certificate import issuer_of
@@ -32,7 +31,6 @@ _NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS")
 _BAD_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "[X509] PEM lib", "PEM routines")
 _BAD_CLIENT_FILE = ("[SSL] PEM lib", "KEY_VALUES_MISMATCH")
 _NAMED_FILE = re.compile(r"invalid path: (.+?)(?: |$)")
-_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 _BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "Not supported proxy scheme")
 
 
@@ -137,8 +135,8 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
         kind, words = FaultKind.PROXY, "The proxy wants a user name and a password (407)"
     elif isinstance(exception, _TIMEOUTS) or any(sign in text for sign in _TIMED_OUT):
         kind, words = FaultKind.TIMEOUT, "No answer in time"
-    elif any(isinstance(link, OSError) and link.errno in _NO_DESCRIPTOR for link in chain(exception)):
-        words, step = "This process has too many files and connections open", FREE_DESCRIPTORS
+    elif any(is_without_descriptors(link) for link in chain(exception)):
+        words, step = NO_DESCRIPTORS, FREE_DESCRIPTORS
     elif type(exception) is azure.DecodeError:
         kind, words = FaultKind.NOT_PROTOCOL, "The reply could not be decompressed"
     else:

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo
     from typing_extensions import Self
 
-    from doorcode._core.model import Failure, TokenRequest
+    from doorcode._core.model import Failure, TokenRequest, Tokens
     from doorcode._core.msal_cache.lookup import StoredToken
-    from doorcode._core.steps import Flow
+    from doorcode._core.steps import Flow, SignIn
+    from doorcode._session.prompt import PromptCallback
+    from doorcode._session.step_handler import StepHandler
     from doorcode.errors import AuthenticationFailedError
 
 E = TypeVar("E", bound=Exception)
+R = TypeVar("R")
 _LOGGER: Final = logger(__name__)
 INFO: Final = logging.INFO
 _ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
@@ -42,6 +45,7 @@ class BaseCredential:
 
     _timeout: float | None = None
     _login_hint: str | None = None
+    _prompt_callback: PromptCallback | None = None
 
     def __init__(
         self,
@@ -52,7 +56,6 @@ class BaseCredential:
         **kwargs: Any,
     ) -> None:
         from doorcode._config import resolve, without_empty
-        from doorcode._core.account_selection import is_of
         from doorcode._session.session import Session
 
         options = {
@@ -61,14 +64,46 @@ class BaseCredential:
             "disable_automatic_authentication": disable_automatic_authentication,
             **kwargs,
         }
-        prompts_here = is_of(getattr(type(self), "_request_token", None), "doorcode") and self._prompts_here()
-        config = resolve(type(self).__name__, prompts_here, self._login_hint, **without_empty(options))
+        config = resolve(
+            type(self).__name__, self._has_own_flow and self._prompts_here(), self._login_hint, **without_empty(options)
+        )
         self._session = Session(config)
         self._memory = self._session.memory
+        if "azure.core" in sys.modules:  # once too many files are open, no error's class can be imported any more
+            import doorcode.errors  # noqa: F401
 
     def _prompts_here(self) -> bool:
         """Return whether the prompt appears on this machine; a program's own subclass may prompt users anywhere."""
         return False
+
+    @property
+    def _has_own_flow(self) -> bool:
+        """Return whether this credential's own flow prompts the user, and no ``_request_token`` of the program's."""
+        current = getattr(self, "_request_token", None)
+        return getattr(current, "__func__", None) is getattr(type(self), "_run_sign_in", self)
+
+    @property
+    def _sign_in(self) -> SignIn:
+        """Return what prompts the user: this credential's own flow, or the program's ``_request_token``."""
+        if self._has_own_flow:
+            return self._sign_in_flow
+        from doorcode._core.flows.interactive import by_request_token
+
+        return by_request_token
+
+    def _sign_in_flow(self, request: TokenRequest, started: float, now: float) -> Flow[Tokens | Failure]:
+        """Return the flow that signs a user in, as :data:`doorcode._core.steps.SignIn`."""
+        raise NotImplementedError
+
+    def _handler(self, *, anybody: bool = False) -> StepHandler:
+        """Return the object that performs the steps of one call.
+
+        Args:
+            anybody: whether any account may sign in, as for ``authenticate``.
+        """
+        from doorcode._session.step_handler import StepHandler
+
+        return StepHandler(self._session, anybody=anybody)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -137,10 +172,11 @@ class BaseCredential:
             self._succeeded("get_token_info")
         return entry.info
 
+    @clears_frames
     def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
         from doorcode._core.flows.acquire import acquire
 
-        return acquire(request, may_ask=self._session.config.may_ask, wait_timeout=self._timeout)
+        return acquire(request, self._sign_in, may_ask=self._session.config.may_ask, timeout=self._timeout)
 
     def _authentication(
         self,
@@ -152,17 +188,26 @@ class BaseCredential:
         options: Mapping[str, object],
     ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
         """Return the request of ``authenticate``, and the flow for it."""
+        request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
+        return request, self._authentication_flow(request, force_prompt, options.get("login_hint"))
+
+    @clears_frames
+    def _authentication_flow(
+        self,
+        request: TokenRequest,
+        force_prompt: bool,  # noqa: FBT001 - passed on by name
+        hint: object,
+    ) -> Flow[StoredToken | Failure]:
         from doorcode._core.account_selection import authenticates_silently
         from doorcode._core.flows import acquire
 
-        request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
-        record, hint = self._session.record, options.get("login_hint")
+        record = self._session.record
         if authenticates_silently(
             self._session.account.in_use, record.username if record else "", force_prompt=force_prompt, login_hint=hint
         ):
             self._session.refusals.forgive()
-            return request, acquire.acquire(request, may_ask=True, wait_timeout=self._timeout)
-        return request, acquire.sign_in(request, wait_timeout=self._timeout)
+            return acquire.acquire(request, self._sign_in, may_ask=True, timeout=self._timeout)
+        return acquire.prompt(request, self._sign_in, timeout=self._timeout)
 
     def _sign_in_request(
         self,
@@ -223,6 +268,20 @@ class BaseCredential:
     def _show_message(self, message: str) -> bool:  # noqa: ARG002 - for subclasses
         """Show the user a message other than a code, if this credential can; return whether it was shown."""
         return False
+
+    def _outcome(self, outcome: R | Failure, request: TokenRequest) -> R:
+        """Return what a flow returned, or raise its failure."""
+        from doorcode._core.model import Failure
+
+        if isinstance(outcome, Failure):
+            error = self._error(outcome, request)
+            raise error from error.__cause__
+        return outcome
+
+    def _reported(self, method: str, exception: E) -> E:
+        """Log an exception, and return it; without its traceback if its message and its cause say enough."""
+        self._failed(method, exception)
+        return shortened(exception) if isinstance(exception, authentication_errors()) else exception
 
     def _succeeded(self, method: str) -> None:
         if is_logged(INFO):

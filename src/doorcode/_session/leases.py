@@ -23,7 +23,7 @@ class HeldLeases:
 
     Args:
         session: the credential's session.
-        asking: the leases of the flow that prompts the user in this thread or task, if this flow is a part of it.
+        asking: the leases of the flow whose ``_request_token`` of a program runs this flow, if there is one.
     """
 
     def __init__(self, session: Session, asking: HeldLeases | None) -> None:
@@ -54,8 +54,7 @@ class HeldLeases:
             case FindLeaseHolder(name):
                 return cache.lease_holder(name)
             case PromptLives(seconds):
-                if self._asking is not None:
-                    self._asking.note_prompt(self._session, seconds)
+                (self._asking or self).note_prompt(self._session, seconds)
             case DropLease(name):
                 self._drop(name)
         return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from doorcode import _clock
 from doorcode._core.display import log_line, safe_repr
@@ -14,7 +15,8 @@ from doorcode._core.flows.device_code import AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._core.steps import Poll, Step
+from doorcode._core.steps import Exchange, Flow, Poll, Sleep, Step, ask
+from doorcode._core.values import dataclass
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._log import logger
@@ -25,9 +27,65 @@ from doorcode._session.poll_pace import forget, remember
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
 
+if TYPE_CHECKING:
+    from doorcode._core.flows.limits import RequestLimits
+
 _LOGGER: Final = logger(__name__)
 SOON: Final = 0.05
 """Seconds between checks while an abandoned request may still bring the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendPoll(Exchange[bool]):
+    """Send a poll of a pending sign-in and process its reply, even if the caller has gone; None if no reply came.
+
+    ``left`` are the seconds that the caller waits at most; the poll has a time limit of its own.
+    """
+
+    redeems: ClassVar[bool] = True
+    poll: Poll
+    left: float
+    within: float = math.inf
+
+    def wait(self, limits: RequestLimits) -> float:
+        """Return the seconds to wait for the reply."""
+        return min(self.poll.wait(limits), self.left)
+
+    def no_answer(self, host: str) -> bool:  # noqa: ARG002 - as declared
+        """Return False: there is no reply."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class MissReply(Step[None]):
+    """Process a poll whose reply did not come within its time limit."""
+
+    blocks: ClassVar[bool] = True
+    poll: Poll
+
+
+class PendingStepHandler(StepHandler):
+    """Perform the steps of one call of a pending sign-in.
+
+    Args:
+        pending: the sign-in.
+        session: of its credential.
+    """
+
+    def __init__(self, pending: BasePending, session: Session) -> None:
+        super().__init__(session, anybody=True)
+        self._pending = pending
+
+    def perform(self, step: Step[Any]) -> object:
+        """Perform a step that does not wait."""
+        if isinstance(step, MissReply):
+            self._pending.miss_reply(step.poll)
+            return None
+        return super().perform(step)
+
+    def exchange(self, step: Exchange[Any]) -> object:
+        """Send a poll; blocks."""
+        return self._pending.send(step.poll) if isinstance(step, SendPoll) else super().exchange(step)
 
 
 class BasePending:
@@ -61,6 +119,7 @@ class BasePending:
         self._asked: Poll | None = None
         self._sent: Poll | None = None
         self._hearing = threading.Lock()
+        self._looking = threading.Lock()
         self._follow(next(self._flow))
         self.verification_uri: str = code.verification_uri
         self.user_code: str = code.user_code
@@ -92,6 +151,28 @@ class BasePending:
         state = "done" if self.done else "waiting for the person"
         return f"<{type(self).__name__}: {state}, expires_on={self.expires_on.isoformat()}>"
 
+    def _poll_once(self, until: float | None = None) -> Flow[None]:
+        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
+        with self._looking:
+            poll = self._next_poll()
+        if poll is None:
+            return
+        left = math.inf if until is None else until - _clock.monotonic()
+        _, answered = yield from ask(SendPoll(poll, left))
+        if not answered and poll.wait(self._session.limits) <= left and not self.done:
+            yield from ask(MissReply(poll))
+
+    def _poll_until(self, timeout: float | None) -> Flow[None]:
+        """Send polls as they are due, until the sign-in ends or so many seconds have passed."""
+        until = None if timeout is None else _clock.monotonic() + timeout
+        while not self.done and (until is None or _clock.monotonic() < until):
+            yield from self._poll_once(until)
+            left = math.inf if until is None else until - _clock.monotonic()
+            yield from ask(Sleep(max(0.0, min(self._pause_seconds, left))))
+
+    def _stepper(self) -> PendingStepHandler:
+        return PendingStepHandler(self, self._session)
+
     def _next_poll(self) -> Poll | None:
         """Return the poll to send now; None if none is due, if one is under way, or if the sign-in has ended."""
         while self._outcome is None and self._asked is None and _clock.monotonic() >= self._due:
@@ -106,6 +187,8 @@ class BasePending:
     @property
     def _pause_seconds(self) -> float:
         """Return the seconds until the next check makes sense."""
+        if self.done:
+            return 0.0
         return max(0.0, self._due - _clock.monotonic()) if self._asked is None else SOON
 
     @property
@@ -114,7 +197,7 @@ class BasePending:
         due = self._due if self._asked is None else _clock.monotonic() + self._pace.pause
         return Progress(self._pace, due)
 
-    def _look(self, poll: Poll) -> bool:
+    def send(self, poll: Poll) -> bool:
         """Send a poll and process its reply, even if the caller has stopped waiting; blocks."""
         try:
             # If the cache cannot be used, fail before the code is used up.
@@ -136,7 +219,7 @@ class BasePending:
         if self in held():
             refuse_to_wait()
 
-    def _hear_nothing(self, poll: Poll) -> None:
+    def miss_reply(self, poll: Poll) -> None:
         """Process a poll that was not answered in time; may block briefly."""
         self._hear(poll, self._handler.on_timeout(poll))  # type: ignore[arg-type] # a poll's answer
 
@@ -189,6 +272,17 @@ class BasePending:
     @staticmethod
     def _not_yet(timeout: float | None) -> TimeoutError:
         return TimeoutError(f"Nobody has signed in within {timeout:g} s; the sign-in goes on.")
+
+    def _record_within(self, timeout: float | None) -> AuthenticationRecord:
+        """Return the record, now that so many seconds have passed.
+
+        Raises:
+            TimeoutError: the user has not signed in in time.
+        """
+        record = self._result()
+        if record is None:
+            raise self._not_yet(timeout)
+        return record
 
     def _result(self) -> AuthenticationRecord | None:
         """Return the record if the sign-in has succeeded, None while it is pending.

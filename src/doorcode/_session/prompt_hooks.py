@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from doorcode._core.display import log_line
 from doorcode._core.outcome import outcome_of
 from doorcode._log import logger
+from doorcode._session.nesting import put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from doorcode._core.model import Failure, Tokens
     from doorcode._core.outcome import SignInOutcome
@@ -21,27 +23,20 @@ _LOGGER: Final = logger(__name__)
 
 
 class PromptHooks:
-    """The prompt of one sign-in, and the sign-in that it belongs to.
+    """The prompt of one sign-in.
 
     Args:
         callback: the program's own; None for the service's message.
-        sign_in: the sign-in.
 
     Attributes:
         shown: whether the prompt was called, with or without success.
     """
 
-    def __init__(self, callback: PromptCallback | None, sign_in: SignIn) -> None:
+    def __init__(self, callback: PromptCallback | None) -> None:
         # A ready-made prompt has a state while it is on the screen; several sign-ins may use one.
         copy = hook_of(callback, "for_sign_in")
         self.callback: PromptCallback | None = callback if copy is None else copy()  # type: ignore[assignment] # likewise
         self.shown = False
-        self._sign_in = sign_in
-
-    def ended_with(self, tokens: Tokens) -> Tokens:
-        """Note the tokens that the sign-in brought, and return them."""
-        self._sign_in.end = tokens
-        return tokens
 
     def call_waiting(self, seconds_left: float) -> object:
         """Call ``waiting``, if there is one and the prompt was shown; return what it returns."""
@@ -55,26 +50,58 @@ class PromptHooks:
         return None if hook is None else hook(outcome)
 
 
-class SignIn:
-    """One sign-in, whose prompts all learn the same outcome.
+P = TypeVar("P", bound=PromptHooks)
+
+
+class SignInPrompts(Generic[P]):
+    """The prompts of one sign-in, which all learn the same outcome.
+
+    Args:
+        make: makes a prompt from the program's callback.
 
     Attributes:
-        end: the tokens that are accepted, or why there are none.
-        prompts: the prompts that were made for it.
+        current: the prompt that shows codes now, if one does.
+        all: the prompts, those of flows inside a program's ``_request_token`` included.
     """
 
-    def __init__(self) -> None:
-        self.end: Tokens | Failure | BaseException | None = None
-        self.prompts: list[PromptHooks] = []
+    def __init__(self, make: Callable[[PromptCallback | None], P]) -> None:
+        self._make = make
+        self._apart = False
+        self.current: P | None = None
+        self.all: list[P] = []
 
-    @property
-    def outcome(self) -> SignInOutcome:
-        """Return how it ended."""
-        return outcome_of(self.end if self.end is not None else GeneratorExit())
+    def start(self) -> None:
+        """Start a sign-in that is no part of one that goes on further up this thread or task."""
+        self._apart = True
+
+    def for_code(self, callback: PromptCallback | None) -> P:
+        """Return the prompt that shows a code, made for the first code of a sign-in."""
+        if self.current is None:
+            self.current = self._make(callback)
+            outer: list[P] | None = None if self._apart else _UNDER_WAY.get()
+            (self.all if outer is None else outer).append(self.current)
+        return self.current
+
+    @contextmanager
+    def inside(self) -> Generator[None]:
+        """Let prompts of flows inside a program's ``_request_token`` belong to this sign-in."""
+        token = _UNDER_WAY.set(self.all)
+        try:
+            yield
+        finally:
+            put_back(_UNDER_WAY, token)
+
+    def finish(self, end: Tokens | Failure | BaseException) -> list[tuple[P, SignInOutcome]]:
+        """Return each prompt with the outcome that it is to be told, once."""
+        prompts, self.all, self.current = self.all, [], None
+        if not prompts:
+            return []
+        outcome = outcome_of(end)
+        return [(prompt, outcome) for prompt in prompts]
 
 
-UNDER_WAY: Final[ContextVar[SignIn | None]] = ContextVar("doorcode_sign_in", default=None)
-"""The sign-in that this thread or task performs."""
+_UNDER_WAY: Final[ContextVar[Any]] = ContextVar("doorcode_sign_in", default=None)
+"""The prompts of the sign-in whose ``_request_token`` of a program runs in this thread or task."""
 
 
 def hook_of(callback: object, name: str) -> Callable[..., object] | None:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.json_values import vschars
+from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
 from doorcode._core.model import CacheSnapshot, Failure, Reason, TokenRequest, Tokens
 from doorcode._core.secret import SecretDict
 from doorcode._core.steps import (
+    AcceptSignIn,
     Begin,
     DropLease,
     Exchange,
     FindLeaseHolder,
+    FindUser,
     FinishFlight,
     JoinFlight,
     LogDebug,
@@ -27,6 +30,7 @@ from doorcode._core.steps import (
     Redeem,
     Remember,
     RenewLease,
+    StartSignIn,
     Step,
     TakeLease,
     UseAccount,
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from doorcode._session.singleflight import Name, PendingFlight
 
 _ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
-"""The leases of the flow that prompts the user in this thread or task, including the lease for the sign-in."""
+"""The leases of the flow whose ``_request_token`` of a program runs in this thread or task, for flows inside it."""
 
 
 class TokenResult(SecretDict):
@@ -93,18 +97,15 @@ class StepHandler:
                 answer = self.leases.perform(step)
             case Remember(request, token, fresh_until, sign_outs):
                 session.keep(request, token, fresh_until, sign_outs)
-            case FindRefusal() | NoteReply():
-                answer = self._refusal(step)
-            case UseAccount(account):
-                answer = session.use_account(account)
+            case FindUser() | UseAccount() | StartSignIn() | AcceptSignIn():
+                answer = self._account(step)
             case LogWarning() | LogDebug():
                 self._log(step)
             case FinishFlight(name, failure):
                 del self._led[name]
                 session.flights.end(name, failure)
             case _:
-                message = f"no driver performs {type(step).__name__}"
-                raise AssertionError(message)
+                answer = self._refusal(step)
         return answer
 
     def join(self, step: JoinFlight) -> PendingFlight | None:
@@ -123,8 +124,7 @@ class StepHandler:
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Make flows inside a part of this sign-in; earlier sign-outs do not affect it."""
-        self.since = self.session.sign_outs.count
+        """Let flows inside a program's ``_request_token`` know the leases of this flow."""
         asking = _ASKING.set(self.leases)
         try:
             yield
@@ -133,6 +133,11 @@ class StepHandler:
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Send one request to the authority; blocks."""
+        # What stores a reply or raises an error is imported before the request is sent: later, this process may have
+        # too many files open to import anything.
+        import doorcode._error_mapping
+        import doorcode._session.reply_storage  # noqa: F401 - as above
+
         application = self.session.application
         if isinstance(step, Begin):
             return application.begin(step.request, step.within)
@@ -150,51 +155,33 @@ class StepHandler:
         return reply
 
     def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
-        """Return the function that receives a late answer: it stores a token."""
+        """Return the function that receives a late answer: it stores a sign-in that the user finished."""
         since = self.since
 
         def keep(answer: object) -> None:
-            if isinstance(step, Poll) and isinstance(answer, Tokens):
-                self.accept(answer, step.request, since, anybody=False)
+            late = step.late_sign_in(answer)
+            if late is not None:
+                request, tokens = late
+                self.accept(tokens, request, since, anybody=False)
 
         return keep
 
-    def within(self, step: Exchange[Any]) -> float:
-        """Return the seconds to wait for the answer."""
-        return min(step.within, self._longest(step))
-
-    def kept(self, step: Exchange[Any]) -> float:
-        """Return the seconds for which an abandoned request continues: what works only once must not be lost."""
-        return self._longest(step) if step.redeems else 0.0
-
-    def _longest(self, step: Exchange[Any]) -> float:
-        """Return the seconds that a step may take, including its repetitions."""
-        if not step.asks_authority:
-            return step.within
-        return self.session.limits.whole(redeems=step.redeems, repeats=step.repeats)
-
     def on_timeout(self, step: Exchange[Any]) -> object:
-        """Return the answer of a step that timed out: for a request, a fault."""
-        from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
+        """Return the answer of a step that timed out."""
+        return step.no_answer(self.session.config.authority.netloc)
 
-        endpoint = Endpoint.DEVICE if isinstance(step, Begin) else Endpoint.TOKEN
-        words = f"No answer in time while asking {self.session.config.authority.netloc} for {endpoint.value}"
-        return Fault(FaultKind.TIMEOUT, endpoint, words)
-
-    def signed_in(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
-        """Accept the result of ``_request_token``, this library's or a subclass's."""
+    def read_result(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
+        """Read the result of a ``_request_token``, this library's or a subclass's."""
         if isinstance(result, TokenResult):
-            tokens = result.tokens
-        elif vschars(result.get("access_token")):
-            tokens = self.session.application.tokens_of(request, result)
-        else:
-            from doorcode._core.messages.error_context import ErrorContext
-            from doorcode._core.messages.failures import refused
-            from doorcode._core.replies.service_errors import ServiceError, service_error
+            return result.tokens
+        if vschars(result.get("access_token")):
+            return self.session.application.tokens_of(request, result)
+        from doorcode._core.messages.error_context import ErrorContext
+        from doorcode._core.messages.failures import refused
+        from doorcode._core.replies.service_errors import ServiceError, service_error
 
-            said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
-            return refused(said, context=ErrorContext(scopes=request.scopes))
-        return self.accept(tokens, request, self.since, anybody=self.anybody)
+        said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
+        return refused(said, context=ErrorContext(scopes=request.scopes))
 
     def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
         """Store a sign-in that a user finished; see :func:`doorcode._session.reply_storage.accept_sign_in`."""
@@ -210,8 +197,10 @@ class StepHandler:
         self.leases.release()
         failure = getattr(ended_by, "_failure", None)
         if failure is None and isinstance(ended_by, Exception):
-            words = f"Authentication failed: {type(ended_by).__name__}: {ended_by}"
-            failure = Failure(Reason.REFUSED, words, cause=ended_by)
+            words, reason = f"Authentication failed: {type(ended_by).__name__}: {ended_by}", Reason.REFUSED
+            if is_without_descriptors(ended_by):
+                words, reason = f"{NO_DESCRIPTORS}.\n{FREE_DESCRIPTORS}", Reason.UNREACHABLE
+            failure = Failure(reason, words, cause=ended_by)
         while self._led:
             flight, _ = self._led.popitem()
             if isinstance(failure, Failure):
@@ -219,10 +208,23 @@ class StepHandler:
             else:
                 self.session.flights.leave(flight)
 
-    def _refusal(self, step: FindRefusal | NoteReply) -> Refusal | None:
+    def _account(self, step: FindUser | UseAccount | StartSignIn | AcceptSignIn) -> object:
+        match step:
+            case FindUser():
+                return self.session.who
+            case UseAccount(account):
+                return self.session.use_account(account)
+            case StartSignIn():
+                self.since = self.session.sign_outs.count
+                return self.since
+            case AcceptSignIn(request, tokens):
+                return self.accept(tokens, request, self.since, anybody=self.anybody)
+
+    def _refusal(self, step: Step[Any]) -> Refusal | None:
         refusals = self.session.refusals
         if isinstance(step, FindRefusal):
             return refusals.find(step.request, step.refresh_token)
+        assert isinstance(step, NoteReply), f"no driver performs {type(step).__name__}"
         return refusals.note(step.request, step.refresh_token, step.reply, step.at)
 
     def _log(self, step: LogWarning | LogDebug) -> None:

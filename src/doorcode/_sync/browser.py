@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorcode import _clock
-from doorcode._browser.agent import BrowserAgent
-from doorcode._browser.agent_choice import check_redirect, make_agent
+from doorcode._browser.agent_choice import check_redirect
+from doorcode._browser.credential_base import BaseBrowser
 from doorcode._browser.paste import PastePrompt
-from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
-from doorcode._core.flows import auth_code
-from doorcode._session.step_handler import TokenResult
 from doorcode._sync.credential import InteractiveCredential
 
 
-class InteractiveBrowserCredential(InteractiveCredential):
+class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
     """Sign a user in in their browser (authorization code with PKCE, RFC 6749 4.1, RFC 7636, RFC 8252).
 
     A drop-in for ``azure.identity.InteractiveBrowserCredential``. It opens the browser of this machine, and listens
@@ -58,14 +54,4 @@ class InteractiveBrowserCredential(InteractiveCredential):
         self._timeout = check_timeout(timeout, BROWSER_SECONDS)
         super().__init__(client_id=client_id, **kwargs)
 
-    def _prompts_here(self) -> bool:
-        return isinstance(self._paste, bool)
-
-    def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.user_request(scopes, kwargs)
-        hint = check_login_hint(kwargs.get("login_hint")) or self._login_hint
-        flow = auth_code.sign_in(request, started=_clock.monotonic(), timeout=self._timeout, login_hint=hint)
-        return TokenResult(self._drive(flow, BrowserStepHandler(self._session, self._make_agent()), request))
-
-    def _make_agent(self) -> BrowserAgent:
-        return make_agent(self._paste, self._redirect_uri, self._session.config)
+    _request_token = InteractiveCredential._run_sign_in  # noqa: SLF001 - its own base's

@@ -1,41 +1,28 @@
-"""Perform a flow's steps with threads."""
+"""Wait in a thread, so that another thread can cancel the wait."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from doorcode import _clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
-    from doorcode._core.steps import Flow, Step
     from doorcode._worker import Worker
 
 T = TypeVar("T")
-R = TypeVar("R")
 SLICE: Final = 0.5
 """Seconds of one wait: Windows delivers Ctrl-C between two waits."""
 
 
 class Cancelled(BaseException):
     """The program cancelled the flow: a signal between threads, as asyncio's CancelledError between tasks."""
-
-
-class Performer(Protocol):
-    """The object that performs a flow's steps for :func:`run`."""
-
-    def perform(self, step: Step[Any], wait: CancelScope) -> object:
-        """Perform one step and return its answer."""
-        ...
-
-    def release(self, ended_by: BaseException | None) -> None:
-        """Give back what the flow still holds when it ends."""
-        ...
 
 
 class CancelScope:
@@ -120,6 +107,15 @@ class CancelScope:
                 if event is not None and event is worker:
                     return
 
+    @contextmanager
+    def entered(self) -> Generator[None]:
+        """Let scopes that are made inside the block be nested in this one."""
+        token = _DRIVEN.set(self)
+        try:
+            yield
+        finally:
+            _DRIVEN.reset(token)
+
     def check(self) -> None:
         """Return, unless the program has cancelled the scope.
 
@@ -134,40 +130,3 @@ class CancelScope:
 
 _DRIVEN: Final[ContextVar[CancelScope | None]] = ContextVar("driven", default=None)
 """The scope of the flow that runs in this context."""
-
-
-def run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
-    """Perform a flow's steps one after the other, in this thread.
-
-    Args:
-        flow: what to perform; it is closed in the end, whatever happens.
-        performer: performs each step.
-        wait: the scope in which this thread waits, and which another thread can cancel.
-
-    Returns:
-        The flow's result.
-    """
-    token = _DRIVEN.set(wait)
-    try:
-        result = _run(flow, performer, wait)
-    except BaseException as exception:
-        performer.release(exception)
-        raise
-    finally:
-        _DRIVEN.reset(token)
-    performer.release(None)
-    return result
-
-
-def _run(flow: Flow[R], performer: Performer, wait: CancelScope) -> R:
-    try:
-        step = next(flow)
-        while True:
-            wait.check()
-            answer = performer.perform(step, wait)
-            step = flow.send((_clock.monotonic(), answer))
-    except StopIteration as stop:
-        result: R = stop.value
-        return result
-    finally:
-        flow.close()

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from doorcode import _clock
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
-from doorcode._session.credential_base import INFO, BaseCredential, authentication_errors, is_logged, shortened
+from doorcode._session.credential_base import INFO, BaseCredential, is_logged
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.steps import Flow
-    from doorcode._session.step_handler import StepHandler
-    from doorcode._sync.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -216,34 +215,36 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
+    def _run_sign_in(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        """Sign a user in with this credential's own flow: for a subclass whose ``_request_token`` calls its super's."""
+        from doorcode._core.flows.interactive import by_itself
+        from doorcode._session.step_handler import TokenResult
+
+        request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
+        return TokenResult(self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
+
     @clears_frames
     def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
-        from doorcode._session.step_handler import StepHandler
-
         try:
-            result = self._drive(flow, StepHandler(self._session, anybody=anybody), request)
-        except authentication_errors() as exception:
-            self._failed(method, exception)
-            raise shortened(exception)  # noqa: B904 - the same exception
-        except Exception as exception:
-            self._failed(method, exception)
-            raise
+            result = self._drive(flow, request, anybody=anybody)
+        except Exception as exception:  # noqa: BLE001 - it is raised again
+            raise self._reported(method, exception)  # noqa: B904 - the same exception
         self._succeeded(method)
         return result
 
-    def _drive(
-        self,
-        flow: Flow[R | Failure],
-        handler: StepHandler,
-        request: TokenRequest,
-        prompt: Prompt | None = None,
-    ) -> R:
+    def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, anybody: bool = False) -> R:
         """Run a flow in this thread, and raise its failure."""
-        from doorcode._core.model import Failure
-        from doorcode._sync.driver import drive
+        from doorcode._sync.cancel_scope import Cancelled
+        from doorcode._sync.driver import Driver
 
-        outcome = drive(flow, self, handler, prompt, self._session.waits)
-        if isinstance(outcome, Failure):
-            error = self._error(outcome, request)
-            raise error from error.__cause__
-        return outcome
+        driver = Driver(self._handler(anybody=anybody), self)
+        self._session.waits.add(driver.scope)
+        try:
+            outcome = driver.run(flow)
+        except Cancelled:
+            from doorcode._core.messages.failures import cancelled
+
+            outcome = cancelled()
+        finally:
+            self._session.waits.discard(driver.scope)
+        return self._outcome(outcome, request)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from doorcode import _clock
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._frames import clears_frames
-from doorcode._session.credential_base import authentication_errors
+from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from doorcode._sync.pending import PendingSignIn
 
 
-class DeviceCodeCredential(InteractiveCredential):
+class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
     """Sign a user in with a code that they enter on any device with a browser (RFC 8628).
 
     For programs without a browser: over SSH, in containers, notebooks, on login nodes. A drop-in for
@@ -83,12 +82,9 @@ class DeviceCodeCredential(InteractiveCredential):
             CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
             ClientAuthenticationError: the authority issued no code.
         """
-        from doorcode._core.flows import device_code
         from doorcode._sync.pending import PendingSignIn
 
-        request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
-        self._session.account.ask_elsewhere()
-        flow = device_code.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
+        request, flow = self._begin(scopes, claims, tenant_id, enable_cae)
         code, deadline = self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
@@ -103,35 +99,8 @@ class DeviceCodeCredential(InteractiveCredential):
             ValueError: the text is not a sign-in, or is one of another application or authority.
             ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
-        from doorcode._session.pending_text import read_pending
         from doorcode._sync.pending import PendingSignIn
 
-        try:
-            went_on = read_pending(text, self._session)
-        except authentication_errors(ValueError) as exception:
-            self._failed("resume", exception)
-            raise
-        self._session.account.ask_elsewhere()
-        return PendingSignIn(self._session, *went_on)
+        return PendingSignIn(self._session, *self._resumed(text))
 
-    def _prompts_here(self) -> bool:
-        from doorcode._core.account_selection import prompts_here
-
-        return prompts_here(self._prompt_callback)
-
-    def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        from doorcode._core.flows import device_code
-        from doorcode._session.step_handler import StepHandler, TokenResult
-        from doorcode._sync.prompt import prompt_for
-
-        request = self._session.user_request(scopes, kwargs)
-        flow = device_code.sign_in(
-            request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
-        )
-        with prompt_for(self._prompt_callback) as prompt:
-            return TokenResult(prompt.ended_with(self._drive(flow, StepHandler(self._session), request, prompt)))
-
-    def _show_message(self, message: str) -> bool:
-        from doorcode._session.prompt import tell
-
-        return tell(message, self._prompt_callback)
+    _request_token = InteractiveCredential._run_sign_in  # noqa: SLF001 - its own base's

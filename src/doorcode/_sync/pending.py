@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from doorcode import _clock
 from doorcode._core.messages.failures import cancelled
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending import BasePending
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
+from doorcode._sync.driver import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from doorcode._core.flows.device_code import Deadline, Progress
     from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
+    from doorcode._core.steps import Flow
     from doorcode._session.session import Session
 
 
@@ -38,7 +34,6 @@ class PendingSignIn(BasePending):
         deadline: Deadline,
         progress: Progress | None = None,
     ) -> None:
-        self._looking = threading.Lock()
         self._waits: set[CancelScope] = set()
         super().__init__(session, request, code, deadline, progress)
 
@@ -54,8 +49,7 @@ class PendingSignIn(BasePending):
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        with self._waiting() as wait:
-            self._look_once(wait, None)
+        self._run(self._poll_once())
         return self._result()
 
     @clears_frames
@@ -73,45 +67,24 @@ class PendingSignIn(BasePending):
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()
-        until = None if timeout is None else _clock.monotonic() + timeout
-        with self._waiting() as wait:
-            while not self.done and (until is None or _clock.monotonic() < until):
-                self._look_once(wait, until)
-                left = math.inf if until is None else until - _clock.monotonic()
-                wait.sleep(max(0.0, min(self._pause_seconds, left)))
-        record = self._result()
-        if record is None:
-            raise self._not_yet(timeout)
-        return record
+        self._run(self._poll_until(timeout))
+        return self._record_within(timeout)
 
-    @contextmanager
-    def _waiting(self) -> Generator[CancelScope]:
-        """Yield the scope in which one call waits, and which the sign-in's end cancels.
+    def _run(self, flow: Flow[None]) -> None:
+        """Run the flow of one call; the sign-in's end ends it.
 
         Raises:
             SignInCancelledError: the call of the program around this one was cancelled.
         """
-        wait = CancelScope()
-        self._waits.add(wait)
+        driver = Driver(self._stepper())
+        self._waits.add(driver.scope)
         try:
-            yield wait
+            driver.run(flow)
         except Cancelled:
             if not self.done:
                 raise exception_for(cancelled(), self._request) from None
         finally:
-            self._waits.discard(wait)
-
-    def _look_once(self, wait: CancelScope, until: float | None) -> None:
-        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
-        with self._looking:
-            poll = self._next_poll()
-        if poll is None:
-            return
-        left = math.inf if until is None else until - _clock.monotonic()
-        within = self._handler.within(poll)
-        answered = wait.call(lambda: self._look(poll), lambda _: None, min(within, left), self._handler.kept(poll))
-        if not answered and within <= left:
-            self._hear_nothing(poll)
+            self._waits.discard(driver.scope)
 
     def _end(self, outcome: AuthenticationRecord | Failure) -> None:
         super()._end(outcome)

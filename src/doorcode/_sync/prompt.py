@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from doorcode._session.nesting import put_back
 from doorcode._session.prompt import present, prompting
-from doorcode._session.prompt_hooks import UNDER_WAY, PromptHooks, SignIn, log_failed_hook
+from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
 
 if TYPE_CHECKING:
     from doorcode._core.outcome import SignInOutcome
     from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._session.prompt import PromptCallback
 
 
 class Prompt(PromptHooks):
@@ -44,33 +40,3 @@ class Prompt(PromptHooks):
             self.call_finished(outcome)
         except Exception as error:  # noqa: BLE001 - whatever the program raises
             log_failed_hook(error)
-
-
-@contextmanager
-def signing_in() -> Generator[SignIn]:
-    """Perform a sign-in within a block, and tell its prompts how it ended."""
-    sign_in = SignIn()
-    token = UNDER_WAY.set(sign_in)
-    try:
-        yield sign_in
-    except BaseException as exception:
-        sign_in.end = exception
-        raise
-    finally:
-        put_back(UNDER_WAY, token)
-        for prompt in sign_in.prompts:
-            assert isinstance(prompt, Prompt)
-            prompt.finish(sign_in.outcome)
-
-
-@contextmanager
-def prompt_for(callback: PromptCallback | None) -> Generator[Prompt]:
-    """Make the prompt of the sign-in under way; a block that no sign-in contains is one itself."""
-    outer = UNDER_WAY.get()
-    if outer is None:
-        with signing_in(), prompt_for(callback) as prompt:
-            yield prompt
-    else:
-        prompt = Prompt(callback, outer)
-        outer.prompts.append(prompt)
-        yield prompt

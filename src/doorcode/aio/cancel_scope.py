@@ -1,4 +1,4 @@
-"""Perform a flow's steps with asyncio: waits on the loop, blocking work in daemon threads."""
+"""Wait on an event loop, and do blocking work in daemon threads meanwhile."""
 
 from __future__ import annotations
 
@@ -6,31 +6,17 @@ import asyncio
 import contextvars
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from doorcode import _clock
-from doorcode._core.steps import Flow, Step
 from doorcode._worker import Worker, hand_over, in_background
 
 T = TypeVar("T")
-R = TypeVar("R")
 Alarm: TypeAlias = "tuple[asyncio.Future[None], Callable[[object], None]]"
 """A future of a loop, and the function that sets it, which may be called from any thread and repeatedly."""
-
-
-class Performer(Protocol):
-    """The object that performs a flow's steps for :func:`run`."""
-
-    def perform(self, step: Step[Any]) -> Awaitable[object]:
-        """Perform one step and return its answer."""
-        ...
-
-    def release(self, ended_by: BaseException | None) -> Awaitable[None]:
-        """Give back what the flow still holds when it ends."""
-        ...
 
 
 async def call(
@@ -182,38 +168,6 @@ class CancelScope:
         if self._task is not None and not self._over and not self._cancelled:
             self._cancelled = True
             self._task.cancel()
-
-
-async def run(flow: Flow[R], performer: Performer) -> R:
-    """Perform a flow's steps one after the other, in this task.
-
-    Args:
-        flow: what to perform; it is closed in the end, whatever happens.
-        performer: performs each step.
-
-    Returns:
-        The flow's result.
-    """
-    try:
-        result = await _run(flow, performer)
-    except BaseException as exception:
-        await performer.release(exception)
-        raise
-    await performer.release(None)
-    return result
-
-
-async def _run(flow: Flow[R], performer: Performer) -> R:
-    try:
-        step = next(flow)
-        while True:
-            answer = await performer.perform(step)
-            step = flow.send((_clock.monotonic(), answer))
-    except StopIteration as stop:
-        result: R = stop.value
-        return result
-    finally:
-        flow.close()
 
 
 def _resolve(done: asyncio.Future[None]) -> None:

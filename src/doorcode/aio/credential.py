@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
-from azure.core.exceptions import ClientAuthenticationError
 from typing_extensions import Self
 
+from doorcode import _clock
+from doorcode._core.flows.interactive import by_itself
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.steps import Flow
@@ -20,11 +21,10 @@ from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
 from doorcode._session.accounts.stored import accounts, sign_out
-from doorcode._session.credential_base import INFO, BaseCredential, is_logged, shortened
-from doorcode._session.step_handler import StepHandler
-from doorcode.aio.cancel_scope import CancelScope, off_loop, run
+from doorcode._session.credential_base import INFO, BaseCredential, is_logged
+from doorcode._session.step_handler import TokenResult
+from doorcode.aio.cancel_scope import CancelScope, off_loop
 from doorcode.aio.driver import Driver
-from doorcode.aio.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -201,42 +201,31 @@ class InteractiveCredential(BaseCredential, ABC):
             ``error`` and ``error_description``.
         """
 
+    async def _run_sign_in(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
+        """Sign a user in with this credential's own flow: for a subclass whose ``_request_token`` calls its super's."""
+        request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
+        return TokenResult(await self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
+
     @clears_frames
     async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
         try:
-            result = await self._drive(flow, StepHandler(self._session, anybody=anybody), request)
-        except ClientAuthenticationError as exception:
-            self._failed(method, exception)
-            raise shortened(exception)  # noqa: B904 - the same exception
-        except Exception as exception:
-            self._failed(method, exception)
-            raise
+            result = await self._drive(flow, request, anybody=anybody)
+        except Exception as exception:  # noqa: BLE001 - it is raised again
+            raise self._reported(method, exception)  # noqa: B904 - the same exception
         self._succeeded(method)
         return result
 
-    async def _drive(
-        self,
-        flow: Flow[R | Failure],
-        handler: StepHandler,
-        request: TokenRequest,
-        prompt: Prompt | None = None,
-    ) -> R:
+    async def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, anybody: bool = False) -> R:
         """Run a flow in this task, and raise its failure."""
-        outcome = await self._run(flow, Driver(self, handler, prompt))
-        if isinstance(outcome, Failure):
-            error = self._error(outcome, request)
-            raise error from error.__cause__
-        return outcome
-
-    async def _run(self, flow: Flow[R | Failure], driver: Driver) -> R | Failure:
         scope = CancelScope()
         self._session.waits.add(scope)
         try:
-            return await run(flow, driver)
+            outcome = await Driver(self._handler(anybody=anybody), self).run(flow)
         except asyncio.CancelledError:
             if not scope.is_cause():
                 raise
-            return cancelled()
+            outcome = cancelled()
         finally:
             scope.close()
             self._session.waits.discard(scope)
+        return self._outcome(outcome, request)

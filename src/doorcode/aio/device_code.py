@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from azure.core.exceptions import ClientAuthenticationError
-
-from doorcode import _clock
-from doorcode._core.account_selection import prompts_here
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
-from doorcode._core.flows import device_code
 from doorcode._frames import clears_frames
-from doorcode._session.pending_text import read_pending
-from doorcode._session.prompt import tell
-from doorcode._session.step_handler import StepHandler, TokenResult
+from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.pending import PendingSignIn
-from doorcode.aio.prompt import AsyncPromptCallback, prompt_for
+from doorcode.aio.prompt import AsyncPromptCallback
 
 
-class DeviceCodeCredential(InteractiveCredential):
+class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
     """Sign a user in with a code that they enter on any device with a browser (RFC 8628), with asyncio.
 
     Args:
@@ -83,9 +76,7 @@ class DeviceCodeCredential(InteractiveCredential):
             CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
             ClientAuthenticationError: the authority issued no code.
         """
-        request = self._sign_in_request("begin", scopes, claims, tenant_id, enable_cae, {})
-        self._session.account.ask_elsewhere()
-        flow = device_code.begin_pending(request, started=_clock.monotonic(), timeout=self._timeout)
+        request, flow = self._begin(scopes, claims, tenant_id, enable_cae)
         code, deadline = await self._logged("begin", request, flow)
         return PendingSignIn(self._session, request, code, deadline)
 
@@ -100,25 +91,6 @@ class DeviceCodeCredential(InteractiveCredential):
             ValueError: the text is not a sign-in, or is one of another application or authority.
             ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
-        try:
-            went_on = read_pending(text, self._session)
-        except (ValueError, ClientAuthenticationError) as exception:
-            self._failed("resume", exception)
-            raise
-        self._session.account.ask_elsewhere()
-        return PendingSignIn(self._session, *went_on)
+        return PendingSignIn(self._session, *self._resumed(text))
 
-    def _prompts_here(self) -> bool:
-        return prompts_here(self._prompt_callback)
-
-    async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.user_request(scopes, kwargs)
-        flow = device_code.sign_in(
-            request, started=_clock.monotonic(), timeout=self._timeout, max_codes=self._max_codes
-        )
-        async with prompt_for(self._prompt_callback) as prompt:
-            tokens = await self._drive(flow, StepHandler(self._session), request, prompt)
-            return TokenResult(prompt.ended_with(tokens))
-
-    def _show_message(self, message: str) -> bool:
-        return tell(message, self._prompt_callback)
+    _request_token = InteractiveCredential._run_sign_in  # noqa: SLF001 - its own base's

@@ -6,28 +6,27 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from doorcode import _clock
 from doorcode._core.model import Failure, FlightResult, FlightRole, TokenRequest, Tokens
 from doorcode._core.steps import (
-    AskUser,
     AwaitUser,
-    DropLease,
     Exchange,
-    FindLeaseHolder,
+    FinishSignIn,
+    Flow,
     JoinFlight,
     Notify,
-    PromptLives,
-    ReadCache,
-    RenewLease,
+    RequestToken,
     Show,
     Sleep,
+    StartSignIn,
     Step,
-    TakeLease,
-    WarmUp,
 )
+from doorcode._session.prompt import PromptCallback
+from doorcode._session.prompt_hooks import SignInPrompts
 from doorcode._session.step_handler import StepHandler
 from doorcode._worker import in_background
-from doorcode.aio.cancel_scope import call, join_flight, off_loop, sleep
-from doorcode.aio.prompt import Prompt, signing_in
+from doorcode.aio.cancel_scope import Alarm, call, join_flight, off_loop, sleep, wait_for
+from doorcode.aio.prompt import Prompt
 
 R = TypeVar("R")
 
@@ -39,15 +38,62 @@ class PromptingCredential(Protocol):
 
     def _tell(self, message: str) -> None: ...
 
+    @property
+    def _prompt_callback(self) -> PromptCallback | None: ...
+
 
 class Driver:
-    """Perform the steps of one flow of a credential, with asyncio."""
+    """Run one flow with asyncio.
 
-    def __init__(self, credential: PromptingCredential, handler: StepHandler, prompt: Prompt | None) -> None:
-        self._credential = credential
+    Args:
+        handler: performs the steps that both shells treat alike.
+        credential: prompts the user; None for a flow that prompts nobody.
+        woken_by: an alarm that ends the flow's waits early.
+    """
+
+    def __init__(
+        self,
+        handler: StepHandler,
+        credential: PromptingCredential | None = None,
+        woken_by: Alarm | None = None,
+    ) -> None:
         self._handler = handler
-        self._prompt = prompt
+        self._credential = credential
+        self._prompts: SignInPrompts[Prompt] | None = None
+        self._woken_by = woken_by
         self._local: threading.Event | None = None
+
+    async def run(self, flow: Flow[R]) -> R:
+        """Perform a flow's steps one after the other, in this task.
+
+        Args:
+            flow: what to perform; it is closed in the end, whatever happens.
+
+        Returns:
+            The flow's result.
+        """
+        try:
+            result = await self._run(flow)
+        except BaseException as exception:
+            try:
+                await self._finish(exception)
+            finally:
+                await self.release(exception)
+            raise
+        await self.release(None)
+        return result
+
+    async def _run(self, flow: Flow[R]) -> R:
+        try:
+            step = next(flow)
+            while True:
+                answer = await self.perform(step)
+                step = flow.send((_clock.monotonic(), answer))
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+        finally:
+            flow.close()
 
     async def perform(self, step: Step[Any]) -> object:
         """Perform one step and return its answer."""
@@ -57,26 +103,38 @@ class Driver:
     async def _perform(self, step: Step[Any]) -> object:
         answer: object = None
         match step:
-            case AwaitUser(seconds, left) if self._prompt is not None:
-                await self._prompt.waiting(left)
-                await sleep(seconds)
             case Sleep(seconds):
-                await sleep(seconds)
+                if isinstance(step, AwaitUser) and self._prompts is not None and self._prompts.current is not None:
+                    await self._prompts.current.waiting(step.left)
+                await self._sleep(seconds)
             case JoinFlight():
                 answer = await self._join(step)
             case Exchange():
                 answer = await self._exchange(step)
-            case Notify(message):
-                await self._off_loop(lambda: self._credential._tell(message))  # noqa: SLF001 - as its prompt
-            case AskUser(request):
-                answer = await self._ask(request)
-            case Show(code) if self._prompt is not None:
-                await self._prompt.show(code)
-            case ReadCache() | WarmUp() | TakeLease() | RenewLease() | DropLease() | FindLeaseHolder() | PromptLives():
+            case FinishSignIn(end):
+                await self._finish(end)
+            case Notify() | Show() | RequestToken() if self._credential is not None:
+                answer = await self._prompt(step, self._credential)
+            case _ if step.blocks:
                 answer = await self._off_loop(lambda: self._handler.perform(step))
             case _:
+                if isinstance(step, StartSignIn):
+                    self._signing_in().start()
                 answer = self._handler.perform(step)
         return answer
+
+    async def _prompt(
+        self, step: Notify | Show | RequestToken, credential: PromptingCredential
+    ) -> Tokens | Failure | None:
+        match step:
+            case Notify(message):
+                await self._off_loop(lambda: credential._tell(message))  # noqa: SLF001 - as its prompt
+            case Show(code):
+                prompt = self._signing_in().for_code(credential._prompt_callback)  # noqa: SLF001 - likewise
+                await prompt.show(code)
+            case RequestToken(request):
+                return await self._request(credential, request)
+        return None
 
     async def release(self, ended_by: BaseException | None) -> None:
         """Give back what the flow still holds, in a thread if that may block; a cancelled task does not wait for it."""
@@ -102,34 +160,49 @@ class Driver:
 
         in_background(hand_over, "doorcode-release")
 
+    def _signing_in(self) -> SignInPrompts[Prompt]:
+        if self._prompts is None:
+            self._prompts = SignInPrompts(Prompt)
+        return self._prompts
+
+    async def _finish(self, end: Tokens | Failure | BaseException) -> None:
+        """Tell the prompts of a sign-in how it ended."""
+        for prompt, outcome in [] if self._prompts is None else self._prompts.finish(end):
+            await prompt.finish(outcome)
+
     async def _join(self, step: JoinFlight) -> FlightRole | FlightResult:
         future = self._handler.join(step)
         if future is None:
             return FlightRole.LEAD
         return await join_flight(future) if step.wait else FlightRole.BUSY
 
+    async def _sleep(self, seconds: float) -> None:
+        if self._woken_by is None:
+            await sleep(seconds)
+        else:
+            await wait_for(self._woken_by[0], seconds)
+
     async def _exchange(self, step: Exchange[Any]) -> object:
-        handler = self._handler
+        handler, limits = self._handler, self._handler.session.limits
         answer = await call(
-            lambda: handler.exchange(step), handler.on_late_result(step), handler.within(step), kept=handler.kept(step)
+            lambda: handler.exchange(step),
+            handler.on_late_result(step),
+            step.wait(limits),
+            self._woken_by,
+            kept=step.kept(limits),
         )
         return handler.on_timeout(step) if answer is None else answer
 
-    async def _ask(self, request: TokenRequest) -> Tokens | Failure:
-        async with signing_in() as sign_in:
-            sign_in.end = answer = await self._sign_in(request)
-        return answer
-
-    async def _sign_in(self, request: TokenRequest) -> Tokens | Failure:
-        with self._handler.asking():
-            result = await self._credential._request_token(  # noqa: SLF001 - the seam that subclasses override
+    async def _request(self, credential: PromptingCredential, request: TokenRequest) -> Tokens | Failure:
+        with self._handler.asking(), self._signing_in().inside():
+            result = await credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,
                 tenant_id=request.tenant_id,
                 enable_cae=request.enable_cae,
                 **request.options,
             )
-        return await self._off_loop(lambda: self._handler.signed_in(result, request))
+        return await self._off_loop(lambda: self._handler.read_result(result, request))
 
     async def _off_loop(self, work: Callable[[], R]) -> R:
         done = self._local = threading.Event()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from doorcode import _clock
 from doorcode._core.model import Failure
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending import BasePending
-from doorcode.aio.cancel_scope import Alarm, alarm, call, off_loop, wait_for
+from doorcode.aio.cancel_scope import alarm
+from doorcode.aio.driver import Driver
 
 if TYPE_CHECKING:
     from doorcode._core.flows.device_code import Deadline, Progress
     from doorcode._core.model import TokenRequest
     from doorcode._core.replies.device_code import DeviceCode
+    from doorcode._core.steps import Flow
     from doorcode._session.session import Session
 
 
@@ -52,7 +51,7 @@ class PendingSignIn(BasePending):
         Raises:
             ClientAuthenticationError: the sign-in ended without a token.
         """
-        await self._look_once(None)
+        await self._run(self._poll_once())
         return self._result()
 
     @clears_frames
@@ -70,41 +69,17 @@ class PendingSignIn(BasePending):
             ClientAuthenticationError: the sign-in ended without a token.
         """
         self._check_outside()
-        until = None if timeout is None else _clock.monotonic() + timeout
-        while not self.done and (until is None or _clock.monotonic() < until):
-            await self._look_once(until)
-            left = math.inf if until is None else until - _clock.monotonic()
-            await self._pause(max(0.0, min(self._pause_seconds, left)))
-        record = self._result()
-        if record is None:
-            raise self._not_yet(timeout)
-        return record
+        await self._run(self._poll_until(timeout))
+        return self._record_within(timeout)
 
-    async def _look_once(self, until: float | None) -> None:
-        """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
-        poll = self._next_poll()
-        if poll is None:
-            return
-        left = math.inf if until is None else until - _clock.monotonic()
-        within, kept = self._handler.within(poll), self._handler.kept(poll)
-        with self._until_the_end() as end:
-            answered = await call(lambda: self._look(poll), lambda _: None, min(within, left), end, kept=kept)
-        if not answered and within <= left and not self.done:
-            await off_loop(lambda: self._hear_nothing(poll))
-
-    async def _pause(self, seconds: float) -> None:
-        with self._until_the_end() as (woken, _):
-            await wait_for(woken, 0 if self.done else seconds)
-
-    @contextmanager
-    def _until_the_end(self) -> Generator[Alarm, None, None]:
-        """Yield an alarm that the sign-in's end sets, even if another thread ends it."""
-        signal = alarm()
-        self._asleep.add(signal[1])
+    async def _run(self, flow: Flow[None]) -> None:
+        """Run the flow of one call; the sign-in's end ends its waits, even if another thread ends it."""
+        woken_by = alarm()
+        self._asleep.add(woken_by[1])
         try:
-            yield signal
+            await Driver(self._stepper(), woken_by=woken_by).run(flow)
         finally:
-            self._asleep.discard(signal[1])
+            self._asleep.discard(woken_by[1])
 
     def _end(self, outcome: AuthenticationRecord | Failure) -> None:
         super()._end(outcome)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias
 
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.outcome import SignInOutcome
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._session.nesting import put_back
-from doorcode._session.prompt import PromptCallback, present, prompting
-from doorcode._session.prompt_hooks import UNDER_WAY, PromptHooks, SignIn, log_failed_hook
+from doorcode._session.prompt import present, prompting
+from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
 from doorcode.aio.cancel_scope import off_loop
 
 AsyncPromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[None] | None]
@@ -56,33 +54,3 @@ class Prompt(PromptHooks):
         answer = hook()
         if inspect.isawaitable(answer):
             await answer
-
-
-@asynccontextmanager
-async def signing_in() -> AsyncGenerator[SignIn]:
-    """Perform a sign-in within a block, and tell its prompts how it ended."""
-    sign_in = SignIn()
-    token = UNDER_WAY.set(sign_in)
-    try:
-        yield sign_in
-    except BaseException as exception:
-        sign_in.end = exception
-        raise
-    finally:
-        put_back(UNDER_WAY, token)
-        for prompt in sign_in.prompts:
-            assert isinstance(prompt, Prompt)
-            await prompt.finish(sign_in.outcome)
-
-
-@asynccontextmanager
-async def prompt_for(callback: PromptCallback | None) -> AsyncGenerator[Prompt]:
-    """Make the prompt of the sign-in under way; a block that no sign-in contains is one itself."""
-    outer = UNDER_WAY.get()
-    if outer is None:
-        async with signing_in(), prompt_for(callback) as prompt:
-            yield prompt
-    else:
-        prompt = Prompt(callback, outer)
-        outer.prompts.append(prompt)
-        yield prompt

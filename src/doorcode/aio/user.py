@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
-from doorcode._browser.agent_choice import make_agent
-from doorcode._browser.step_handler import BrowserStepHandler
-from doorcode._browser.user_flow import SignInOptions, sign_in
-from doorcode._core.account_selection import prompts_here
+from doorcode._browser.agent import BrowserAgent
+from doorcode._browser.credential_base import BaseUser
+from doorcode._browser.user_flow import SignInOptions
 from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
-from doorcode._session.prompt import tell
-from doorcode._session.step_handler import TokenResult
 from doorcode.aio.credential import InteractiveCredential
-from doorcode.aio.paste import AsyncPastePrompt, blocking
-from doorcode.aio.prompt import AsyncPromptCallback, prompt_for
+from doorcode.aio.paste import AsyncPastePrompt, open_agent
+from doorcode.aio.prompt import AsyncPromptCallback
 
 
-class UserCredential(InteractiveCredential):
+class UserCredential(BaseUser, InteractiveCredential):
     """Sign a user in, with asyncio: silently, else in a browser where one opens here, else with a code.
 
     Args:
@@ -49,25 +47,12 @@ class UserCredential(InteractiveCredential):
         paste: bool | AsyncPastePrompt = False,
         **kwargs: Any,
     ) -> None:
-        self._sign_in_options = SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste)
-        self._timeout = self._sign_in_options.timeout
-        self._login_hint = self._sign_in_options.login_hint
+        self._choose(SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste))
         self._paste = paste
         self._prompt_callback = check_callback(prompt_callback)
         super().__init__(client_id=client_id, **kwargs)
 
-    def _prompts_here(self) -> bool:
-        return isinstance(self._paste, bool) and prompts_here(self._prompt_callback)
+    _request_token = InteractiveCredential._run_sign_in  # noqa: SLF001 - its own base's
 
-    async def _request_token(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
-        request = self._session.user_request(scopes, kwargs)
-        flow = sign_in(request, self._sign_in_options.with_hint(kwargs.get("login_hint")))
-        with blocking(self._paste) as paste:
-            handler = BrowserStepHandler(
-                self._session, make_agent(paste, self._sign_in_options.redirect_uri, self._session.config)
-            )
-            async with prompt_for(self._prompt_callback) as prompt:
-                return TokenResult(prompt.ended_with(await self._drive(flow, handler, request, prompt)))
-
-    def _show_message(self, message: str) -> bool:
-        return tell(message, self._prompt_callback)
+    def _open_agent(self) -> AbstractContextManager[BrowserAgent]:
+        return open_agent(self._paste, self._redirect_uri, self._session.config)

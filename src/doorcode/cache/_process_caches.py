@@ -16,6 +16,14 @@ class _ProcessCache(ABC):
     """The behaviour common to caches of one process: no other caches to read, and every lease is granted."""
 
     @abstractmethod
+    def state(self) -> State:
+        """Return what is cached."""
+
+    def last_read(self) -> State:
+        """Return what is cached."""
+        return self.state()
+
+    @abstractmethod
     def commit(self, change: Change) -> None:
         """Apply a change."""
 

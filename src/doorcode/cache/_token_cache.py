@@ -42,6 +42,10 @@ class TokenCache(Protocol):
         """Return the cached rows; never raises."""
         ...
 
+    def last_read(self) -> State:
+        """Return what was cached when it was last read in this process."""
+        ...
+
     def commit(self, change: Change) -> None:
         """Apply a change; if it cannot be stored, keep it in memory and warn once."""
         ...
@@ -163,6 +167,11 @@ class StoredCache:
     def outage(self) -> str | None:
         """Return why refresh tokens of the store may not be redeemed now; None if they may."""
         return self._outage.reason
+
+    def last_read(self) -> State:
+        """Return what was stored when it was last read; a look at the store costs more."""
+        with self._lock:
+            return self._with_unsaved(self._own.state)
 
     def borrowed(self) -> State:
         """Return the rows of the other programs' caches."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from doorcode._core.flows import acquire, interactive, refresh
+from doorcode._core.flows.interactive import by_request_token
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.flows.refusals import MOST, FindRefusal, NoteReply, Refusals
 from doorcode._core.messages.failures import refused, required, unreachable
@@ -19,10 +20,12 @@ from doorcode._core.replies.parse import Fault, ServiceError
 from doorcode._core.replies.service_errors import SIGNED_OUT
 from doorcode._core.secret import Secret
 from doorcode._core.steps import (
-    AskUser,
+    AcceptSignIn,
     DropLease,
     FindLeaseHolder,
+    FindUser,
     FinishFlight,
+    FinishSignIn,
     Flow,
     JoinFlight,
     LogWarning,
@@ -32,7 +35,9 @@ from doorcode._core.steps import (
     Redeem,
     Remember,
     RenewLease,
+    RequestToken,
     Sleep,
+    StartSignIn,
     Step,
     TakeLease,
     UseAccount,
@@ -98,7 +103,7 @@ class World:
 
     def acquire(self, request: TokenRequest = REQUEST, *, may_ask: bool = False) -> StoredToken | Failure:
         """Drive one ``acquire``."""
-        return self.drive(acquire.acquire(request, may_ask=may_ask))
+        return self.drive(acquire.acquire(request, by_request_token, may_ask=may_ask))
 
     def count(self, kind: type[Step[Any]]) -> int:
         """Return how many steps of that kind were taken."""
@@ -154,12 +159,18 @@ class World:
                 used = self.used.pop(0) if self.used else True
                 self.who = replace(self.who, home_account_id=account.home_account_id) if used else self.who
                 return used
-            case AskUser():
+            case RequestToken():
                 return self.person.pop(0)
+            case FindUser():
+                return self.who
+            case StartSignIn():
+                return 0
+            case AcceptSignIn(_, accepted):
+                return accepted
             case Sleep(seconds):
                 self.now += seconds
             case _:
-                assert isinstance(step, (WarmUp, LogWarning, Notify))
+                assert isinstance(step, (WarmUp, LogWarning, Notify, FinishSignIn))
         return None
 
 
@@ -383,7 +394,7 @@ def test_an_outage_is_no_reason_to_ask_a_person() -> None:
     world = cached(age=4000)
     world.redeemed = [REFUSED]
     assert reason(world.acquire(may_ask=True)) is Reason.UNREACHABLE
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
 
 
 def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
@@ -405,7 +416,7 @@ def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
     world.redeemed = [ServiceError("interaction_required", claims='{"access_token":{}}')]
     world.person = [tokens("stepped up")]
     world.acquire(may_ask=True)
-    assert world.steps(AskUser)[0].request.claims == '{"access_token":{}}'
+    assert world.steps(RequestToken)[0].request.claims == '{"access_token":{}}'
 
 
 @pytest.mark.parametrize("may_ask", [True, False])
@@ -593,14 +604,14 @@ def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
     world.roles = [followed(replace(REQUEST, scopes=("x",)), None, signed_in)]
     world.redeemed = [tokens("silent")]
     assert secret(world.acquire(may_ask=True)) == "silent"
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
 
 
 def test_a_failed_sign_in_reaches_everybody_once() -> None:
     """Whoever waited fails with it, and nobody asks the person again."""
     world = World(roles=[FlightResult(REQUEST, refused(ServiceError("authorization_declined")))])
     assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
 
 
 def test_a_leader_who_left_is_followed_by_one_who_waited() -> None:
@@ -619,23 +630,23 @@ def test_a_sign_in_that_just_ended_is_noticed_before_asking() -> None:
 
     world.roles = [lead]
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
     assert world.count(FinishFlight) == 1
 
 
 def test_a_sign_in_without_asking_first_what_is_cached() -> None:
-    """``sign_in`` asks whatever is there, and counts a sign-in that is under way already."""
+    """``prompt`` asks whatever is there, and counts a sign-in that is under way already."""
     world = cached()
     world.person = [tokens("asked")]
-    assert secret(world.drive(acquire.sign_in(REQUEST))) == "asked"
+    assert secret(world.drive(acquire.prompt(REQUEST, by_request_token))) == "asked"
     assert world.memory[REQUEST] == (token("asked"), token().fresh_until)
     world = cached()
     world.roles = [FlightRole.ABANDONED, FlightResult(replace(REQUEST, scopes=("x",)))]
-    assert secret(world.drive(acquire.sign_in(REQUEST))) == "AT"
+    assert secret(world.drive(acquire.prompt(REQUEST, by_request_token))) == "AT"
     world = World(roles=[FlightResult(REQUEST, refused(PENDING))])
-    assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
+    assert isinstance(world.drive(acquire.prompt(REQUEST, by_request_token)), Failure)
     world = World(person=[refused(PENDING)])
-    assert isinstance(world.drive(acquire.sign_in(REQUEST)), Failure)
+    assert isinstance(world.drive(acquire.prompt(REQUEST, by_request_token)), Failure)
     assert world.steps(FinishFlight)[0].failure is not None
 
 
@@ -644,18 +655,18 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
     world = World(leases=[False] * 1000)
     looks = 0
 
-    def signed_in_at_the_fourth_look(step: ReadCache) -> None:
+    def signed_in_at_the_seventh_look(step: ReadCache) -> None:
         nonlocal looks
         looks += not step.cae
-        if looks == 10:
+        if looks == 7:
             world.states[False] = rows.rows(WALL)
 
-    world.on_look = signed_in_at_the_fourth_look
+    world.on_look = signed_in_at_the_seventh_look
     assert secret(world.acquire(may_ask=True)) == "AT"
     assert [step.message for step in world.steps(Notify)] == [waiting_for(LeaseHolder(4711, "login1", 600), 0.0)]
     kinds = [type(step) for step in world.taken]
     assert kinds[: kinds.index(Notify)].count(Sleep) == interactive.TELL_AFTER / interactive.LOOK_FOR_SIGN_IN
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
 
 
 @pytest.mark.parametrize("reason_of", [Reason.EXPIRED, Reason.TIMED_OUT, Reason.DECLINED])
@@ -701,15 +712,15 @@ def test_what_was_signed_in_while_the_lease_changed_hands_is_noticed() -> None:
 
     world.on_look = late
     assert secret(world.acquire(may_ask=True)) == "AT"
-    assert world.count(AskUser) == 0
+    assert world.count(RequestToken) == 0
     assert world.count(DropLease) == 1
 
 
 def test_waiting_for_another_process_ends_with_ones_own_timeout() -> None:
     """``timeout`` bounds the wait for whoever asks."""
     for flow in (
-        acquire.acquire(REQUEST, may_ask=True, wait_timeout=1.2),
-        acquire.sign_in(REQUEST, wait_timeout=1.2),
+        acquire.acquire(REQUEST, by_request_token, may_ask=True, timeout=1.2),
+        acquire.prompt(REQUEST, by_request_token, timeout=1.2),
     ):
         world = World(leases=[False] * 100)
         outcome = world.drive(flow)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
-from doorcode._core.model import Failure, FlightResult, TokenRequest
+from doorcode._core.model import Failure, FlightResult, TokenRequest, Who
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.steps import Flow, ReadMemory, ask
+from doorcode._core.steps import FindUser, Flow, ReadMemory, SignIn, ask
 
 
-def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None = None) -> Flow[StoredToken | Failure]:
+def acquire(
+    request: TokenRequest, sign_in: SignIn, *, may_ask: bool, timeout: float | None = None
+) -> Flow[StoredToken | Failure]:
     """Get a token from the first source that has one.
 
     Args:
         request: what the token is for; with ``claims``, stored tokens do not answer it.
+        sign_in: prompts the user.
         may_ask: whether the user may be prompted.
-        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
+        timeout: seconds for another process that prompts the same user, and then for this one; None sets no limit.
     """
     ended: FlightResult | None = None
+    started: float | None = None
     while True:
         if request.claims is None or (ended is not None and ended.request == request):
             _, kept = yield from ask(ReadMemory(request))
@@ -30,7 +34,9 @@ def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None 
         if isinstance(found, InteractionRequired):
             if not may_ask:
                 return _required(request, found)
-            found = yield from _in_person(request, found, wait_timeout)
+            at, who = yield from ask(FindUser())
+            started = at if started is None else started
+            found = yield from _in_person(request, found, sign_in, who, started, timeout)
         if isinstance(found, Retry):
             ended = None
         elif isinstance(found, FlightResult):
@@ -41,19 +47,23 @@ def acquire(request: TokenRequest, *, may_ask: bool, wait_timeout: float | None 
             return found
 
 
-def sign_in(request: TokenRequest, *, wait_timeout: float | None = None) -> Flow[StoredToken | Failure]:
+def prompt(request: TokenRequest, sign_in: SignIn, *, timeout: float | None = None) -> Flow[StoredToken | Failure]:
     """Prompt the user, whatever is cached; a sign-in that already runs in this process counts.
 
     Args:
         request: what the token is for.
-        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
+        sign_in: prompts the user.
+        timeout: seconds for another process that prompts the same user, and then for this one; None sets no limit.
     """
+    started: float | None = None
     found: StoredToken | Failure | FlightResult | Retry = Retry()
     while isinstance(found, Retry):
-        found = yield from _in_person(request, None, wait_timeout)
+        at, who = yield from ask(FindUser())
+        started = at if started is None else started
+        found = yield from _in_person(request, None, sign_in, who, started, timeout)
     if not isinstance(found, FlightResult):
         return found
-    return found.failure or (yield from acquire(request, may_ask=True))
+    return found.failure or (yield from acquire(request, sign_in, may_ask=True, timeout=timeout))
 
 
 # Modules that a stored token does not need are imported later: most processes find a stored token.
@@ -76,8 +86,13 @@ def _required(request: TokenRequest, needed: InteractionRequired) -> Failure:
 
 
 def _in_person(
-    request: TokenRequest, needed: InteractionRequired | None, wait_timeout: float | None
+    request: TokenRequest,
+    needed: InteractionRequired | None,
+    sign_in: SignIn,
+    who: Who,
+    started: float,
+    timeout: float | None,
 ) -> Flow[StoredToken | Failure | FlightResult | Retry]:
-    from doorcode._core.flows.interactive import interactive
+    from doorcode._core.flows.interactive import PromptOptions, interactive
 
-    return (yield from interactive(request, needed, wait_timeout))
+    return (yield from interactive(request, needed, PromptOptions(sign_in, who, started, timeout)))

@@ -6,11 +6,11 @@ import math
 from dataclasses import field
 from typing import ClassVar
 
-from doorcode._core.model import Failure, Reply, TokenRequest
+from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Exchange, Step
+from doorcode._core.steps import Exchange, SignInExchange, Step
 from doorcode._core.values import dataclass
 
 
@@ -74,10 +74,9 @@ class AwaitRedirect(Exchange[Redirect | Failure | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class RedeemCode(Exchange[Reply]):
+class RedeemCode(SignInExchange):
     """Redeem the authorization code (RFC 6749 4.1.3)."""
 
-    redeems: ClassVar[bool] = True
     request: TokenRequest
     page: SignInPage
     redirect: Redirect

@@ -127,20 +127,21 @@ class Deadline:
 
 
 def sign_in(
-    request: TokenRequest, *, started: float, timeout: float | None, max_codes: int = 1
+    request: TokenRequest, *, started: float, timeout: float | None, max_codes: int = 1, now: float | None = None
 ) -> Flow[Tokens | Failure]:
     """Show a code to a user and wait until they have signed in with it.
 
     Args:
         request: what the token is for.
-        started: when the sign-in began, in monotonic seconds.
+        started: when the wait for the user began, in monotonic seconds.
         timeout: seconds from then to the last poll; None waits until the code expires, 0 prompts no user.
+        now: the time now, in monotonic seconds; None if it is ``started``.
         max_codes: how many codes to show, one after the other, if each expires unused.
 
     Returns:
         the tokens, or why there are none.
     """
-    sent = started
+    sent = started if now is None else now
     outcome = yield from _with_one_code(request, sent, started, timeout)
     for _ in range(max_codes - 1):
         if isinstance(outcome, Tokens) or outcome.reason is not Reason.EXPIRED:
@@ -167,7 +168,7 @@ def begin(
     left = math.inf if timeout is None else started + timeout - sent
     if left <= 0:
         return timed_out(timeout or 0.0, None)
-    at, reply = yield from ask(Begin(request, left + GRACE))
+    at, reply = yield from ask(Begin(request, left))
     if timeout is not None and at >= started + timeout:
         return timed_out(timeout, reply if isinstance(reply, Fault) else None)
     if isinstance(reply, ServiceError):

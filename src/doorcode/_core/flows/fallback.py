@@ -14,25 +14,25 @@ POLICIES: Final = frozenset({50005, 50097, 50131, 50199, 53000, 53001, 53003, 53
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
-Ask = Callable[[], Flow[Tokens | Failure]]
 
-
-def sign_in(first: Ask, second: Ask, change: str) -> Flow[Tokens | Failure]:
+def sign_in(
+    first: Flow[Tokens | Failure], second: Callable[[float], Flow[Tokens | Failure]], change: str
+) -> Flow[Tokens | Failure]:
     """Sign a user in with one method, and with the other if a policy or this machine rules the first out.
 
     Args:
-        first: starts the preferred method.
-        second: starts the other.
+        first: the preferred method.
+        second: returns the flow of the other, given the time now in monotonic seconds.
         change: what to tell the user in between.
 
     Returns:
         The tokens, or why there are none: the first method's reason if the second cannot start.
     """
-    outcome = yield from first()
+    outcome = yield from first
     if isinstance(outcome, Tokens) or not rules_out(outcome):
         return outcome
-    yield from ask(Notify(change))
-    other = yield from second()
+    now, _ = yield from ask(Notify(change))
+    other = yield from second(now)
     cannot = isinstance(other, Failure) and other.reason is Reason.UNAVAILABLE
     return outcome if cannot and outcome.reason is not Reason.UNAVAILABLE else other
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -10,22 +11,27 @@ from doorcode._core.account_selection import may_use_cache
 from doorcode._core.flows.cached import InteractionRequired, Retry, find
 from doorcode._core.flows.lease_steps import LONGEST_PROMPT, waiting_for
 from doorcode._core.messages.failures import timed_out
-from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, TokenRequest, Who
+from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.steps import (
-    AskUser,
+    AcceptSignIn,
     DropLease,
     FindLeaseHolder,
     FinishFlight,
+    FinishSignIn,
     Flow,
     JoinFlight,
     Notify,
     ReadCache,
     Remember,
+    RequestToken,
+    SignIn,
     Sleep,
+    StartSignIn,
     TakeLease,
     ask,
 )
+from doorcode._core.values import dataclass
 
 LOOK_FOR_SIGN_IN: Final = 0.5
 """Seconds between reads of the cache while another process prompts the user."""
@@ -33,51 +39,82 @@ TELL_AFTER: Final = 2.0
 """Seconds of waiting for another process's sign-in after which the user is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class PromptOptions:
+    """How to prompt the user.
+
+    Attributes:
+        sign_in: prompts them.
+        who: whose tokens the credential may use.
+        started: when the wait for the user began, in monotonic seconds.
+        timeout: seconds from then until the call ends, or None.
+    """
+
+    sign_in: SignIn
+    who: Who
+    started: float
+    timeout: float | None
+
+
+def by_request_token(request: TokenRequest, _started: float, _now: float) -> Flow[Tokens | Failure]:
+    """Sign a user in with the ``_request_token`` of a program's subclass."""
+    _, outcome = yield from ask(RequestToken(request))
+    return outcome
+
+
+def by_itself(flow: Flow[Tokens | Failure]) -> Flow[Tokens | Failure]:
+    """Sign a user in for a program that calls ``_request_token`` itself, and tell the prompts how it ended.
+
+    If the call is a part of a larger sign-in, its prompts learn the end of that one instead.
+    """
+    outcome = yield from flow
+    yield from ask(FinishSignIn(outcome))
+    return outcome
+
+
 def interactive(
-    request: TokenRequest, needed: InteractionRequired | None, wait_timeout: float | None
+    request: TokenRequest, needed: InteractionRequired | None, options: PromptOptions
 ) -> Flow[StoredToken | Failure | FlightResult | Retry]:
     """Prompt the user, or wait for another caller or process that already does.
 
     Args:
         request: what the token is for.
         needed: why interaction is required, and what was tried before; None to prompt whatever is stored.
-        wait_timeout: seconds to wait for another process that prompts the same user; None waits until it ends.
+        options: how to prompt.
 
     Returns:
         The token; or why there is none; or the result of another request's sign-in; or Retry, if another process has
         signed the user in and the caches are to be searched again.
     """
-    _, view = yield from ask(ReadCache(request.enable_cae))
-    whose = view.who.home_account_id or view.who.username or ""
-    flight = ("sign-in", whose, request.tenant_id)
+    if needed is None:  # if the cache cannot be used, fail before the user is asked
+        yield from ask(ReadCache(request.enable_cae))
+    flight = ("sign-in", options.who.home_account_id or options.who.username or "", request.tenant_id)
     _, role = yield from ask(JoinFlight(flight, request))
     if isinstance(role, FlightResult):
         return role
     if role is not FlightRole.LEAD:
         return Retry()
-    lease = _user_lease(view.who, request.tenant_id)
-    waited = None if lease is None else (yield from _wait_to_prompt(request, needed, lease, wait_timeout))
-    outcome: StoredToken | Failure | Retry = waited or (yield from _asked(request, needed, lease, view.sign_outs))
+    lease = _user_lease(options.who, request.tenant_id)
+    waited = None if lease is None else (yield from _wait_to_prompt(request, needed, lease, options))
+    outcome: StoredToken | Failure | Retry = waited or (yield from _prompt(request, needed, lease, options))
     yield from ask(FinishFlight(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
 
 
 def _wait_to_prompt(
-    request: TokenRequest, needed: InteractionRequired | None, lease: str, wait_timeout: float | None
+    request: TokenRequest, needed: InteractionRequired | None, lease: str, options: PromptOptions
 ) -> Flow[Retry | Failure | None]:
     """Wait until no other process prompts the same user; None means that this process may, and holds the lease."""
-    if needed is not None and (yield from _user_has_signed_in(request, needed)):
-        return Retry()
     at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
     tell_at: float | None = at + TELL_AFTER
-    until = None if wait_timeout is None else at + wait_timeout
+    until = math.inf if options.timeout is None else options.started + options.timeout
     while not got:
-        if until is not None and at >= until:
-            return timed_out(wait_timeout or 0.0, None)
+        if at >= until:
+            return timed_out(options.timeout or 0.0, None)
         if tell_at is not None and at >= tell_at:
             tell_at = None
             yield from _notify_of_wait(request, lease)
-        yield from ask(Sleep(LOOK_FOR_SIGN_IN if until is None else min(LOOK_FOR_SIGN_IN, until - at)))
+        yield from ask(Sleep(min(LOOK_FOR_SIGN_IN, until - at)))
         if needed is not None and (yield from _user_has_signed_in(request, needed)):
             return Retry()
         at, got = yield from ask(TakeLease(lease, LONGEST_PROMPT))
@@ -93,12 +130,16 @@ def _notify_of_wait(request: TokenRequest, lease: str) -> Flow[None]:
     yield from ask(Notify(waiting_for(holder, view.now)))
 
 
-def _asked(
-    request: TokenRequest, needed: InteractionRequired | None, lease: str | None, sign_outs: int
+def _prompt(
+    request: TokenRequest, needed: InteractionRequired | None, lease: str | None, options: PromptOptions
 ) -> Flow[StoredToken | Failure | Retry]:
     error = needed.error if needed is not None else None
-    claims = request.claims or (error.claims if error is not None else None)
-    _, outcome = yield from ask(AskUser(replace(request, claims=claims)))
+    asked = replace(request, claims=request.claims or (error.claims if error is not None else None))
+    now, sign_outs = yield from ask(StartSignIn())
+    outcome = yield from options.sign_in(asked, options.started, now)
+    if isinstance(outcome, Tokens):
+        _, outcome = yield from ask(AcceptSignIn(asked, outcome))
+    yield from ask(FinishSignIn(outcome))
     if lease is not None:
         yield from ask(DropLease(lease))
     if isinstance(outcome, Failure):

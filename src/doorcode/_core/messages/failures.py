@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Final
 
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.messages.advice import MORE_TIME, advice, new_code, remedy
@@ -22,8 +21,6 @@ ENDS: dict[str, tuple[Reason, str]] = {
     "bad_verification_code": (Reason.REFUSED, "The authority does not know this device code"),
 }
 """RFC 8628 3.5 and Entra's own names: error code -> reason and the words that lead its message."""
-FREE_DESCRIPTORS: Final = "Close files and connections, or raise the limit (ulimit -n), then call again."
-"""The next step for a process that may open no further file or connection."""
 
 
 def refused(
@@ -139,12 +136,6 @@ def waits_for_itself() -> Failure:
 def prompt_failed(why: str, cause: BaseException | None = None) -> Failure:
     """Return the failure of a sign-in whose prompt did not reach the user; ``cause`` is the exception behind it."""
     return Failure(Reason.REFUSED, f"Authentication failed: {why}", cause=cause)
-
-
-def no_descriptors(cause: BaseException) -> Failure:
-    """Return the failure of a call in a process that may open no further file or connection."""
-    words = "Authentication failed: this process has too many files and connections open. What was stored stays stored"
-    return Failure(Reason.UNREACHABLE, f"{words}.\n{FREE_DESCRIPTORS}", cause=cause)
 
 
 def without_answer() -> Failure:
