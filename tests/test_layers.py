@@ -20,7 +20,7 @@ SRC = ROOT / "src"
 # A module at the root is a row's entry of its own.
 # Imports inside functions and those for type checkers count.
 ROWS = (
-    ("_clock", "_lazy", "_log"),
+    ("_clock", "_lazy", "_log", "_notebook_traceback"),
     ("_core",),
     ("_record", "_worker"),
     ("_frames", "errors"),

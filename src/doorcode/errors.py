@@ -194,6 +194,12 @@ class AuthenticationFailedError(ClientAuthenticationError):
         # azure-core appends the reply's body, which is nobody's business in a log.
         return str(self.message)
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints."""
+        from doorcode._notebook_traceback import rendered
+
+        return rendered(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (_public_class(type(self)), self.message, self._said, self._kept())
 

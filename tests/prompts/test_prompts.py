@@ -42,16 +42,12 @@ def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch
         prompts.stderr(URI, CODE, UNTIL)
 
 
-def test_a_notebook_shows_a_link_and_escapes_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTML where a notebook can, the same words as text elsewhere."""
-    shown: list[object] = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    prompts.notebook(URI, '<b>"x"</b>', UNTIL)
-    html = shown[0]._repr_html_()  # type: ignore[attr-defined]
-    assert f'<a href="{URI}"' in html
-    assert "&lt;b&gt;" in html
-    assert "<b>" not in html
-    assert repr(shown[0]).startswith(f"To sign in, open {URI}")
+def test_the_default_is_a_terminal_outside_notebooks(capsys: pytest.CaptureFixture[str]) -> None:
+    """The code stands alone on a line, on standard error."""
+    prompts.default()(URI, CODE, UNTIL)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert CODE in err.splitlines()
 
 
 def test_a_prompt_is_a_callback(doorcode_emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +62,6 @@ def test_a_prompt_is_a_callback(doorcode_emulator: Emulator, capsys: pytest.Capt
 
 def test_unknown_names_are_attribute_errors() -> None:
     """The module lists what it has, and says what it has not."""
-    assert {"stderr", "qr", "notebook"} <= set(dir(prompts))
+    assert {"default", "terminal", "stderr", "qr", "notebook", "jsonl", "log", "browser"} <= set(dir(prompts))
     with pytest.raises(AttributeError, match="no attribute 'teletype'"):
         prompts.teletype  # type: ignore[attr-defined]  # noqa: B018 - it is the access that counts

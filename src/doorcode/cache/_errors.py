@@ -27,6 +27,12 @@ class StoreError(Exception):
         self.where = where
         self.errno = errno
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints."""
+        from doorcode._notebook_traceback import rendered
+
+        return rendered(self)
+
 
 class StoreUnreadable(StoreError):  # noqa: N818 - the name says what the content is
     """Say that the content was damaged, torn or foreign, and where it was set aside; the store is empty now.

@@ -15,19 +15,41 @@ from doorcode._lazy import on_first_use
 if TYPE_CHECKING:
     from doorcode._browser.paste import PastePrompt, PasteRequest
     from doorcode._core.outcome import SignInOutcome
-    from doorcode.prompts._notebook import notebook
+    from doorcode.prompts._browser import browser
+    from doorcode.prompts._by_place import default, qr
+    from doorcode.prompts._notebook import NotebookPrompt, notebook
+    from doorcode.prompts._records import jsonl, log
     from doorcode.prompts._stderr import stderr
-    from doorcode.prompts._terminal import TerminalPrompt, qr, terminal
+    from doorcode.prompts._terminal import TerminalPrompt, terminal
 
-__all__ = ["PastePrompt", "PasteRequest", "SignInOutcome", "TerminalPrompt", "notebook", "qr", "stderr", "terminal"]
+__all__ = [
+    "NotebookPrompt",
+    "PastePrompt",
+    "PasteRequest",
+    "SignInOutcome",
+    "TerminalPrompt",
+    "browser",
+    "default",
+    "jsonl",
+    "log",
+    "notebook",
+    "qr",
+    "stderr",
+    "terminal",
+]
 
 _HOME: Final = {
+    "NotebookPrompt": "doorcode.prompts._notebook",
     "PastePrompt": "doorcode._browser.paste",
     "PasteRequest": "doorcode._browser.paste",
     "SignInOutcome": "doorcode._core.outcome",
     "TerminalPrompt": "doorcode.prompts._terminal",
+    "browser": "doorcode.prompts._browser",
+    "default": "doorcode.prompts._by_place",
+    "jsonl": "doorcode.prompts._records",
+    "log": "doorcode.prompts._records",
     "notebook": "doorcode.prompts._notebook",
-    "qr": "doorcode.prompts._terminal",
+    "qr": "doorcode.prompts._by_place",
     "stderr": "doorcode.prompts._stderr",
     "terminal": "doorcode.prompts._terminal",
 }

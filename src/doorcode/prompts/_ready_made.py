@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 
-from typing_extensions import Self
-
 
 class ReadyMadePrompt:
     """A prompt that may be given to any number of credentials."""
@@ -13,7 +11,7 @@ class ReadyMadePrompt:
     _will_finish = False
     """Whether ``finished`` will be called: a program that calls the prompt itself may not do so."""
 
-    def for_sign_in(self) -> Self:
+    def for_sign_in(self) -> ReadyMadePrompt:
         """Return a copy for one sign-in, whose credential calls all of its methods."""
         prompt = copy.copy(self)
         prompt._will_finish = True  # noqa: SLF001 - of the same class

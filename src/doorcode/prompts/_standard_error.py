@@ -51,3 +51,10 @@ def can_encode(characters: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def is_notebook() -> bool:
+    """Return whether this process is a notebook's kernel, whose standard error is shown below the cell."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -113,11 +113,7 @@ class TerminalPrompt(ReadyMadePrompt):
 
 
 class QrPrompt(TerminalPrompt):
-    """Show codes on standard error, with a QR code of the address for a phone; the code itself is typed.
-
-    The picture scans on any background. Where it cannot be shown (the encoding has no block characters, ``NO_COLOR``,
-    a narrow terminal) the text stands alone. Needs ``pip install 'doorcode[qr]'``.
-    """
+    """Show codes on standard error, with a QR code of the address for a phone; where nothing is drawn, in one line."""
 
     def __init__(self) -> None:
         super().__init__(qr=True)
@@ -130,5 +126,3 @@ class QrPrompt(TerminalPrompt):
 
 terminal: Final = TerminalPrompt()
 """Show the code on the terminal: a card with the code alone on a line, a countdown, and one line at the end."""
-qr: Final = QrPrompt()
-"""Show the code on the terminal, with a QR code of the address for a phone."""

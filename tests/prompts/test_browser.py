@@ -1,0 +1,44 @@
+"""The browser prompt: it opens the page where the code is entered, and prints the code."""
+
+from __future__ import annotations
+
+import queue
+import webbrowser
+from datetime import datetime, timezone
+
+import pytest
+
+from doorcode import prompts
+
+URI, CODE = "https://login.example/device", "ABCD-EFGH"
+UNTIL = datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[str]:
+    """Give the pages that a browser is asked to open."""
+    pages: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(webbrowser, "open", lambda url: pages.put(url) or True)
+    return pages
+
+
+def test_the_page_opens_and_the_code_is_printed(
+    opened: queue.Queue[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code is still typed by the user."""
+    monkeypatch.setenv("DISPLAY", ":0")
+    prompts.browser(URI, CODE, UNTIL)
+    assert opened.get(timeout=10) == URI
+    assert CODE in capsys.readouterr().err.splitlines()
+
+
+def test_without_a_window_the_code_is_printed(
+    opened: queue.Queue[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over SSH, a browser could only take the terminal over."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "WSL_INTEROP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("doorcode._browser.environment.sys.platform", "linux")
+    prompts.browser(URI, CODE, UNTIL)
+    assert CODE in capsys.readouterr().err.splitlines()
+    assert opened.empty()
