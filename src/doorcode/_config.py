@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from doorcode._core import checks
 from doorcode._core.account_selection import AccountOptions, contradiction
 from doorcode._core.authorities import AuthorityAddress, combine, parse_authority
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
+from doorcode._core.option_names import OF_CONFIGURATION, OF_OTHERS, OTHER_NAMES, PIPELINE
 from doorcode._core.uris import is_loopback
 from doorcode._core.values import dataclass
 from doorcode._record import AuthenticationRecord, as_record
@@ -40,67 +42,6 @@ _KNOWN: Final = (
     "_cache",
     "_cae_cache",
 )
-
-PIPELINE: Final = frozenset({
-    "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
-    "connection_timeout", "connection_verify", "headers", "http_logging_level", "logger", "logging_enable",
-    "network_span_namer", "per_call_policies", "per_retry_policies", "permit_redirects", "policies",
-    "polling_interval", "proxies", "raw_request_hook", "raw_response_hook", "read_timeout", "redirect_max",
-    "request_id", "retry_backoff_factor", "retry_backoff_max", "retry_connect", "retry_mode", "retry_on_methods",
-    "retry_on_status_codes", "retry_policy_class", "retry_read", "retry_status", "retry_total", "sdk_moniker",
-    "session", "session_owner", "tracing_attributes", "transport", "use_env_settings", "user_agent",
-    "user_agent_overwrite", "user_agent_use_env",
-})  # fmt: skip
-"""What azure-core's policies and its requests transport read."""
-
-OTHER_NAMES: Final[Mapping[str, str]] = {
-    "cache_options": "cache_persistence_options",
-    "cache_persistence": "cache_persistence_options",
-    "enable_persistent_cache": "cache_persistence_options",
-    "persistent_cache": "cache_persistence_options",
-    "token_cache_persistence_options": "cache_persistence_options",
-    "allow_unencrypted_cache": "cache_persistence_options",
-    "allow_unencrypted_storage": "cache_persistence_options",
-    "token_cache": "cache_persistence_options",
-    "record": "authentication_record",
-    "auth_record": "authentication_record",
-    "callback": "prompt_callback",
-    "device_code_callback": "prompt_callback",
-    "user_prompt_callback": "prompt_callback",
-    "authority_host": "authority",
-    "instance_discovery": "disable_instance_discovery",
-    "disable_automatic_authorization": "disable_automatic_authentication",
-    "ssl_verify": "connection_verify",
-    "verify": "connection_verify",
-    "scopes": "get_token(*scopes)",
-    "client_secret": "azure-identity's ClientSecretCredential, as this one is a public client and has no secret",
-}
-"""Names that people bring from other languages, older versions and other libraries."""
-
-OF_CONFIGURATION: Final[Mapping[str, str]] = {
-    "authentication_policy": "policies",
-    "custom_hook_policy": "raw_request_hook and raw_response_hook",
-    "headers_policy": "headers",
-    "http_logging_policy": "http_logging_level",
-    "logging_policy": "logging_enable",
-    "proxy_policy": "proxies",
-    "redirect_policy": "policies",
-    "request_id_policy": "request_id and auto_request_id",
-    "retry_policy": "retry_policy_class, or retry_total and the other retry_ options",
-    "user_agent_policy": "user_agent",
-}
-"""Names of azure-core's Configuration, which clients of Azure services take and azure-identity ignores."""
-
-OF_OTHERS: Final[Mapping[str, str]] = {
-    "login_hint": "InteractiveBrowserCredential and UserCredential have",
-    "max_codes": "DeviceCodeCredential has",
-    "paste": "InteractiveBrowserCredential and UserCredential have",
-    "prefer": "UserCredential has",
-    "prompt_callback": "DeviceCodeCredential and UserCredential have",
-    "redirect_uri": "InteractiveBrowserCredential and UserCredential have",
-    "timeout": "the credentials that doorcode offers have",
-}
-"""Options that only some credentials have."""
 
 _CLOSE: Final = 0.8
 
@@ -294,16 +235,21 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
             words = f"it has no effect, as with azure-identity. Use {OF_CONFIGURATION[name]}."
             warn(f"{class_name} takes no policy as {name!r}: {words}")
             continue
-        from difflib import get_close_matches
-
-        meant = OTHER_NAMES.get(name) or next(
-            iter(get_close_matches(name, [*ours, *sorted(PIPELINE)], n=1, cutoff=_CLOSE)), None
-        )
+        meant = _meant(name, ours)
         if meant is not None:
             message = f"{class_name} has no option {name!r}. Did you mean {meant}?"
             raise TypeError(message)
         warn(f"{class_name} has no option {name!r}, and neither has an azure-core pipeline: it has no effect.")
     return dict(given)
+
+
+def _meant(name: str, ours: list[str]) -> str | None:
+    """Return the option that a name stands for, also one in camel case; None if there is no such option."""
+    from difflib import get_close_matches
+
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    names = [*ours, *sorted(PIPELINE)]
+    return OTHER_NAMES.get(snake) or next(iter(get_close_matches(snake, names, n=1, cutoff=_CLOSE)), None)
 
 
 def _check_transport(class_name: str, transport: object) -> None:

@@ -207,6 +207,12 @@ def test_a_prompt_that_raises(make: Any, person: Person) -> None:
     assert caught.value.__cause__ is trouble
 
 
+def test_a_prompt_with_other_parameters(make: Any, person: Person) -> None:
+    """The error says what a prompt is called with."""
+    with pytest.raises(ClientAuthenticationError, match=r"paste is called with one argument, a PasteRequest\.$"):
+        make(paste=lambda: "").get_token(SCOPE)
+
+
 def test_the_deadline(make: Any, person: Person) -> None:
     """A person who does not come back is not waited for."""
     done = threading.Event()

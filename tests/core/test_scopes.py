@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.scopes import answers, covers, resource_of, wanted
+from doorcode._core.scopes import answers, covers, default_among_others, meant, resource_of, wanted
 
 GUID = "00000003-0000-0000-C000-000000000000"
 
@@ -84,3 +84,43 @@ def test_answers(target: str, scopes: tuple[str, ...], expected: bool) -> None: 
 def test_covers(asked: tuple[str, ...], granted: str | None, expected: bool) -> None:  # noqa: FBT001
     """A reply gave what was asked when its scopes, however spelt, are those that were asked."""
     assert covers(asked, granted) is expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "right"),
+    [
+        ("https://vault.azure.net", "https://vault.azure.net/.default"),
+        ("https://vault.azure.net/", "https://vault.azure.net/.default"),
+        ("https://vault.azure.net/default", "https://vault.azure.net/.default"),
+        ("https://vault.azure.net/.Default", "https://vault.azure.net/.default"),
+        ("vault.azure.net", "https://vault.azure.net/.default"),
+        ("Vault.azure.net/.default", "https://Vault.azure.net/.default"),
+        ("graph.microsoft.com/User.Read", "https://graph.microsoft.com/User.Read"),
+        ("api://app", "api://app/.default"),
+        (GUID, f"{GUID}/.default"),
+        ("https://vault.azure.net/.default", None),
+        ("https://graph.microsoft.com/User.Read", None),
+        ("User.Read", None),
+        ("Files.Read.All", None),
+        ("contoso/read", None),
+    ],
+)
+def test_meant(scope: str, right: str | None) -> None:
+    """A scope without a permission or a scheme, or with a misspelt default, is written as it was meant."""
+    assert meant(scope) == right
+
+
+@pytest.mark.parametrize(
+    ("scopes", "default"),
+    [
+        (("https://r/.default", "https://r/read"), "https://r/.default"),
+        (("User.Read", "https://r/.Default"), "https://r/.Default"),
+        (("https://r/.default", "openid"), None),
+        (("https://r/.default", "https://r/.default"), None),
+        (("User.Read", "Mail.Read"), None),
+        ((), None),
+    ],
+)
+def test_default_among_others(scopes: tuple[str, ...], default: str | None) -> None:
+    """The default beside permissions is found, in any place; reserved scopes and repetitions are no others."""
+    assert default_among_others(scopes) == default

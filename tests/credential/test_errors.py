@@ -87,6 +87,15 @@ def test_a_scope_without_a_permission(make: Any, scope: str) -> None:
     assert str(caught.value).splitlines()[-1] == f"Ask for 'https://vault.azure.net/.default' instead of {scope!r}."
 
 
+@pytest.mark.parametrize("others", [["https://vault.azure.net/read"], ["https://vault.azure.net/a", "openid"]])
+def test_the_default_beside_permissions(make: Any, others: list[str]) -> None:
+    """The advice says that the default stands alone, and which scopes to ask for."""
+    with pytest.raises(ClientAuthenticationError) as caught:
+        make().get_token(*others, "https://vault.azure.net/.default")
+    last = str(caught.value).splitlines()[-1]
+    assert last.startswith("'/.default' stands alone: ask for 'https://vault.azure.net/.default' only, or")
+
+
 def test_the_fields_of_an_error(make: Any, authority: Emulator) -> None:
     """Everything the authority said can be read, and the reply is like azure-core's."""
     refusal = Refuse("interaction_required", 50076, "MFA.", suberror="basic_action", claims={"id_token": {}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,7 @@ from azure.core.pipeline.policies import RetryPolicy
 import doorcode
 import doorcode.aio
 from doorcode import AuthenticationRecord, DeviceCodeCredential, InteractiveCredential, TokenCachePersistenceOptions
+from doorcode._core.option_names import OTHER_NAMES
 
 MEANT = {
     "token_cache_persistence_options": "cache_persistence_options",
@@ -30,6 +32,15 @@ MEANT = {
     "disable_automatic_authorization": "disable_automatic_authentication",
     "connection_verfy": "connection_verify",
     "client_secret": "public client",
+    "additional_tenants": "additionally_allowed_tenants",
+    "additionallyAllowedTenants": "additionally_allowed_tenants",
+    "TokenCachePersistenceOptions": "cache_persistence_options",
+    "userPromptCallback": "prompt_callback",
+    "proxy": "proxies",
+    "verify_ssl": "connection_verify",
+    "max_retries": "retry_total",
+    "connect_timeout": "connection_timeout",
+    "encryption_key": "TokenCachePersistenceOptions",
 }
 
 
@@ -38,6 +49,14 @@ def test_a_misspelt_option(make: Any, name: str, meant: str) -> None:
     """A name that is nearly an option's is a TypeError that names the right one (P02)."""
     with pytest.raises(TypeError, match=rf"DeviceCodeCredential has no option '{name}'.*{meant}"):
         make.credential_class(**{name: None})
+
+
+@pytest.mark.parametrize("meant", sorted({name for name in OTHER_NAMES.values() if name.isidentifier()}))
+def test_what_other_names_stand_for(make: Any, meant: str) -> None:
+    """Each name of the table leads to an option that exists."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make.credential_class(**{meant: "" if meant == "client_id" else None})
 
 
 def test_a_name_that_nobody_knows(make: Any) -> None:

@@ -301,6 +301,26 @@ def test_what_the_callback_raises_ends_the_sign_in(make: Any, authority: Emulato
     assert credential.get_token(SCOPE).token
 
 
+@pytest.mark.parametrize("wrong", [lambda: None, lambda code: None, lambda *, code: None, dict], ids=range(4))
+def test_a_callback_with_other_parameters(make: Any, wrong: Any) -> None:
+    """Where the call itself fails, the error says what a callback is called with."""
+    with pytest.raises(ClientAuthenticationError, match="prompt_callback raised TypeError: ") as caught:
+        make(prompt_callback=wrong).get_token(SCOPE)
+    says = "prompt_callback is called with three arguments: verification_uri, user_code and expires_on."
+    assert str(caught.value).splitlines()[-1] == says
+
+
+def test_a_type_error_of_the_callbacks_own(make: Any) -> None:
+    """An error inside the callback says nothing about its parameters."""
+
+    def callback(_uri: str, user_code: str, _expires_on: datetime) -> None:
+        message = f"{user_code!r} is no number"
+        raise TypeError(message)
+
+    with pytest.raises(ClientAuthenticationError, match=r"is no number$"):
+        make(prompt_callback=callback).get_token(SCOPE)
+
+
 def test_a_coroutine_function(make_aio: Any, authority: Emulator) -> None:
     """An asyncio credential awaits its callback, and what it raises then is the cause as well."""
 

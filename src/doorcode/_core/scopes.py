@@ -8,6 +8,10 @@ from typing import Final
 RESERVED: Final = frozenset({"openid", "profile", "offline_access"})
 """Scopes that MSAL adds to every request itself (OpenID Connect Core 3.1.2.1 and 11)."""
 
+_DEFAULT: Final = ".default"
+_DEFAULT_SPELT: Final = frozenset({".default", "default"})
+_HOST: Final = re.compile(r"([a-z0-9-]+\.)+(com|net|us|cn|de|org|io)", re.IGNORECASE)
+"""What a resource without a scheme looks like, and a permission such as ``User.Read`` does not."""
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -84,16 +88,26 @@ def _given(scope: str, held: frozenset[str], short: frozenset[str]) -> bool:
 
 
 def meant(scope: str) -> str | None:
-    """Return the correction of a scope that names a resource without a permission, or misspells ``.default``.
+    """Return the correction of a scope without a permission or a scheme, or with ``.default`` misspelt.
 
     Returns:
         The corrected scope; None if the scope can be right.
     """
+    if _HOST.fullmatch(scope.partition("/")[0]):
+        full = f"https://{scope}"
+        return meant(full) or full
     scheme, separator, tail = scope.rstrip("/").rpartition("://")
     resource, slash, permission = tail.rpartition("/")
     if not separator and not _GUID.fullmatch((resource or permission).lower()):
         return None
-    if slash and permission.lower() in {".default", "default"}:
-        right = f"{scheme}{separator}{resource}/.default"
+    if slash and permission.lower() in _DEFAULT_SPELT:
+        right = f"{scheme}{separator}{resource}/{_DEFAULT}"
         return right if right != scope else None
-    return None if slash and not scope.endswith("/") else f"{scope.rstrip('/')}/.default"
+    return None if slash and not scope.endswith("/") else f"{scope.rstrip('/')}/{_DEFAULT}"
+
+
+def default_among_others(scopes: tuple[str, ...]) -> str | None:
+    """Return the scope ending in ``/.default`` that stands beside permissions, which Entra refuses (AADSTS70011)."""
+    named = wanted(scopes)
+    default = next((scope for scope in named if scope.rpartition("/")[2].lower() == _DEFAULT), None)
+    return default if len(named) > 1 else None

@@ -17,6 +17,11 @@ PromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[object] | o
 
 _READY_MADE: Final = "doorcode.prompts."
 """The package of this library's own prompts; messages other than codes go to standard error beside them."""
+_ARGUMENTS: Final = {
+    "paste": "one argument, a PasteRequest",
+    "prompt_callback": "three arguments: verification_uri, user_code and expires_on",
+}
+"""The arguments of each kind of prompt, for a program whose function takes others."""
 _UNSEEN: Final = prompt_failed(
     "there is neither a standard output nor a standard error to show the code on; pass prompt_callback"
 )
@@ -57,8 +62,19 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
             raise
         from doorcode._error_mapping import exception_for
 
-        words = f"{option} raised {type(exception).__name__}: {exception}"
+        words = f"{option} raised {type(exception).__name__}: {exception}{_call_shape(option, exception)}"
         raise exception_for(prompt_failed(words, exception)) from exception
+
+
+def _call_shape(option: str, exception: Exception) -> str:
+    """Return how a prompt is called, where the call itself failed: its parameters are others."""
+    link = exception.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    at_the_call = link is not None and str(link.tb_frame.f_globals.get("__name__")).startswith("doorcode.")
+    return (
+        f"\n{option} is called with {_ARGUMENTS[option]}." if at_the_call and isinstance(exception, TypeError) else ""
+    )
 
 
 def tell(message: str, callback: Callable[..., object] | None) -> bool:

@@ -88,7 +88,7 @@ def slow_down() -> EntraError:
 
 def authorization_declined() -> EntraError:
     """Say that the user declined."""
-    return EntraError("authorization_declined", None, "The person declined to sign in.")
+    return EntraError("authorization_declined", None, "The authorization request was denied.")
 
 
 def expired_token() -> EntraError:

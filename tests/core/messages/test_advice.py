@@ -157,7 +157,7 @@ def test_a_scope_without_a_permission(scope: str, right: str, error: ServiceErro
     """The mistake is named, and the scope that was meant is written out."""
     context = ErrorContext(grant, ("openid", scope))
     assert advice(error, context) == f"Ask for {right!r} instead of {scope!r}."
-    assert f"The scope {scope!r} names a resource and no permission." in explain(error, context)
+    assert f"The scope {scope!r} is not a resource's full address, a slash and a permission." in explain(error, context)
 
 
 RIGHT = ("https://vault.azure.net/.default", "https://graph.microsoft.com/User.Read", "User.Read", "api://x/read",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.messages.error_context import ErrorContext, GrantType
+from doorcode._core.messages.scope_mistakes import scope_mistake
 from doorcode._core.replies.faults import Endpoint, FaultKind
-from doorcode._core.scopes import meant
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:
@@ -324,9 +324,9 @@ def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
     if INVALID_GRANT in codes and _is_personal(error, context.home_account_id):
         return _PERSONAL
     if error.error == "invalid_scope" or not WRONG_SCOPES.isdisjoint(codes):
-        wrong = next(((scope, right) for scope in context.scopes if (right := meant(scope)) is not None), None)
-        if wrong is not None:
-            return _misspelt(*wrong)
+        mistake = scope_mistake(context.scopes)
+        if mistake is not None:
+            return Advice(*mistake)
     known = BY_CODE if context.grant in {None, GrantType.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
     found = next((known[code] for code in codes if code in known), BY_ERROR.get(error.error))
     if found is _EXPIRED_CODE:
@@ -336,11 +336,6 @@ def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
 
 def _codes(error: ServiceError) -> tuple[int, ...]:
     return () if error.error == DECLINED else error.codes
-
-
-def _misspelt(scope: str, right: str) -> Advice:
-    step = f"Ask for {right!r} instead of {scope!r}."
-    return Advice(f"The scope {scope!r} names a resource and no permission.", step)
 
 
 def _is_personal(error: ServiceError, home_account_id: str | None) -> bool:

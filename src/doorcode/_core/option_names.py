@@ -1,0 +1,106 @@
+"""The names of options: those of an azure-core pipeline, and those that programs bring from other libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PIPELINE: Final = frozenset({
+    "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
+    "connection_timeout", "connection_verify", "headers", "http_logging_level", "logger", "logging_enable",
+    "network_span_namer", "per_call_policies", "per_retry_policies", "permit_redirects", "policies",
+    "polling_interval", "proxies", "raw_request_hook", "raw_response_hook", "read_timeout", "redirect_max",
+    "request_id", "retry_backoff_factor", "retry_backoff_max", "retry_connect", "retry_mode", "retry_on_methods",
+    "retry_on_status_codes", "retry_policy_class", "retry_read", "retry_status", "retry_total", "sdk_moniker",
+    "session", "session_owner", "tracing_attributes", "transport", "use_env_settings", "user_agent",
+    "user_agent_overwrite", "user_agent_use_env",
+})  # fmt: skip
+"""What azure-core's policies and its requests transport read."""
+
+OTHER_NAMES: Final[Mapping[str, str]] = {
+    "cache_options": "cache_persistence_options",
+    "cache_persistence": "cache_persistence_options",
+    "enable_persistent_cache": "cache_persistence_options",
+    "persistent_cache": "cache_persistence_options",
+    "token_cache_persistence_options": "cache_persistence_options",
+    "allow_unencrypted_cache": "cache_persistence_options",
+    "allow_unencrypted_storage": "cache_persistence_options",
+    "token_cache": "cache_persistence_options",
+    "record": "authentication_record",
+    "auth_record": "authentication_record",
+    "callback": "prompt_callback",
+    "device_code_callback": "prompt_callback",
+    "user_prompt_callback": "prompt_callback",
+    "authority_host": "authority",
+    "instance_discovery": "disable_instance_discovery",
+    "disable_automatic_authorization": "disable_automatic_authentication",
+    "ssl_verify": "connection_verify",
+    "verify": "connection_verify",
+    "verify_ssl": "connection_verify",
+    "ca_bundle": "connection_verify",
+    "ca_cert": "connection_verify",
+    "ca_certs": "connection_verify",
+    "ca_file": "connection_verify",
+    "cafile": "connection_verify",
+    "cert": "connection_cert",
+    "client_cert": "connection_cert",
+    "proxy": "proxies",
+    "proxy_url": "proxies",
+    "http_proxy": "proxies",
+    "https_proxy": "proxies",
+    "trust_env": "use_env_settings",
+    "http_timeout": "connection_timeout and read_timeout",
+    "request_timeout": "connection_timeout and read_timeout",
+    "max_retries": "retry_total",
+    "retries": "retry_total",
+    "retry_attempts": "retry_total",
+    "retry_count": "retry_total",
+    "retry_codes": "retry_on_status_codes",
+    "retry_statuses": "retry_on_status_codes",
+    "status_forcelist": "retry_on_status_codes",
+    "follow_redirects": "permit_redirects",
+    "max_redirects": "redirect_max",
+    "extra_headers": "headers",
+    "enable_logging": "logging_enable",
+    "additional_tenants": "additionally_allowed_tenants",
+    "additional_allowed_tenants": "additionally_allowed_tenants",
+    "allowed_tenants": "additionally_allowed_tenants",
+    "tenants": "additionally_allowed_tenants",
+    "app_id": "client_id",
+    "application_id": "client_id",
+    "cloud": "authority",
+    "disable_authority_validation_and_instance_discovery": "disable_instance_discovery",
+    "validate_authority": "disable_instance_discovery",
+    "cache_name": "cache_persistence_options",
+    "encryption_key": "cache_persistence_options=TokenCachePersistenceOptions(encryption_key=...)",
+    "token_cache_options": "cache_persistence_options",
+    "scope": "get_token(*scopes)",
+    "scopes": "get_token(*scopes)",
+    "client_secret": "azure-identity's ClientSecretCredential, as this one is a public client and has no secret",
+}
+"""Names that people bring from other languages, older versions and other libraries."""
+
+OF_CONFIGURATION: Final[Mapping[str, str]] = {
+    "authentication_policy": "policies",
+    "custom_hook_policy": "raw_request_hook and raw_response_hook",
+    "headers_policy": "headers",
+    "http_logging_policy": "http_logging_level",
+    "logging_policy": "logging_enable",
+    "proxy_policy": "proxies",
+    "redirect_policy": "policies",
+    "request_id_policy": "request_id and auto_request_id",
+    "retry_policy": "retry_policy_class, or retry_total and the other retry_ options",
+    "user_agent_policy": "user_agent",
+}
+"""Names of azure-core's Configuration, which clients of Azure services take and azure-identity ignores."""
+
+OF_OTHERS: Final[Mapping[str, str]] = {
+    "login_hint": "InteractiveBrowserCredential and UserCredential have",
+    "max_codes": "DeviceCodeCredential has",
+    "paste": "InteractiveBrowserCredential and UserCredential have",
+    "prefer": "UserCredential has",
+    "prompt_callback": "DeviceCodeCredential and UserCredential have",
+    "redirect_uri": "InteractiveBrowserCredential and UserCredential have",
+    "timeout": "the credentials that doorcode offers have",
+}
+"""Options that only some credentials have."""
