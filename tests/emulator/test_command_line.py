@@ -29,7 +29,7 @@ def test_it_says_where_it_is_and_how_to_use_it(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     for part in (
         f"  CA file      {ca_file}\n",
-        f"  tenant       {CONTOSO_TENANT_ID}\n",
+        f"  tenant       {CONTOSO_TENANT_ID}, contoso.example, contoso.onmicrosoft.com\n",
         "  users        ada@contoso.example, grace@contoso.example\n",
         "  codes        approved by you, on the page below\n",
         "/devicelogin\n",
@@ -60,10 +60,13 @@ def test_it_prints_variables_for_a_shell(tmp_path: Path, capsys: pytest.CaptureF
     assert (bundle, ssl) == (f"export REQUESTS_CA_BUNDLE='{ca_file}'", f"export SSL_CERT_FILE='{ca_file}'")
 
 
-def test_what_it_prints_is_enough_for_a_program() -> None:
-    """The quickstart's programs sign in there as they stand, with what is printed in their environment."""
+@pytest.mark.parametrize(
+    ("page", "which"), [("docs/quickstart.md", slice(2)), ("README.md", slice(1, 2))], ids=["quickstart", "README"]
+)
+def test_what_it_prints_is_enough_for_a_program(page: str, which: slice) -> None:
+    """The pages' programs sign in there as they stand, with what is printed in their environment."""
     command = [sys.executable, "-m", "doorcode.emulator", "--approve", "--interval", "1", "--print-env"]
-    program = "\n".join(str(each.parsed) for each in examples(ROOT / "docs" / "quickstart.md")[:2])
+    program = "\n".join(str(each.parsed) for each in examples(ROOT / page)[which])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         assert emulator.stdout is not None
         lines = [emulator.stdout.readline().strip().removeprefix("export ") for _ in range(3)]

@@ -201,6 +201,16 @@ def test_who_is_not_in_a_tenant_gets_no_token(client: Client, tenant: str) -> No
     assert (tokens["error"], tokens["error_codes"]) == ("invalid_grant", [50020])
 
 
+def test_a_domain_is_the_last_tenants_that_was_given_it(client: Client) -> None:
+    """A domain name stands for one tenant: a program may give Contoso's to a tenant of its own."""
+    contoso = id_token(client, client.sign_in())["tid"]
+    client.tenant = "contoso.onmicrosoft.com"
+    assert id_token(client, client.sign_in())["tid"] == contoso
+    added = client.authority.add_tenant("contoso.onmicrosoft.com")
+    client.authority.add_user("you@contoso.onmicrosoft.com", tenant=added.tenant_id)
+    assert id_token(client, client.sign_in("you@contoso.onmicrosoft.com"))["tid"] == added.tenant_id
+
+
 def test_a_tenant_has_to_be_added_before_its_users(client: Client) -> None:
     """A user of an unknown tenant is LookupError."""
     with pytest.raises(LookupError, match=r"no tenant 'fabrikam\.example'"):

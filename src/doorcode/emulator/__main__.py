@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Final, cast
 
 from doorcode.emulator._emulator import Emulator
+from doorcode.emulator.authority.directory import CONTOSO_DOMAINS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def _announce(emulator: Emulator, options: argparse.Namespace) -> None:
         "",
         f"  authority    {emulator.url}",
         f"  CA file      {ca_file}",
-        f"  tenant       {emulator.tenant_id}",
+        f"  tenant       {emulator.tenant_id}, {', '.join(CONTOSO_DOMAINS)}",
         f"  users        {', '.join(user.username for user in emulator.users.values())}",
         f"  codes        approved by {who}",
         f"  enter codes  {emulator.url}/devicelogin",

@@ -187,7 +187,8 @@ def needs_secret() -> EntraError:
 
 def unknown_tenant(tenant: str) -> EntraError:
     """Say that no tenant has this ID or domain name."""
-    return EntraError("invalid_tenant", 90002, f"There is no tenant '{tenant}'. Check the tenant ID and the cloud.")
+    words = f"There is no tenant '{tenant}' in this emulator. Emulator.add_tenant('{tenant}') adds it."
+    return EntraError("invalid_tenant", 90002, words)
 
 
 def malformed_tenant(tenant: str) -> EntraError:

@@ -108,7 +108,7 @@ class Authority:
             return dict(self._state.directory.tenants)
 
     def add_tenant(self, *domains: str, tenant_id: str | None = None, name: str = "") -> Tenant:
-        """Add a tenant with the domain names that stand for it; without an ID it gets a new GUID."""
+        """Add a tenant with the domain names that stand for it, and for no other; without an ID it gets a new GUID."""
         with self._lock:
             return self._state.directory.add_tenant(tenant_id, domains, name)
 

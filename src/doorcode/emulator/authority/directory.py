@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTOSO_TENANT_ID: Final = "c0de0000-0000-4000-8000-00000000c0de"
-"""The tenant that every emulator starts with; its domain is ``contoso.example``."""
+"""The tenant that every emulator starts with; its domains are ``contoso.example`` and ``contoso.onmicrosoft.com``."""
+CONTOSO_DOMAINS: Final = ("contoso.example", "contoso.onmicrosoft.com")
+"""Its domains; examples of sign-ins commonly name the latter."""
 CONSUMERS_TENANT_ID: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of personal accounts, the same at Entra."""
 MULTI_TENANT: Final = frozenset({"adfs", "common", "organizations"})
@@ -102,8 +104,12 @@ class Directory:
         return tuple(user for user in self.users.values() if self.realm(tenant_name, user) is not None)
 
     def add_tenant(self, tenant_id: str | None, domains: tuple[str, ...], name: str) -> Tenant:
-        """Add a tenant; without an ID it gets a new GUID."""
+        """Add a tenant; without an ID it gets a new GUID. Its domains are no other tenant's from then on."""
         given = (tenant_id or str(uuid.uuid4())).lower()
+        taken = {domain.lower() for domain in domains}
+        for other in self.tenants.values():
+            left = tuple(domain for domain in other.domains if domain not in taken)
+            self.tenants[other.tenant_id] = replace(other, domains=left)
         tenant = Tenant(given, tuple(domain.lower() for domain in domains), name or (domains[0] if domains else given))
         self.tenants[given] = tenant
         return tenant
@@ -122,7 +128,7 @@ class Directory:
 def contoso() -> Directory:
     """Return the directory of a new emulator: one organization, two people, one well-known application."""
     directory = Directory()
-    directory.add_tenant(CONTOSO_TENANT_ID, ("contoso.example",), "Contoso")
+    directory.add_tenant(CONTOSO_TENANT_ID, CONTOSO_DOMAINS, "Contoso")
     directory.add_tenant(CONSUMERS_TENANT_ID, (), "Personal accounts")
     people: Mapping[str, str] = {
         "Ada Lovelace": "a0a0a0a0-0000-4000-8000-00000000ada0",
