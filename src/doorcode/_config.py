@@ -113,6 +113,8 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
         TypeError: a value of a wrong type, or a name that is nearly an option's.
         ValueError: a value that cannot be right; the message says what to write instead.
     """
+    if isinstance(authority, str) and not authority.strip():
+        authority = None
     place = parse_authority(
         os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or _default() if authority is None else authority
     )
@@ -195,7 +197,9 @@ def _tenants(value: object) -> tuple[str, ...]:
         message = "additionally_allowed_tenants must be a list of tenant IDs, or ['*']"
         raise TypeError(message)
     tenants = cast("Iterable[object]", value)
-    return tuple("*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants if tenant != "")
+    return tuple(
+        "*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants if tenant not in ("", None)
+    )
 
 
 def without_empty(options: Mapping[str, object]) -> dict[str, Any]:
@@ -215,13 +219,15 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
         known: the constructor's own parameters.
 
     Raises:
-        TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one.
+        TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one,
+            or proxies or headers are no mapping.
         ValueError: a text cannot stand in a header, or a time limit is none.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
     """
     _check_transport(class_name, given.get("transport"))
+    checks.check_mappings(given)
     checks.check_headers(given)
     checks.check_time_limits(given)
     ours = [name for name in known if not name.startswith("_")]

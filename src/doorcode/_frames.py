@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=BaseException)
 
 PACKAGES: Final = ("doorcode", "msal", "msal_extensions", "azure.core", "requests", "urllib3", "cryptography",
                    "secretstorage", "jeepney", "redis")  # fmt: skip
@@ -39,6 +40,22 @@ def _as_ours(error: BaseException) -> BaseException:
     return AuthorityUnreachableError(message)
 
 
+def shortened(exception: E) -> E:
+    """Return an exception of this library without its traceback, because its message and its cause say enough.
+
+    An exception of the program's own code keeps its traceback.
+    """
+    link = exception.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    ours = link is not None and str(link.tb_frame.f_globals.get("__name__")).startswith("doorcode.")
+    return exception.with_traceback(None) if ours else exception
+
+
+def _is_of_ours(error: BaseException) -> bool:
+    return type(error).__module__.startswith("doorcode.")
+
+
 def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function, or coroutine function, so that its errors carry no frame with a secret in it.
 
@@ -57,6 +74,8 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
                 ours = _as_ours(error)
                 if ours is not error:
                     raise ours from error
+                if _is_of_ours(error):
+                    raise shortened(error)  # noqa: B904 - the same exception
                 raise
 
         return cast("Callable[P, R]", awaited)
@@ -71,6 +90,8 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
             ours = _as_ours(error)
             if ours is not error:
                 raise ours from error
+            if _is_of_ours(error):
+                raise shortened(error)  # noqa: B904 - the same exception
             raise
 
     return cast("Callable[P, R]", called)

@@ -59,6 +59,20 @@ def test_what_other_names_stand_for(make: Any, meant: str) -> None:
         make.credential_class(**{meant: "" if meant == "client_id" else None})
 
 
+@pytest.mark.parametrize("name", ["proxies", "headers"])
+@pytest.mark.parametrize("value", ["http://proxy.example:8080", ["x"]], ids=["text", "list"])
+def test_a_mapping(make: Any, name: str, value: object) -> None:
+    """What has to be a mapping is refused at once if it is none, with an example."""
+    with pytest.raises(TypeError, match=rf"{name} must be a mapping such as \{{.*, not {type(value).__name__}"):
+        make.credential_class(**{name: value})
+
+
+def test_a_blank_authority_is_not_given(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank line of a file of settings names no authority."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.example")
+    assert make.credential_class(authority=" \n")._session.config.authority.netloc == "login.example"
+
+
 def test_a_name_that_nobody_knows(make: Any) -> None:
     """What neither we nor an azure-core pipeline know is a warning, at the program's own line."""
     with pytest.warns(UserWarning, match="no option 'color_of_the_sky'.*no effect") as warned:
@@ -214,7 +228,7 @@ def test_an_empty_text_is_not_given_to_the_browser(name: str) -> None:
 
 def test_an_empty_text_in_a_list() -> None:
     """An empty entry among the tenants is passed over."""
-    credential = DeviceCodeCredential(additionally_allowed_tenants=["", "a", ""])
+    credential = DeviceCodeCredential(additionally_allowed_tenants=["", "a", None, ""])
     assert credential._session.config.allowed_tenants == ("a",)
 
 

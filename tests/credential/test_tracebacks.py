@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import TokenCachePersistenceOptions, errors
+from doorcode import AuthenticationRecord, TokenCachePersistenceOptions, cache, errors
+from doorcode.cache import StoreError
 from doorcode.emulator import Decline, Emulator, Refuse, ServerError
 from support.signing import SCOPE, outcome, start
 from support.tracebacks import MOST, frames_of_ours
@@ -88,6 +89,20 @@ def test_few_frames_are_ours(
     assert 1 <= len(frames_of_ours(error)) <= MOST, frames_of_ours(error)
 
 
+@pytest.mark.parametrize("whose", ["the credential's", "the cache's"])
+def test_few_frames_are_ours_where_a_store_fails(make: Any, tmp_path: Path, whose: str) -> None:
+    """A sign-out that leaves something behind says which store, a few lines below the program's own."""
+    (tmp_path / "c.nocae").mkdir()
+    options = TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=bytes(32))
+    account = AuthenticationRecord("t", "c", "login.example", "u.t", "ada")
+    credential = make(cache_persistence_options=options)
+    sign_out = credential.sign_out if whose == "the credential's" else lambda one: cache.sign_out(one, options)
+    error = outcome(lambda: sign_out(account))
+    assert isinstance(error, StoreError)
+    assert isinstance(error.__cause__, OSError)
+    assert 1 <= len(frames_of_ours(error)) <= MOST, frames_of_ours(error)
+
+
 WRONG: dict[str, Callable[[Any], Any]] = {
     "no scope": lambda credential: credential.get_token(),
     "a scope that cannot be one": lambda credential: credential.get_token("a b"),
@@ -96,6 +111,8 @@ WRONG: dict[str, Callable[[Any], Any]] = {
     "the same of begin": lambda credential: credential.begin(scopes=["a b"]),
     "a tenant that is none": lambda credential: credential.get_token(SCOPE, tenant_id="a b"),
     "a tenant that is not allowed": lambda credential: credential.get_token(SCOPE, tenant_id="other"),
+    "an account that is none": lambda credential: credential.sign_out("ada@contoso.example"),
+    "an account that is none, of a cache": lambda _: cache.sign_out(cast("Any", "ada@contoso.example")),
     "text that is no sign-in": lambda credential: credential.resume("{}"),
 }
 
@@ -104,7 +121,7 @@ WRONG: dict[str, Callable[[Any], Any]] = {
 def test_few_frames_are_ours_where_an_argument_is_wrong(make: Any, call: Callable[[Any], Any]) -> None:
     """The line to change is the program's."""
     error = outcome(lambda: call(make()))
-    assert isinstance(error, (ValueError, ClientAuthenticationError))
+    assert isinstance(error, (TypeError, ValueError, ClientAuthenticationError))
     assert 1 <= len(frames_of_ours(error)) <= MOST, frames_of_ours(error)
 
 

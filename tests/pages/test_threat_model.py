@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
@@ -28,8 +27,10 @@ def part(heading: str) -> str:
 def test_a_test_that_is_named_exists(name: str) -> None:
     """Each name leads to a test."""
     path, _, function = name.partition("::")
-    tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
-    assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    text = (ROOT / "tests" / path).read_text(encoding="utf-8")
+    # Not by way of ast: Python 3.11 mixes up its depth where a destructor or a thread formats a traceback meanwhile
+    # (python/cpython#106905).
+    assert re.search(rf"^def {function}\(", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("heading", RULES)

@@ -20,6 +20,7 @@ _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOPBACK: Final = "register and pass http://localhost:8400"
+_MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
 _EXPLODED: Final = 3
 _PAIR: Final = 2
 _SHOWN: Final = 80
@@ -186,6 +187,18 @@ def check_loopback_uri(value: object) -> str:
     return check_redirect_uri(value)
 
 
+def home_account_id_of(account: object) -> str:
+    """Return the identifier of an account that the caller names.
+
+    Raises:
+        TypeError: it is none of those that ``accounts()`` returns, nor a record.
+    """
+    found = getattr(account, "home_account_id", None)
+    if isinstance(found, str):
+        return found
+    raise TypeError(f"account must be one of accounts(), or an AuthenticationRecord, not {_kind(account)}")
+
+
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str | None:
     """Check an option that is one of a few words, or None; an empty text is none.
 
@@ -237,6 +250,18 @@ def check_time_limits(options: Mapping[str, object]) -> None:
                 raise TypeError(f"{name} must be a number of seconds, not {_kind(seconds)}")
             if not seconds > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
+
+
+def check_mappings(options: Mapping[str, object]) -> None:
+    """Check the options of an azure-core pipeline that are mappings; None means that the program sets none.
+
+    Raises:
+        TypeError: one is anything else, such as the proxy's address alone.
+    """
+    for name, example in _MAPPINGS.items():
+        value = options.get(name)
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a mapping such as {example}, not {_kind(value)}")
 
 
 def check_headers(options: Mapping[str, object]) -> None:

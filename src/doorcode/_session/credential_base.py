@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
-from doorcode._frames import clears_frames
+from doorcode._frames import clears_frames, shortened
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 
@@ -302,18 +302,6 @@ def authentication_errors(*others: type[Exception]) -> tuple[type[Exception], ..
     """
     error = getattr(sys.modules.get("azure.core.exceptions"), "ClientAuthenticationError", None)
     return others if error is None else (*others, error)
-
-
-def shortened(exception: E) -> E:
-    """Return an exception of this library without its traceback, because its message and its cause say enough.
-
-    An exception of the program's own code keeps its traceback.
-    """
-    link = exception.__traceback__
-    while link is not None and link.tb_next is not None:
-        link = link.tb_next
-    ours = link is not None and str(link.tb_frame.f_globals.get("__name__")).startswith("doorcode.")
-    return exception.with_traceback(None) if ours else exception
 
 
 def _check_list(scopes: object, method: str) -> None:

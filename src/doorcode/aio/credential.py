@@ -17,7 +17,7 @@ from doorcode._core.flows.interactive import by_itself
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.steps import Flow
-from doorcode._frames import clears_frames
+from doorcode._frames import clears_frames, shortened
 from doorcode._record import AuthenticationRecord
 from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
 from doorcode._session.accounts.stored import accounts, sign_out
@@ -160,7 +160,10 @@ class InteractiveCredential(BaseCredential, ABC):
             ValueError: no account was named, and there are several, or this credential may use none of them.
         """
         self._session.after_fork()
-        await off_loop(lambda: sign_out(self._session, account))
+        try:
+            await off_loop(lambda: sign_out(self._session, account))
+        except (TypeError, ValueError) as error:
+            raise shortened(error)  # noqa: B904 - the same exception, without the frames of the thread
 
     def cancel(self) -> None:
         """Cancel every sign-in and request of this credential, PendingSignIns too; safe from any thread.

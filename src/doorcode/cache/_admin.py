@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from doorcode._core.checks import home_account_id_of
 from doorcode._core.clouds import aliases
 from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.msal_cache.changes import remove_account
@@ -77,19 +78,20 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
     has received stay valid until they expire.
 
     Args:
-        account: one of the result of :func:`accounts`.
+        account: one of the result of :func:`accounts`, or an AuthenticationRecord.
         options: as for :func:`accounts`.
         client_id: remove only this application's tokens; by default those of every application.
 
     Raises:
         StoreError: the stores that the message names may still hold the tokens; all others no longer do.
-        TypeError: the options have another type.
+        TypeError: the options or the account have another type.
         ValueError: no directory is known for the cache.
     """
-    environments = aliases(account.environment)
+    home_account_id = home_account_id_of(account)
+    environments = aliases(str(getattr(account, "environment", None) or getattr(account, "authority", "")))
     troubles = Troubles()
     for stores in _both(options):
-        stores.remove(lambda state: remove_account(state, client_id, environments, account.home_account_id), troubles)
+        stores.remove(lambda state: remove_account(state, client_id, environments, home_account_id), troubles)
     troubles.throw()
 
 

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
+from doorcode._core.checks import home_account_id_of
 from doorcode._core.display import account_name
 from doorcode._core.msal_cache.changes import fill_in
 from doorcode._session.accounts.records import records_of
@@ -45,9 +46,10 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
 
     Raises:
         StoreError: its tokens may still be in a store that the error names; they were removed from all others.
+        TypeError: what was named is no account.
         ValueError: no account was named, and there are several, or the credential may use none of them.
     """
-    home_account_id = account.home_account_id if account is not None else _own_account(session)
+    home_account_id = _own_account(session) if account is None else home_account_id_of(account)
     troubles = Troubles()
     with session.sign_outs.under_way(home_account_id, lambda: session.account.sign_out(home_account_id)):
         # For a cache without the account, another process's refresh may have relied on the second cache, so check the
