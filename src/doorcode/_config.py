@@ -7,7 +7,6 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from typing import Any, Final, cast
 
 from doorcode._core import checks
@@ -16,7 +15,7 @@ from doorcode._core.authorities import AuthorityAddress, combine, parse_authorit
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
 from doorcode._core.option_names import OF_CONFIGURATION, OF_OTHERS, OTHER_NAMES, PIPELINE
 from doorcode._core.uris import is_loopback
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field, replace
 from doorcode._record import AuthenticationRecord, as_record
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 
@@ -259,6 +258,8 @@ def _meant(name: str, ours: list[str]) -> str | None:
 
 
 def _check_transport(class_name: str, transport: object) -> None:
+    if transport is None:
+        return
     from inspect import iscoroutinefunction
 
     if iscoroutinefunction(getattr(transport, "send", None)):

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +30,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode._core.display import lines
 from doorcode._core.messages.advice import explain as explain_error
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:
     from doorcode._core.messages.error_context import ErrorContext

@@ -6,11 +6,11 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Ours:
 
     name: str
     size: int = 1
-    options: dict[str, int] = dataclasses.field(default_factory=dict, hash=False, repr=False)
+    options: dict[str, int] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def twice(self) -> int:
@@ -62,7 +62,14 @@ USES: dict[str, Callable[[Any], object]] = {
     "set": lambda cls: setattr(cls("a"), "name", "b"),
     "delete": lambda cls: delattr(cls("a"), "name"),
     "replace": lambda cls: dataclasses.replace(cls("a"), size=3),
-    "fields": lambda cls: [field.name for field in dataclasses.fields(cls)],
+    "fields": lambda cls: [
+        (each.name, str(each.type), each.default, each.default_factory, each.repr, each.hash, each.compare, each.init)
+        for each in dataclasses.fields(cls)
+    ],
+    "fields of an object": lambda cls: [each.name for each in dataclasses.fields(cls("a"))],
+    "is one": lambda cls: (dataclasses.is_dataclass(cls), dataclasses.is_dataclass(cls("a"))),
+    "as a tuple": lambda cls: dataclasses.astuple(cls("a")),
+    "replace with an unknown name": lambda cls: dataclasses.replace(cls("a"), other=3),
     "as a dict": lambda cls: dataclasses.asdict(cls("a")),
     "match": lambda cls: cls.__match_args__,
     "slots": lambda cls: hasattr(cls("a"), "__dict__"),
@@ -76,6 +83,30 @@ def test_a_value_is_as_the_standard_librarys(use: Callable[[Any], object]) -> No
     """The same result, or an exception of the same kind."""
     ours, theirs = both(use)
     assert ours == theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Larger(Ours):
+    """A value with the fields of another, one of which has another default."""
+
+    kind: ClassVar[str] = "larger"
+    size: int = 2
+    extra: str = "x"
+
+
+def test_a_class_inherits_fields_in_their_order() -> None:
+    """A field that is defined again keeps its place; a class variable is no field."""
+    assert repr(Larger("a", extra="y")) == "Larger(name='a', size=2, extra='y')"
+    assert [each.name for each in dataclasses.fields(Larger)] == ["name", "size", "options", "extra"]
+    assert (Larger.kind, Larger("a").twice, hasattr(Larger("a"), "__dict__")) == ("larger", 4, False)
+    assert Larger("a") != Ours("a", 2)
+
+
+def test_one_field_is_replaced() -> None:
+    """The others stay, and the value is of the same class."""
+    assert replace(Larger("a", extra="y"), size=3) == Larger("a", 3, extra="y")
+    with pytest.raises(TypeError, match="no such field"):
+        replace(Ours("a"), other=1)  # type: ignore[call-arg]
 
 
 def test_what_a_class_defines_itself_stays() -> None:

@@ -19,7 +19,7 @@ AZURE_CORE = "import azure.core.credentials"
 """What handing a token out loads."""
 OWN = {
     "__future__", "_contextvars", "_heapq", "_queue", "_struct", "base64", "binascii", "contextvars", "copy",
-    "dataclasses", "errno", "heapq", "ipaddress", "math", "queue", "struct", "urllib", "urllib.parse",
+    "errno", "heapq", "ipaddress", "math", "queue", "struct", "urllib", "urllib.parse",
 }  # fmt: skip
 """What the class, and then a stored token, need beyond that: values, addresses, and waiting for each other."""
 KEY = bytes(32)

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import field
 from datetime import datetime, timezone
 from typing import Final, TypeAlias
 
@@ -16,7 +15,7 @@ from doorcode._core.flows.auth_code import read_address
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import prompt_failed, unavailable
 from doorcode._core.model import Failure
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 from doorcode._session.prompt import prompting
 
 REDIRECT_URI: Final = "http://localhost:8400"

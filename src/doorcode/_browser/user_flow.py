@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from doorcode._browser.agent_choice import check_redirect
@@ -11,7 +10,7 @@ from doorcode._core.checks import check_choice, check_login_hint, check_timeout
 from doorcode._core.flows import auth_code, device_code, fallback
 from doorcode._core.model import Failure, TokenRequest, Tokens
 from doorcode._core.steps import Flow
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, replace
 
 BROWSER_SECONDS: Final = 300.0
 """Seconds to wait for the browser if the program sets no ``timeout``."""

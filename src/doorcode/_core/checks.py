@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -146,6 +145,10 @@ def check_plain_callback(value: object) -> Callable[..., object] | None:
         TypeError: it is not callable, or a coroutine function.
     """
     callback = check_callback(value)
+    if callback is None:
+        return None
+    import inspect
+
     for name in ("__call__", "waiting", "finished"):
         if inspect.iscoroutinefunction(getattr(callback, name, None)) or inspect.iscoroutinefunction(callback):
             which = "prompt_callback" if name == "__call__" else f"prompt_callback.{name}"

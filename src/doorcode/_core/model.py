@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
     from doorcode._core.messages.error_context import ErrorContext

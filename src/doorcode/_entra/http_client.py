@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Generator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from doorcode._core.json_values import json_object
 from doorcode._core.replies.faults import Endpoint, Fault, RawReply
 from doorcode._core.replies.parse import read
 from doorcode._core.replies.service_errors import ServiceError
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field, replace
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline

@@ -6,13 +6,12 @@ import re
 import ssl
 import sys
 import traceback
-from dataclasses import field
 
 from azure.core import exceptions as azure
 
 from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 from doorcode._entra.certificate import issuer_of
 from doorcode._entra.redaction import redacted, redacted_text
 from doorcode._frames import chain

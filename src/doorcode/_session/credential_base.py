@@ -229,9 +229,8 @@ class BaseCredential:
 
     def _error(self, failure: Failure, request: TokenRequest) -> AuthenticationFailedError:
         """Return the exception for a failure, with the accounts that the program has to choose from."""
-        from dataclasses import replace
-
         from doorcode._core.model import Reason
+        from doorcode._core.values import replace
         from doorcode._error_mapping import exception_for
         from doorcode._session.accounts.records import record_of
         from doorcode.errors import AuthenticationRequiredError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode import _clock
@@ -16,6 +15,7 @@ from doorcode._core.json_values import as_object, duration, instant, number, vsc
 from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.parse import read_device_code
+from doorcode._core.values import replace
 from doorcode._session.poll_pace import recall
 
 if TYPE_CHECKING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from doorcode._core.flows.lease_steps import LeaseHolder
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
 from typing import ClassVar
 
 from doorcode._core.model import Failure, TokenRequest
@@ -11,7 +10,7 @@ from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import Exchange, SignInExchange, Step
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

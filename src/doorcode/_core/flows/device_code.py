@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from doorcode._core.messages.error_context import ErrorContext, GrantType
@@ -14,7 +13,7 @@ from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.steps import AwaitUser, Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, ReadCache, Show, ask
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, replace
 
 SLOWER: Final = 5.0
 """Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -31,7 +30,7 @@ from doorcode._core.steps import (
     TakeLease,
     ask,
 )
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, replace
 
 LOOK_FOR_SIGN_IN: Final = 0.5
 """Seconds between reads of the cache while another process prompts the user."""

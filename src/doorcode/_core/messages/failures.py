@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.messages.advice import MORE_TIME, advice, new_code, remedy
@@ -12,6 +11,7 @@ from doorcode._core.model import Failure, Reason
 from doorcode._core.msal_cache.lookup import Account
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
+from doorcode._core.values import replace
 
 ENDS: dict[str, tuple[Reason, str]] = {
     "authorization_declined": (Reason.DECLINED, "The person declined to sign in"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.display import one_line
 from doorcode._core.json_values import LONGEST_SECONDS, duration, number, word
 from doorcode._core.secret import Secret
 from doorcode._core.uris import is_presentable
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

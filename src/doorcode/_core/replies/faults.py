@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from doorcode._core.display import masked, one_line
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

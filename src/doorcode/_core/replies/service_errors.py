@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.display import masked, one_line
 from doorcode._core.json_values import as_array, as_object, decode_object, duration, number
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

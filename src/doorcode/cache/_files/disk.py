@@ -10,11 +10,10 @@ import errno
 import os
 import stat
 import time
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from doorcode import _clock
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 from doorcode.cache._files.ownership import failure, make_private, refuse_foreign, refuse_others, user_id
 from doorcode.cache._locks.flock import flag
 

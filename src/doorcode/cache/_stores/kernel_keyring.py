@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 from doorcode.cache._ciphers import jwe
 from doorcode.cache._ciphers.cipher import JWE_START, KeyMissing
 from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls

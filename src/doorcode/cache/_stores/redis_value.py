@@ -6,10 +6,9 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import field
 from typing import Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, field
 
 __all__ = [
     "HEAD",
