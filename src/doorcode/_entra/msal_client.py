@@ -17,6 +17,7 @@ from doorcode import errors
 from doorcode._config import Config
 from doorcode._core.claims import merge_claims
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
+from doorcode._core.messages.descriptors import is_without_descriptors
 from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import State
@@ -31,7 +32,7 @@ from doorcode._core.scopes import wanted
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._entra.http_client import NO_HEADERS, FailedRequest, HttpClient
 from doorcode._entra.metadata import AuthorityMetadata
-from doorcode._entra.msal_errors import MsalError, in_msal, own_error
+from doorcode._entra.msal_errors import MsalError, descriptor_fault, in_msal, own_error
 from doorcode._entra.redaction import redacted, trace_of
 from doorcode._log import logger
 
@@ -263,7 +264,9 @@ class MsalApplication:
         except Exception as exception:
             _LOGGER.debug("A request failed\n%s", trace_of(exception))
             traceback.clear_frames(exception.__traceback__)
-            raise own_error(exception) from exception
+            if not is_without_descriptors(exception):
+                raise own_error(exception) from exception
+            answer = descriptor_fault(exception)
         if isinstance(answer, Fault) and answer.kind is FaultKind.NOT_PROTOCOL and self._metadata.give_up():
             # The cached endpoints are outdated.
             self._applications.clear()

@@ -10,7 +10,10 @@ from typing import Final
 
 from doorcode import errors
 from doorcode._core.display import masked
+from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._entra.http_client import FailedRequest
+from doorcode._entra.redaction import redacted
 
 _LONGEST_WORD: Final = 24
 
@@ -48,3 +51,10 @@ def own_error(exception: Exception) -> errors.AuthenticationFailedError:
     words = f"Authentication failed, and not because of the authority: {what}"
     step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
     return errors.AuthenticationFailedError(f"{words}\n{step}")
+
+
+def descriptor_fault(exception: Exception) -> Fault:
+    """Return the fault of a request for which this process may open no further file or connection."""
+    return Fault(
+        FaultKind.UNREACHABLE, Endpoint.TOKEN, NO_DESCRIPTORS, step=FREE_DESCRIPTORS, cause=redacted(exception)
+    )

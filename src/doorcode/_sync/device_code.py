@@ -82,11 +82,10 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
             CredentialUnavailableError: ``scopes`` are missing, and the authority's default scope is unknown.
             ClientAuthenticationError: the authority issued no code.
         """
-        from doorcode._sync.pending import PendingSignIn
-
         request, flow = self._begin(scopes, claims, tenant_id, enable_cae)
+        pending = self._pending_class()
         code, deadline = self._logged("begin", request, flow)
-        return PendingSignIn(self._session, request, code, deadline)
+        return pending(self._session, request, code, deadline)
 
     @clears_frames
     def resume(self, text: str) -> PendingSignIn:
@@ -99,8 +98,13 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
             ValueError: the text is not a sign-in, or is one of another application or authority.
             ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
+        return self._pending_class()(self._session, *self._resumed(text))
+
+    @staticmethod
+    @clears_frames
+    def _pending_class() -> type[PendingSignIn]:
         from doorcode._sync.pending import PendingSignIn
 
-        return PendingSignIn(self._session, *self._resumed(text))
+        return PendingSignIn
 
     _request_token = InteractiveCredential._run_sign_in  # noqa: SLF001 - its own base's
