@@ -90,6 +90,30 @@ def test_a_record_that_was_given_comes_back_after_a_sign_out(memory: dict[Key, E
     assert account.record == ADA
 
 
+def test_a_look_during_a_sign_out_sees_the_account_before_it_or_after_it(memory: dict[Key, Entry]) -> None:
+    """Half of a sign-out would be a credential that may take any account in the cache."""
+    account = CurrentAccount(None, memory)
+
+    class SignedOutMeanwhile:
+        """A record during whose reading another thread signs its account out."""
+
+        read = False
+
+        @property
+        def home_account_id(self) -> str:
+            if not self.read:
+                self.read = True
+                account.sign_out(ADA.home_account_id)
+            return ADA.home_account_id
+
+    record: Any = SignedOutMeanwhile()
+    record.read = True
+    account.sign_in(record)
+    record.read = False
+    assert account.in_use == AccountInUse(ADA.home_account_id)
+    assert account.in_use == AccountInUse(asks=True)
+
+
 def test_an_account_that_was_named_stays_while_the_program_shows_a_code(memory: dict[Key, Entry]) -> None:
     """Its tokens are remembered still."""
     account = CurrentAccount(ADA, memory)

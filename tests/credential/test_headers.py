@@ -34,7 +34,7 @@ def rename(credential: Any, known: str, account: str) -> None:
     """Let the cache and the record know an account by another identifier."""
     session = credential._session
     fields = {**json.loads(session.record.serialize()), "homeAccountId": account}
-    session.account.record = doorcode.AuthenticationRecord.deserialize(json.dumps(fields))
+    session.account.sign_in(doorcode.AuthenticationRecord.deserialize(json.dumps(fields)))
 
     def renamed(state: Any) -> Any:
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doorcode._core.account_selection import AccountInUse
 
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
     from doorcode._record import AuthenticationRecord
     from doorcode._session.memory import Entry, Key
 
-_KEPT: Final = ("record", "_found", "_asks")
-"""The attributes that a pickled credential contains."""
+
+class _Choice(NamedTuple):
+    """What a credential knows of its account, replaced as a whole so that no thread sees half of a change.
+
+    Attributes:
+        record: of the latest sign-in, or the one that the program gave, or None.
+        found: the ``home_account_id`` that was found in the cache instead, or None.
+        asks: whether the user has to sign in even if the cache holds an account.
+    """
+
+    record: AuthenticationRecord | None
+    found: str | None = None
+    asks: bool = False
 
 
 class CurrentAccount:
     """Hold the account of one credential. Thread-safe.
-
-    ``record`` is that of the latest sign-in, or the one that the program gave, or None.
 
     Args:
         given: the record that the program gave.
@@ -30,10 +39,8 @@ class CurrentAccount:
 
     def __init__(self, given: AuthenticationRecord | None, memory: MutableMapping[Key, Entry]) -> None:
         self._given = given
-        self.record = given
+        self._choice = _Choice(given)
         self._records: dict[str, AuthenticationRecord] = {}
-        self._found: str | None = None
-        self._asks = False
         self._memory = memory
         self._lock = threading.Lock()
 
@@ -43,17 +50,22 @@ class CurrentAccount:
 
     def kept(self) -> dict[str, Any]:
         """Return the attributes that a pickled credential contains."""
-        return {name: getattr(self, name) for name in _KEPT}
+        return self._choice._asdict()
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Restore what :meth:`kept` returned in the pickled credential."""
-        self.__dict__.update(kept)
+        self._choice = _Choice(**kept)
+
+    @property
+    def record(self) -> AuthenticationRecord | None:
+        """Return the record of the latest sign-in, or the one that the program gave, or None."""
+        return self._choice.record
 
     @property
     def in_use(self) -> AccountInUse:
         """Return the account for the rules of ``account_selection``."""
-        record = self.record
-        return AccountInUse(None if record is None else record.home_account_id, self._found, self._asks)
+        record, found, asks = self._choice
+        return AccountInUse(None if record is None else record.home_account_id, found, asks)
 
     def record_of(self, token: StoredToken) -> AuthenticationRecord | None:
         """Return the record of the account that signed in for a token; the latest one if the token names none."""
@@ -79,7 +91,7 @@ class CurrentAccount:
             current = self.in_use.home_account_id
             if current is not None or not may_use_cache():
                 return current == account.home_account_id, False
-            self._found = account.home_account_id
+            self._choice = self._choice._replace(found=account.home_account_id)
             return True, True
 
     def sign_in(self, record: AuthenticationRecord) -> None:
@@ -88,7 +100,7 @@ class CurrentAccount:
             if self.record is None or self.record.home_account_id != record.home_account_id:
                 # Without a record, the remembered tokens may belong to an account that was found in the cache.
                 self._memory.clear()
-            self.record, self._found = record, None
+            self._choice = self._choice._replace(record=record, found=None)
             self._records[record.home_account_id] = record
 
     def sign_out(self, home_account_id: str) -> None:
@@ -96,12 +108,12 @@ class CurrentAccount:
         with self._lock:
             self._memory.clear()
             if self.in_use.home_account_id == home_account_id:
-                self.record, self._found, self._asks = self._given, None, True
+                self._choice = _Choice(self._given, asks=True)
 
     def ask_elsewhere(self) -> None:
         """Record that the program itself shows codes to users; they have to sign in unless it names an account."""
         with self._lock:
-            self._asks = True
-            if self.record is None:
-                self._found = None
+            record, found, _ = self._choice
+            self._choice = _Choice(record, None if record is None else found, asks=True)
+            if record is None:
                 self._memory.clear()
