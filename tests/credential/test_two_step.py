@@ -13,7 +13,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, _clock, errors
-from doorcode._session import poll_pace
+from doorcode._session.pending import poll_pace
 from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
 from support.signing import ADA, OTHER, PATIENCE, SCOPE, start
 

@@ -1,9 +1,13 @@
-"""The Protocol of the agents that show the sign-in page to the user and return the redirect of the authority."""
+"""The agents that show the sign-in page and return the redirect: their Protocol, and the one of a credential."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextlib import AbstractContextManager, closing
+from typing import Protocol, cast
 
+from doorcode._browser.paste import Paste, PastePrompt
+from doorcode._config import Config
+from doorcode._core.checks import check_loopback_uri, check_redirect_uri
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.model import Failure
 
@@ -32,3 +36,34 @@ class BrowserAgent(Protocol):
     def close(self) -> None:
         """Release the port or the terminal."""
         ...
+
+
+def check_redirect(redirect_uri: object, paste: object) -> str | None:
+    """Check ``redirect_uri`` and ``paste``.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: the redirect URI has no port, or leads to another machine and ``paste`` is not set.
+    """
+    if not isinstance(paste, bool) and not callable(paste):
+        message = f"paste must be True, False or callable with a PasteRequest, not {type(paste).__name__}"
+        raise TypeError(message)
+    if redirect_uri is None or redirect_uri == "":
+        return None
+    return check_redirect_uri(redirect_uri) if paste else check_loopback_uri(redirect_uri)
+
+
+def open_agent(paste: object, redirect_uri: str | None, config: Config) -> AbstractContextManager[BrowserAgent]:
+    """Return the agent for a sign-in, for a ``with`` statement that closes it.
+
+    Args:
+        paste: False for a browser on this machine, True for the terminal, or the program's own prompt.
+        redirect_uri: the redirect URI, or None for the default.
+        config: the credential's configuration.
+    """
+    if paste is False:
+        from doorcode._browser.local import LocalBrowser
+
+        return closing(LocalBrowser(redirect_uri))
+    prompt = None if paste is True else cast("PastePrompt", paste)
+    return closing(Paste(prompt, redirect_uri, config.client_id, config.authority.netloc))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from doorcode._browser.agent import BrowserAgent
-from doorcode._browser.agent_choice import open_agent
+from doorcode._browser.agent import BrowserAgent, open_agent
 from doorcode._browser.step_handler import BrowserStepHandler
 from doorcode._browser.user_flow import SignInOptions, sign_in
 from doorcode._core.account_selection import prompts_here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from doorcode._browser.agent_choice import check_redirect
+from doorcode._browser.agent import check_redirect
 from doorcode._browser.environment import SignInMethod, choose_here
 from doorcode._core.checks import check_choice, check_login_hint, check_timeout
 from doorcode._core.flows import auth_code, device_code, fallback

@@ -52,7 +52,7 @@ class BaseDeviceCode(BaseCredential):
             ValueError: the text is not a sign-in, or is one of another application or authority.
             ClientAuthenticationError: the sign-in is for a tenant that this credential may not ask.
         """
-        from doorcode._session.pending_text import read_pending
+        from doorcode._session.pending.text import read_pending
 
         try:
             resumed = read_pending(text, self._session)

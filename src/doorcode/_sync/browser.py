@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorcode._browser.agent_choice import check_redirect
+from doorcode._browser.agent import check_redirect
 from doorcode._browser.credential_base import BaseBrowser
 from doorcode._browser.paste import PastePrompt
 from doorcode._browser.user_flow import BROWSER_SECONDS

@@ -8,7 +8,7 @@ from doorcode._core.messages.failures import cancelled
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
-from doorcode._session.pending import BasePending
+from doorcode._session.pending.sign_in import BasePending
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
 from doorcode._sync.driver import Driver
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from doorcode._browser.agent import BrowserAgent
-from doorcode._browser.agent_choice import check_redirect
+from doorcode._browser.agent import BrowserAgent, check_redirect
 from doorcode._browser.credential_base import BaseBrowser
 from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout

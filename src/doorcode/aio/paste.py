@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeAlias, cast
 
-from doorcode._browser import agent_choice
+from doorcode._browser import agent
 from doorcode._browser.agent import BrowserAgent
 from doorcode._browser.paste import PastePrompt, PasteRequest
 from doorcode._config import Config
@@ -46,5 +46,5 @@ def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  
 @contextmanager
 def open_agent(paste: bool | AsyncPastePrompt, redirect_uri: str | None, config: Config) -> Generator[BrowserAgent]:  # noqa: FBT001 - an option's value
     """Yield what brings the user to the page and the answer back, and close it in the end."""
-    with blocking(paste) as prompt, agent_choice.open_agent(prompt, redirect_uri, config) as agent:
-        yield agent
+    with blocking(paste) as prompt, agent.open_agent(prompt, redirect_uri, config) as opened:
+        yield opened

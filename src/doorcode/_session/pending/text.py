@@ -16,7 +16,7 @@ from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.parse import read_device_code
 from doorcode._core.values import replace
-from doorcode._session.poll_pace import recall
+from doorcode._session.pending.poll_pace import recall
 
 if TYPE_CHECKING:
     from doorcode._config import Config

@@ -22,8 +22,8 @@ from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 from doorcode._session.nesting import held, holding, refuse_to_wait
-from doorcode._session.pending_text import write_pending
-from doorcode._session.poll_pace import forget, remember
+from doorcode._session.pending.poll_pace import forget, remember
+from doorcode._session.pending.text import write_pending
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
 
