@@ -83,7 +83,7 @@ class Exchange(Step[A]):
         Args:
             host: of the authority.
         """
-        return _no_reply(host, "TOKEN") if self.asks_authority else None
+        return no_reply(host, "TOKEN") if self.asks_authority else None
 
     def late_sign_in(self, _answer: object) -> tuple[TokenRequest, Tokens] | None:
         """Return the sign-in that a late answer completes, if it does; the driver stores it."""
@@ -105,7 +105,8 @@ class SignInExchange(Exchange[Reply]):
         return (self.request, _answer) if isinstance(_answer, Tokens) else None
 
 
-def _no_reply(host: str, endpoint: str) -> Fault:
+def no_reply(host: str, endpoint: str) -> Fault:
+    """Return the fault for a request to an endpoint, by its name in ``Endpoint``, that was not answered in time."""
     from doorcode._core.replies.faults import Endpoint, Fault, FaultKind  # a stored token needs no faults
 
     asked = Endpoint[endpoint]
@@ -121,7 +122,7 @@ class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
 
     def no_answer(self, host: str) -> Fault:
         """Return the fault that stands for an answer that did not come in time."""
-        return _no_reply(host, "DEVICE")
+        return no_reply(host, "DEVICE")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
-from doorcode._core.steps import Exchange, SignInExchange, Step
+from doorcode._core.steps import Exchange, SignInExchange, Step, no_reply
 from doorcode._core.values import dataclass, field
 
 
@@ -51,6 +51,10 @@ class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
     redirect_uri: str
     login_hint: str | None
     within: float
+
+    def no_answer(self, host: str) -> Fault:
+        """Return the fault that stands for an answer that did not come in time."""
+        return no_reply(host, "DISCOVERY")
 
 
 @dataclass(frozen=True, slots=True)
