@@ -281,20 +281,43 @@ class TestLeases:
         assert opened.lease("refresh", 30) is None
         assert opened.lease_holder("refresh") is None
 
+    @pytest.mark.parametrize("reaped", [True, False])
     def test_that_of_a_dead_process_of_this_machine_is_taken_at_once(
-        self, store: OpenStore, redis_server: RedisServer
+        self, store: OpenStore, redis_server: RedisServer, *, reaped: bool
     ) -> None:
-        """A process that was killed while it held a lease delays nobody on its own machine."""
+        """A process that was killed while it held a lease delays nobody on its own machine, reaped or not."""
         name = store()._partition.name
         program = (
-            "import os, signal; from doorcode.cache import RedisStore;"
+            "import sys; from doorcode.cache import RedisStore;"
             f"assert RedisStore({redis_server.url!r}, name={name!r}, encryption_key=bytes(32)).lease('refresh', 300);"
-            "os.kill(os.getpid(), signal.SIGKILL)"
+            "print('held', flush=True); sys.stdin.read()"
         )
-        assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == -9
-        assert store().lease_holder("refresh")
-        assert store().lease("refresh", 30)
-        assert store().lease("refresh", 30) is None
+        with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1) as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"held\n"
+            assert store().lease("refresh", 30) is None
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            if reaped:
+                process.wait()
+            holder = store().lease_holder("refresh")
+            assert holder
+            assert holder.process == process.pid
+            assert store().lease("refresh", 30)
+            assert store().lease("refresh", 30) is None
+
+    def test_that_of_a_process_whose_number_another_one_has_is_taken(
+        self, store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A number is used again; when the process started tells the two apart, where the system shows it."""
+        with monkeypatch.context() as earlier:
+            earlier.setattr(redis_lease, "_started", lambda _: "1")
+            assert store().lease("refresh", 300)
+        with monkeypatch.context() as hidden:
+            hidden.setattr(redis_lease, "_started", lambda _: "")
+            assert store().lease("refresh", 300) is None
+        assert store().lease("refresh", 300)
+        assert redis_lease._started(2**22 + 1) == ""
 
 
 def the_url() -> str:

@@ -2,125 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
-from doorcode._core.flows.lease_steps import REFRESH_LEASE
-from doorcode.cache._locks.lease_note import holder_in
-from doorcode.emulator import Emulator, Hang, Latency
-from support.signing import PATIENCE, SCOPE
+from credential.processes import AWAY, FairQueue, Process, ended, scopes
+from doorcode.emulator import Emulator, Hang
+from support.signing import SCOPE
 
 pytestmark = pytest.mark.slow
 
-PROGRAMS = Path(__file__).parent / "programs"
-AWAY = 0.2
-"""Seconds that the authority takes for a refresh."""
 STOPPED_FOR = 4.0
 """Seconds after which a process that says nothing is passed by: no request takes as long, on a busy machine either."""
 KINDS = ["sync", "aio"]
-
-
-class Process:
-    """One process that gets tokens."""
-
-    def __init__(self, program: str, facts: dict[str, Any]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(PROGRAMS / f"{program}.py"), json.dumps(facts)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def say(self) -> None:
-        """Let it begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-    def hear(self) -> str:
-        """Return its next line."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def outcomes(self) -> list[str]:
-        """Return what came of its calls."""
-        found = []
-        while (line := self.hear()) not in ("done", ""):
-            found.append(line)
-        return found
-
-    def wait_until_stopped(self) -> None:
-        """Wait until it has stopped itself."""
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
-
-
-class FairQueue:
-    """The processes of one test, the cache that they share, and the authority that they ask.
-
-    Args:
-        authority: refuses a refresh token that is sent twice, and takes a while for each.
-        path: of the cache.
-    """
-
-    def __init__(self, authority: Emulator, path: Path) -> None:
-        authority.configure(rotation="reject")
-        self.authority = authority
-        self.path = path
-        self.processes: list[Process] = []
-
-    def sign_in(self) -> None:
-        """Sign the user in, and have the authority take a while for each refresh from here on."""
-        authority = self.authority
-        options = TokenCachePersistenceOptions(path=self.path, encryption_key=bytes(32))
-        with DeviceCodeCredential(
-            cache_persistence_options=options,
-            prompt_callback=authority.prompt_approver(),
-            **authority.credential_options,
-        ) as credential:
-            credential.authenticate(scopes=[SCOPE])
-        authority.faults.always("token:refresh_token", Latency(AWAY))
-        authority.reset_counters()
-
-    def start(self, scopes: list[str], kind: str, program: str = "refresh", **more: object) -> Process:
-        """Start a process that will get a token for each scope."""
-        options = dict(self.authority.credential_options)
-        facts = {"path": str(self.path), "options": options, "scopes": scopes, "kind": kind, **more}
-        process = Process(program, facts)
-        self.processes.append(process)
-        return process
-
-    def run(self) -> None:
-        """Let every process that was started begin, at one moment."""
-        for process in self.processes:
-            assert process.hear() == "ready"
-        for process in self.processes:
-            process.say()
-
-    def holder(self) -> int:
-        """Return the number of the process whose turn is next, as soon as its request is at the authority."""
-        self.authority.wait_for("token:refresh_token", self.authority.count("token:refresh_token") + 1, PATIENCE)
-        holder = holder_in(f"{self.path}.nocae.{REFRESH_LEASE}.lock")
-        assert holder is not None
-        assert holder.process is not None
-        return holder.process
-
-    def check(self) -> None:
-        """Check what the authority saw: each refresh token once, and nobody who signs in."""
-        answered = [record for record in self.authority.requests_to("token:refresh_token") if record.status]
-        assert {record.status for record in answered} == {200}
-        redeemed = [record.form["refresh_token"] for record in answered]
-        assert len(set(redeemed)) == len(redeemed)
-        assert self.authority.count("devicecode") == 0
 
 
 @pytest.fixture
@@ -135,19 +32,6 @@ def line(authority: Emulator, tmp_path: Path) -> Iterator[FairQueue]:
 def signed_out(authority: Emulator, tmp_path: Path) -> Iterator[FairQueue]:
     """Give a line of processes that share an empty cache."""
     yield from ended(FairQueue(authority, tmp_path / "tokens"))
-
-
-def ended(made: FairQueue) -> Iterator[FairQueue]:
-    """Give a line, and end what still runs at the end."""
-    yield made
-    for process in made.processes:
-        process.process.kill()
-        process.process.communicate()
-
-
-def scopes(number: int, count: int = 1) -> list[str]:
-    """Return scopes that only one process asks for."""
-    return [f"https://p{number}-{each}.example/.default" for each in range(count)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -45,6 +45,17 @@ STOPS = {
 }
 
 
+def cache_of(facts: dict[str, Any]) -> TokenCachePersistenceOptions:
+    """Return the options of the cache: a file, or on a Redis server."""
+    if "redis" not in facts:
+        return TokenCachePersistenceOptions(path=facts["path"], encryption_key=bytes(32))
+    from doorcode.cache import RedisStore
+
+    # A busy machine is not a server that is away.
+    store = RedisStore(facts["redis"], name=facts["name"], encryption_key=bytes(32), timeout=60)
+    return TokenCachePersistenceOptions(store=store)
+
+
 def main(facts: dict[str, Any]) -> None:
     """Do it."""
     module = doorcode.aio if facts["kind"] == "aio" else doorcode
@@ -54,7 +65,7 @@ def main(facts: dict[str, Any]) -> None:
     if "stops" in facts:
         STOPS[facts["stops"]]()
     credential: Any = module.DeviceCodeCredential(
-        cache_persistence_options=TokenCachePersistenceOptions(path=facts["path"], encryption_key=bytes(32)),
+        cache_persistence_options=cache_of(facts),
         disable_automatic_authentication=True,
         **facts["options"],
     )

@@ -42,12 +42,15 @@ def checked_server(server: object) -> object:
     return server
 
 
-def open_client(server: object, timeout: float) -> object:
+def open_client(server: object, timeout: float) -> tuple[Any, bool]:
     """Return the client of redis-py for a server; calls the program's function.
 
     Args:
         server: what :func:`checked_server` returned.
         timeout: seconds to wait for a connection, and for data, where the program does not make the client itself.
+
+    Returns:
+        The client, and whether it was made here.
 
     Raises:
         ModuleNotFoundError: redis-py is not installed.
@@ -59,7 +62,7 @@ def open_client(server: object, timeout: float) -> object:
         if callable(found):
             raise TypeError("the function that names the Redis server returned a function")
         return open_client(found, timeout)
-    return _client_of(server, timeout) if isinstance(server, str) else server
+    return (_client_of(server, timeout), True) if isinstance(server, str) else (server, False)
 
 
 def place_of(server: object) -> str:

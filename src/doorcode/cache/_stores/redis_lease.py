@@ -1,5 +1,8 @@
 """Leases on a Redis server: each ends by itself, and carries a number that tells a late holder from the next one."""
 
+# Text for paths, as in the system calls below it all.
+# ruff: noqa: PTH123
+
 from __future__ import annotations
 
 import json
@@ -28,6 +31,9 @@ extended by a thread of its holder."""
 _FENCE_KEPT: Final = 604_800
 """Seconds for which the number of the last lease is kept: longer than any lease lasts."""
 _LONGEST_HOST: Final = 80
+_ENDED: Final = "ZX"
+_START_TIME: Final = 19
+"""Where the state, and the time of the start, stand in ``/proc/PID/stat`` after the name of the program (proc(5))."""
 
 _TAKE: Final = """
 local held = redis.call('GET', KEYS[1])
@@ -164,8 +170,9 @@ def _take(arguments: tuple[object, ...], client: Any) -> list[Any]:
 def _note(seconds: float, until: float | None) -> str:
     """Return what other processes may know of the holder: JSON without its opening brace."""
     host = here()
-    fields = {"process": os.getpid(), "host": host.name, "boot": host.boot, "space": host.processes}
-    return json.dumps({**fields, "seconds": seconds, "until": until})[1:]
+    process = os.getpid()
+    fields = {"process": process, "started": _started(process), "host": host.name, "boot": host.boot}
+    return json.dumps({**fields, "space": host.processes, "seconds": seconds, "until": until})[1:]
 
 
 def _is_dead(held: bytes) -> bool:
@@ -173,7 +180,20 @@ def _is_dead(held: bytes) -> bool:
     said, host = _read(held), here()
     process = int(number(said.get("process")) or 0)
     same = bool(host.boot and host.processes) and (said.get("boot"), said.get("space")) == (host.boot, host.processes)
-    return same and process > 0 and not process_lives(process)
+    return same and process > 0 and not (process_lives(process) and _started(process) in {said.get("started"), ""})
+
+
+def _started(process: int) -> str:
+    """Return when a process of this machine started, in ticks of its kernel; "zombie" for one that has ended.
+
+    The empty text stands for what cannot be known: another user's process may be hidden.
+    """
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "zombie" if fields[0] in _ENDED else fields[_START_TIME]
 
 
 def _read(held: bytes | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
@@ -125,12 +126,15 @@ class RedisServer:
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _opened(self) -> object:
+    def _opened(self) -> Any:
         if self._pid != os.getpid():  # the connections are the parent's
             self._client, self._pid = None, os.getpid()
         client = self._client
         if client is None:
-            client = self._client = open_client(self._given, self.timeout)
+            client, ours = open_client(self._given, self.timeout)
+            self._client = client
+            if ours:  # else its connections stay open until something finds that they are garbage, which is a warning
+                weakref.finalize(self, client.close)
             if _is_function(self._given):
                 self._secrets, self._place = secrets_of(client), place_of(client)
         return client
