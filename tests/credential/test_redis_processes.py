@@ -48,6 +48,7 @@ def test_one_that_is_killed_lets_the_next_one_go_on(line: RedisFairQueue) -> Non
     line.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", ["with the lease", "about to send"])
 def test_one_that_stays_stopped_is_passed_by(line: RedisFairQueue, stops: str) -> None:
     """Its lease ends by itself; awake again it sees by the number that it has lost it, and uses what is there."""

@@ -53,6 +53,7 @@ def letters(doorcode_emulator: Emulator, azurite: str) -> str:
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_dask_workers_read_blobs_with_the_heads_sign_in(
     doorcode_emulator: Emulator, letters: str, redis_server: RedisServer, tmp_path: Path
 ) -> None:
