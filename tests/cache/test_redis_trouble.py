@@ -213,7 +213,11 @@ def test_a_server_that_is_killed_in_the_middle_of_writes(tmp_path: Path, log: st
         kept = set(json.loads(opened(server, timeout=ENDED).load().data or b"{}"))
     assert len(acknowledged) == 3 * ENTRIES
     lost = set(acknowledged) - kept
-    assert lost <= before if log == "no" else not lost
+    if log == "no":
+        # Each writer may note one more that was acknowledged before the server was killed.
+        assert len(lost - before) <= len(threads)
+    else:
+        assert not lost
 
 
 def add_entries(store: RedisStore, name: str, acknowledged: list[str]) -> None:

@@ -112,7 +112,9 @@ class SimAuthority:
             not (first.process.alive and process.alive)
             or first.process.was_stopped_for(LONG_STOP, since=first.at - LONG_STOP)
             or process.was_stopped_for(LONG_STOP, since=first.at - LONG_STOP)
-            or first.process.node != process.node
+            or (first.process.node != process.node and not self.world.on_server)
+            # What brought the newer token may be lost with a copy, or not stored yet, or the lease was lost before.
+            or self.world.was_disturbed(since=first.at - LONG_STOP)
         )
 
     def _issue(self, request: TokenRequest, grant: Grant) -> Tokens:

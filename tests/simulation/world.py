@@ -42,9 +42,12 @@ from doorcode._core.steps import (
 from doorcode._session.accounts.stored import sign_out
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
+from doorcode.cache._cae_section import CaeSection
 from doorcode.cache._errors import StoreError
+from doorcode.cache._protocol import TokenStore
 from doorcode.cache._token_cache import StoredCache, TokenCache
 from simulation.authority import Grant, SimAuthority, account_of
+from simulation.server import LONGEST_OUTAGE, SimServer
 from simulation.store import SimStore
 from support import rows
 
@@ -68,6 +71,8 @@ class Odds:
         slow: the user takes longer than the code lives.
         stop: a process is stopped, for up to ``stopped_for`` seconds; ``most_stops`` times at most.
         latency: seconds that a request takes at most.
+        away: the server of the cache goes away for up to a minute.
+        failover: the server fails over to a copy that lacks the writes of up to two seconds.
     """
 
     lost_request: float = 0.0
@@ -81,6 +86,8 @@ class Odds:
     stopped_for: float = 400.0
     most_stops: int = 1000
     latency: float = 0.01
+    away: float = 0.0
+    failover: float = 0.0
 
 
 class SimApplication:
@@ -221,10 +228,14 @@ class World:
         needless: prompts in spite of a usable refresh token.
         strangers: tokens of another account than the one that was chosen.
         ghosts: tokens of an account that had been signed out.
+        on_server: whether caches are on a server, instead of files.
+        disturbed: when a server went away, or failed over.
+        blind: refreshes with what the server holds, while it is away.
     """
 
     seed: int
     odds: Odds = Odds()
+    on_server: bool = False
     now: float = 0.0
     offset: float = 0.0
     jumped_at: float = -math.inf
@@ -244,20 +255,35 @@ class World:
     needless: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     ghosts: list[str] = field(default_factory=list)
+    disturbed: list[float] = field(default_factory=list)
+    blind: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - a seeded schedule, not a secret
         self.authority = SimAuthority(self)
-        self._stores: dict[str, dict[bool, SimStore]] = {}
+        self._stores: dict[str, dict[bool, TokenStore]] = {}
 
     @property
     def wall(self) -> float:
         """Return the wall clock that processes see, in Unix seconds."""
         return EPOCH + self.now + self.offset
 
-    def stores_at(self, place: str) -> dict[bool, SimStore]:
-        """Return the two stores of a place."""
-        return self._stores.setdefault(place, {False: SimStore(self), True: SimStore(self)})
+    def stores_at(self, place: str) -> dict[bool, TokenStore]:
+        """Return the two stores of a place; on a server, one store holds both caches."""
+        if place not in self._stores:
+            server: TokenStore = SimServer(self)
+            two: dict[bool, TokenStore] = {False: SimStore(self), True: SimStore(self)}
+            self._stores[place] = {False: server, True: CaeSection(server)} if self.on_server else two
+        return self._stores[place]
+
+    def disturb(self, event: str) -> None:
+        """Note that a server went away, or failed over."""
+        self.note(event)
+        self.disturbed.append(self.now)
+
+    def was_disturbed(self, *, since: float) -> bool:
+        """Return whether a server went away, or failed over, since then."""
+        return bool(self.disturbed) and self.disturbed[-1] >= since
 
     def chance(self, probability: float) -> bool:
         """Return whether something of that probability happens now."""
@@ -449,6 +475,7 @@ class World:
 
     def _exchange(self, task: SimTask, step: Exchange[Any], turn: StepHandler) -> Generator[object, object, object]:
         """Send a request, which the authority answers whatever becomes of the process, and wait for the reply."""
+        self._look_for_blind(task, step)
         sent, replies = self.now, [LOST]
         at_authority = self.now + self.random.uniform(0, self.odds.latency / 2)
         back = at_authority + self.random.uniform(0, self.odds.latency / 2)
@@ -506,13 +533,23 @@ class World:
         """Note two prompts at one time, for users of whom each could use the other's sign-in."""
         if other is None or not _shares(task) or other.process.was_stopped_for(0.0, since=self.now - 901):
             return
+        if self.was_disturbed(since=self.now - 901):
+            return  # the lease is lost
         if self.jumped_at > self.now - 901:
             return  # how long the other prompt lives cannot be told by a clock that was set
         self.overlaps.append(f"{other.name} and {task.name}")
 
+    def _look_for_blind(self, task: SimTask, step: Exchange[Any]) -> None:
+        """Note a refresh of a process that cannot know whether another one does the same."""
+        server = task.session.stores[False]
+        if isinstance(server, SimServer) and isinstance(step, Redeem):
+            stopped = task.process.was_stopped_for(0.0, since=server.away_since)
+            if not stopped and server.is_used_blindly(step.refresh_token.reveal()):
+                self.blind.append(f"{task.name} at {self.now:.2f}")
+
     def _look_for_needless(self, task: SimTask) -> None:
         """Note a prompt although the process has seen, in its last look, a refresh token that is usable still."""
-        if not may_use_cache(task.session.who):
+        if not may_use_cache(task.session.who) or self.was_disturbed(since=self.now - LONGEST_OUTAGE):
             return
         there = {secret for cae in (False, True) for secret in self._stored(task.session, cae)}
         seen = there & set().union(*task.seen.values())
