@@ -27,7 +27,12 @@ QUICK_TESTS = (
 )
 LOWEST_TESTS = ("tests/core", "tests/credential", "tests/cache")
 LOWEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "sybil", "portalocker", "azure-identity")
-EVERY_EXTRA = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
+PACKAGE_TESTS = (
+    *("tests/core", "tests/prompts", "tests/test_docs.py", "tests/test_extras.py", "tests/test_import_budget.py"),
+    *("tests/credential/test_authenticate.py", "tests/cache/test_file.py", "tests/emulator/test_testing.py"),
+)
+EXTRAS = tuple(PYPROJECT["project"]["optional-dependencies"])
+EVERY_EXTRA = f".[{','.join(EXTRAS)}]"
 
 
 def group(name: str) -> list[str]:
@@ -119,6 +124,54 @@ def coverage(session: nox.Session) -> None:
     install(session, *(requirement for requirement in group("test") if requirement.startswith("coverage")))
     session.run("coverage", "combine", "-q", "--keep")
     session.run("coverage", "report")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build twice with the same bytes, check what is built, test it without src, and use each extra alone."""
+    install(session, *group("package"))
+    place = Path(session.create_tmp()).resolve()
+    shutil.rmtree(place)
+    sdist, wheel = build(session, Path.cwd(), place / "first")
+    session.run("python", "-m", "tarfile", "-e", str(sdist), str(place), silent=True)
+    unpacked = place / sdist.name.removesuffix(".tar.gz")
+    for first, second in zip((sdist, wheel), build(session, unpacked, place / "second"), strict=True):
+        if first.read_bytes() != second.read_bytes():
+            session.error(f"{first.name} has other bytes when it is built again, from the sdist")
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    session.run("check-wheel-contents", str(wheel))
+    shutil.rmtree(unpacked / "src")
+    install(session, *group("test"), f"{wheel}[{','.join(EXTRAS)}]")
+    session.install("-q", "--no-deps", "--force-reinstall", str(wheel))  # a reused environment has an earlier one
+    with session.chdir(unpacked):
+        session.run("pytest", "-n", "auto", "-m", "not slow", "-p", "no:cacheprovider", *PACKAGE_TESTS)
+    for extra in ("", *EXTRAS):
+        use_alone(session, wheel, extra, place / f"with-{extra}")
+
+
+def build(session: nox.Session, tree: Path, place: Path) -> tuple[Path, Path]:
+    """Build the package from a tree, the wheel from the sdist, and return both files."""
+    epoch = {"SOURCE_DATE_EPOCH": "1767225600"}  # the same for both builds; a release has the time of its commit
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(place), str(tree), env=epoch)
+    (sdist,), (wheel,) = place.glob("*.tar.gz"), place.glob("*.whl")
+    return sdist, wheel
+
+
+def use_alone(session: nox.Session, wheel: Path, extra: str, place: Path) -> None:
+    """Install the package with one extra, or with none, into an environment of its own, and use that extra."""
+    session.run("python", "-m", "venv", "--without-pip", str(place))
+    (python,) = (place / name for name in ("bin/python", "Scripts/python.exe") if (place / name).exists())
+    wanted = f"{wheel}[{extra}]" if extra else str(wheel)
+    session.run("python", "-m", "pip", "--python", str(python), "install", "-q", wanted)
+    program = Path("tests", "extras", f"{extra.replace('-', '_') or 'base'}.py")
+    session.run(str(python), "-I", "-W", "error", str(program), external=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the package and its extras install; asks PyPI's advisory service."""
+    install(session, *group("audit"), EVERY_EXTRA)
+    session.run("pip-audit", "--strict", "--local", "--skip-editable", "--desc", "off")
 
 
 @nox.session

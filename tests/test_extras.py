@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import metadata
 
 import pytest
 
+from support.examples import ROOT
 from support.signing import PATIENCE
 
 SHOW = "('https://e.example', 'CODE', datetime.datetime.now(datetime.timezone.utc))"
@@ -44,3 +46,9 @@ def test_importing_what_needs_no_extra_needs_none() -> None:
         f"{without}; import doorcode.prompts, doorcode.testing; doorcode.prompts.stderr, doorcode.testing.FakeClock"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=PATIENCE, check=False).returncode == 0
+
+
+def test_each_extra_is_used_alone_where_the_package_is_checked() -> None:
+    """There is a program for each extra, and one for none, which run with nothing else installed."""
+    programs = {path.stem.replace("_", "-") for path in (ROOT / "tests" / "extras").glob("*.py")}
+    assert programs == {"base", *(metadata("doorcode").get_all("Provides-Extra") or [])}

@@ -40,15 +40,24 @@ def test_two_commands_are_all_it_takes() -> None:
 def test_ci_runs_what_readers_run() -> None:
     """The command for the tests is run literally, and every session is."""
     assert COMMANDS[1] in CI
-    # `quick` is a part of `tests`; the others take as long as one lets them.
-    assert sessions() - run_in(CI) == {"quick", "benchmarks", "mutation", "simulation"}
+    # `quick` is a part of `tests`, `audit` asks a service each night, and the others take as long as they are given.
+    assert sessions() - run_in(CI) == {"quick", "audit", "benchmarks", "mutation", "simulation"}
 
 
 def test_ci_skips_no_test() -> None:
     """The tests are run in two parts, which make the whole, and the coverage is that of both."""
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    assert re.findall(r'"-m", "((?:not )?slow)"', noxfile) == ["not slow", "not slow", "slow", "not slow"]
+    assert re.findall(r'"-m", "((?:not )?slow)"', noxfile) == ["not slow", "not slow", "slow", "not slow", "not slow"]
     assert "for session in slow coverage " in CI.partition("nox -s tests")[2]
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """pyproject.toml has it, and the changelog's newest section is about it."""
+    version = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    sections = re.findall(r"^## \[(.+?)\] - ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version == sections[:1]
+    assigned = re.compile(r"^__version__\s*=", re.MULTILINE)
+    assert [path for path in (ROOT / "src").rglob("*.py") if assigned.search(path.read_text(encoding="utf-8"))] == []
 
 
 def run_in(text: str) -> set[str]:
