@@ -87,7 +87,9 @@ def test_the_person_ends_on_a_page_that_says_so(make: Any, person: Person) -> No
     """The last page comes once the token is there, and needs nothing but itself."""
     make().get_token(SCOPE)
     page = person.last_page()
-    assert (page.status_code, "Sign-in finished" in page.text) == (200, True)
+    assert (page.status_code, "You are signed in" in page.text) == (200, True)
+    assert f"<dt>Account</dt><dd>{ADA}</dd>" in page.text
+    assert "<dt>Application</dt><dd>Microsoft Azure CLI</dd>" in page.text
 
 
 def test_an_answer_in_the_query(make: Any, person: Person) -> None:
@@ -359,6 +361,7 @@ def test_another_account(make: Any, authority: Emulator, person: Person) -> None
     credential = make(authentication_record=record)
     with pytest.raises(errors.OtherAccountError):
         credential.get_token(SCOPE)
+    assert "The sign-in did not work" in person.last_page().text
     assert credential.authenticate(scopes=[SCOPE], force_prompt=True).username == GRACE
 
 

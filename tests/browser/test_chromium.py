@@ -62,7 +62,7 @@ def test_a_sign_in(make: Any, authority: Emulator, opened: queue.SimpleQueue[str
     assert "Backup of the lab" in page.get_by_role("main").inner_text()
     press(page, "Accept")
     page.wait_for_url(PLACE)
-    assert heading(page) == "Sign-in finished"
+    assert heading(page) == "You are signed in"
     assert call.result(PATIENCE).username == ADA
     assert "code=" not in page.url
 
@@ -76,7 +76,7 @@ def test_a_sign_in_where_users_cannot_be_told_apart(
     press(page, "Ada Lovelace")
     page.get_by_role("button", name="Accept").click()
     page.wait_for_url(PLACE)
-    page.wait_for_selector("text=Sign-in finished")
+    page.wait_for_selector("text=You are signed in")
     assert call.result(PATIENCE).username == ADA
     assert "code=" not in page.url
 
@@ -146,7 +146,7 @@ def test_without_scripts(make: Any, authority: Emulator, opened: queue.SimpleQue
         press(page, "Accept")
         assert heading(page) == "Going back to the application"
         press(page, "Continue")
-        assert heading(page) == "Sign-in finished"
+        assert heading(page) == "You are signed in"
     assert call.result(PATIENCE).username == ADA
 
 

@@ -109,9 +109,9 @@ def error(authority: Emulator, page: Page) -> None:
 
 def finished(authority: Emulator, page: Page) -> None:
     """End on the program's page, well."""
-    from doorcode._browser.result_page import FINISHED
+    from doorcode._browser.result_page import finished as words
 
-    last_page(page, FINISHED)
+    last_page(page, words("ada@contoso.example", "backup.py", "Microsoft Azure CLI"))
 
 
 def failed(authority: Emulator, page: Page) -> None:
@@ -120,7 +120,12 @@ def failed(authority: Emulator, page: Page) -> None:
     from doorcode._core.messages.failures import refused
     from doorcode._core.replies.service_errors import ServiceError
 
-    declined_by = ServiceError("access_denied", "AADSTS65004: User declined to consent to access the app.", (65004,))
+    ids = "00000000-0000-4000-8000-000000000000"
+    description = (
+        f"AADSTS65004: User declined to consent to access the app. Trace ID: {ids} Correlation ID: {ids} "
+        "Timestamp: 2030-01-01 00:00:00Z"
+    )
+    declined_by = ServiceError("access_denied", description, (65004,))
     last_page(page, words(refused(declined_by)))
 
 

@@ -8,8 +8,9 @@ from typing import Protocol, cast
 from doorcode._browser.paste import Paste, PastePrompt
 from doorcode._config import Config
 from doorcode._core.checks import check_loopback_uri, check_redirect_uri
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
-from doorcode._core.model import Failure
+from doorcode._core.model import Failure, Tokens
 
 
 class BrowserAgent(Protocol):
@@ -29,7 +30,7 @@ class BrowserAgent(Protocol):
         """Return the redirect; None if none comes within this many seconds."""
         ...
 
-    def conclude(self, failure: Failure | None, seconds: float) -> None:
+    def conclude(self, outcome: Tokens | Failure, seconds: float) -> None:
         """Tell the user how the sign-in ended, within this many seconds."""
         ...
 
@@ -64,6 +65,11 @@ def open_agent(paste: object, redirect_uri: str | None, config: Config) -> Abstr
     if paste is False:
         from doorcode._browser.local import LocalBrowser
 
-        return closing(LocalBrowser(redirect_uri))
+        return closing(LocalBrowser(redirect_uri, _known_as(config.client_id)))
     prompt = None if paste is True else cast("PastePrompt", paste)
     return closing(Paste(prompt, redirect_uri, config.client_id, config.authority.netloc))
+
+
+def _known_as(client_id: str) -> str:
+    """Return the name that the authority's pages have for an application, where this library knows it."""
+    return "Microsoft Azure CLI" if client_id == DEVELOPER_CLIENT_ID else client_id

@@ -9,16 +9,18 @@ import threading
 import time
 from contextlib import suppress
 from datetime import datetime
+from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
 
 from doorcode._browser.launcher import is_printed, open_page
 from doorcode._browser.loopback import PORTS
 from doorcode._browser.redirect_server import Listener
-from doorcode._browser.result_page import FINISHED, failed
+from doorcode._browser.result_page import failed, finished
+from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import unavailable
-from doorcode._core.model import Failure
+from doorcode._core.model import Failure, Tokens
 from doorcode._log import logger
 
 _LOGGER: Final = logger(__name__)
@@ -40,8 +42,9 @@ class LocalBrowser:
 
     response_mode = "form_post"
 
-    def __init__(self, redirect_uri: str | None) -> None:
+    def __init__(self, redirect_uri: str | None, application: str = "") -> None:
         self._redirect_uri = redirect_uri
+        self._application = application
         self._listener: Listener | None = None
         self._events: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._output_lock = threading.Lock()
@@ -76,10 +79,16 @@ class LocalBrowser:
         """Return the redirect that the browser brings."""
         return self._listening.answers.wait(seconds)
 
-    def conclude(self, failure: Failure | None, seconds: float) -> None:
+    def conclude(self, outcome: Tokens | Failure, seconds: float) -> None:
         """Show the user the result page, and free the port."""
         self._end()
-        self._listening.conclude(FINISHED if failure is None else failed(failure), seconds)
+        if isinstance(outcome, Failure):
+            words = failed(outcome)
+        else:
+            identity = outcome.identity
+            username = "" if identity is None else account_name(identity.username, identity.home_account_id)
+            words = finished(username, program_name(sys.argv), self._application)
+        self._listening.conclude(words, seconds)
         self.close()
 
     def close(self) -> None:
@@ -123,3 +132,13 @@ class LocalBrowser:
     def _listening(self) -> Listener:
         assert self._listener is not None, "a flow begins with Listen"
         return self._listener
+
+
+def program_name(argv: list[str]) -> str:
+    """Return the name of the running program, as its user knows it."""
+    path = PurePath(argv[0]) if argv else PurePath()
+    if path.name == "__main__.py":
+        path = path.parent
+    if path.stem == "ipykernel_launcher":
+        return "a notebook"
+    return one_line(path.name, LONGEST_NAME) if path.name not in {"", "-c", "-m"} else "Python"

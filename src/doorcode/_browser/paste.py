@@ -14,7 +14,7 @@ from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.flows.auth_code import read_address
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import prompt_failed, unavailable
-from doorcode._core.model import Failure
+from doorcode._core.model import Failure, Tokens
 from doorcode._core.values import dataclass, field
 from doorcode._session.prompt import prompting
 
@@ -121,7 +121,7 @@ class Paste:
             problem = answer
         return prompt_failed(f"the address of this sign-in was not pasted in {MOST_TRIES} tries. {problem}")
 
-    def conclude(self, failure: Failure | None, seconds: float) -> None:
+    def conclude(self, outcome: Tokens | Failure, seconds: float) -> None:
         """Do nothing: the program itself shows the user how the sign-in ended."""
 
     def close(self) -> None:

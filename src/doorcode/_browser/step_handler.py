@@ -8,7 +8,9 @@ from typing import Any
 
 from doorcode._browser.agent import BrowserAgent
 from doorcode._core.flows.browser_steps import AwaitRedirect, BeginBrowser, Conclude, Listen, OpenPage, RedeemCode
+from doorcode._core.model import Tokens
 from doorcode._core.steps import AcceptSignIn, Exchange, Step
+from doorcode._session.reply_storage import refused_account
 from doorcode._session.session import Session
 from doorcode._session.step_handler import StepHandler
 
@@ -58,8 +60,10 @@ class BrowserStepHandler(StepHandler):
                 answer = self._agent.wait(page, within)
             case RedeemCode(request, page, redirect, within):
                 answer = self.session.application.redeem_code(request, page, redirect, within)
-            case Conclude(failure, within):
-                self._agent.conclude(failure, within)
+            case Conclude(outcome, within):
+                if isinstance(outcome, Tokens):
+                    outcome = refused_account(self.session, outcome, anybody=self.anybody) or outcome
+                self._agent.conclude(outcome, within)
                 answer = None
             case _:
                 answer = super().exchange(step)

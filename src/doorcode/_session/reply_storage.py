@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from doorcode._session.session import Session
 
 
+def refused_account(session: Session, tokens: Tokens, *, anybody: bool) -> Failure | None:
+    """Return why a sign-in is refused for its account: none is named, or another one is expected; None if it is not.
+
+    Args:
+        session: of the credential.
+        tokens: the reply.
+        anybody: whether the user may sign in with another account than the record's.
+    """
+    identity = tokens.identity
+    if identity is None:
+        return no_account() if anybody else None
+    if not anybody and not is_expected(session.config.account, session.account.in_use, identity):
+        return other_account(_expected(session), identity.username)
+    return None
+
+
 def accept_sign_in(
     session: Session, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool
 ) -> Tokens | Failure:
@@ -34,12 +50,12 @@ def accept_sign_in(
         The tokens, or why they are refused: they are of another account, of one that was signed out meanwhile, or
         (with ``anybody``) of no account at all.
     """
-    identity = tokens.identity
+    identity, refused = tokens.identity, refused_account(session, tokens, anybody=anybody)
     if identity is None:
         session.keep(request, tokens.token, tokens.token.fresh_until, since)
-        return no_account() if anybody else tokens
-    if not anybody and not is_expected(session.config.account, session.account.in_use, identity):
-        return other_account(_expected(session), identity.username)
+        return refused or tokens
+    if refused is not None:
+        return refused
     account = identity.home_account_id
     change = StoreSignIn(
         session.who, tokens, account, session.clock(), lambda: session.sign_outs.include(account, since)

@@ -83,7 +83,7 @@ def _in_person(
     if isinstance(redirect, Failure):
         return redirect
     outcome = timed_out(seconds, None) if redirect is None else (yield from _settle(request, page, redirect, at))
-    yield from ask(Conclude(outcome if isinstance(outcome, Failure) else None, LONGEST_FAREWELL))
+    yield from ask(Conclude(outcome, LONGEST_FAREWELL))
     return outcome
 
 

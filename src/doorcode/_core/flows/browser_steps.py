@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from doorcode._core.model import Failure, TokenRequest
+from doorcode._core.model import Failure, TokenRequest, Tokens
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
@@ -91,5 +91,5 @@ class Conclude(Exchange[None]):
     """Tell the user the result, in their browser; this may take ``within`` seconds."""
 
     asks_authority: ClassVar[bool] = False
-    failure: Failure | None
+    outcome: Tokens | Failure
     within: float
