@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +37,14 @@ class Person:
         self.links.append(url)
         page = sent_on(url)
         self.urls.append(page)
-        self.visits.append(start(lambda: self.does(page)))
+        listed = threading.Event()
+
+        def visit() -> requests.Response | None:
+            listed.wait(PATIENCE)
+            return self.does(page)
+
+        self.visits.append(start(visit))
+        listed.set()
         return True
 
     def sign_in(self, url: str) -> requests.Response:

@@ -6,13 +6,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from html import escape
 from typing import Final, Literal, TypeAlias
 
 from doorcode._core.display import lines
 from doorcode._core.model import Failure
-from doorcode._core.values import dataclass
+from doorcode._core.values import dataclass, replace
 
 _STYLE: Final = (
     ":root{color-scheme:light dark;--page:#f3f1ec;--card:#fffdf9;--ink:#23201b;--line:#8a8375;--soft:#5b554b;"
