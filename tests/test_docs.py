@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from doorcode._cli.app import cli
 from doorcode.emulator import Emulator
 from support.examples import ROOT, examples, take_the_clouds_place
 
@@ -39,3 +44,34 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
     extras = set(re.findall(r"doorcode\[(\w[\w-]*)\]", text))
     assert extras <= set(metadata("doorcode").get_all("Provides-Extra") or [])
+
+
+def shell_blocks(page: Path) -> list[str]:
+    """Return what a page tells a reader to type; a line may begin with the prompt of a shell."""
+    found = re.findall(
+        r"^```(?:console|sh|bash)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in found]
+
+
+def doorcode_commands(block: str) -> list[list[str]]:
+    """Return the arguments of each `doorcode ...` of a block."""
+    joined = block.replace("\\\n", " ")
+    found = re.findall(
+        r"(?:^|[|(]\s?|\s)doorcode ((?:login|token|exec|accounts|switch|logout|status|doctor)\b[^|)\n]*)", joined
+    )
+    return [shlex.split(each.replace('"', "").replace("$@", ""), comments=True) for each in found]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if shell_blocks(page)], ids=lambda page: page.name)
+def test_a_shell_understands_the_commands(page: Path) -> None:
+    """A block is what a shell can read, and each command of doorcode's has the options that it is given."""
+    bash = shutil.which("bash")
+    for block in shell_blocks(page):
+        if bash is not None:
+            checked = subprocess.run([bash, "-n"], input=block, text=True, capture_output=True, check=False)
+            assert checked.stderr == "", block
+        for name, *arguments in doorcode_commands(block):
+            command = cli.get_command(click.Context(cli), name)
+            assert command is not None, name
+            command.make_context(name, arguments)

@@ -1,0 +1,20 @@
+"""docs/aadsts.md has a heading for each code that the library gives advice about."""
+
+from __future__ import annotations
+
+import re
+
+from doorcode._core.messages.advice import BY_CODE, WRONG_SCOPES
+from support.examples import ROOT
+
+PAGE = (ROOT / "docs" / "aadsts.md").read_text(encoding="utf-8")
+HEADINGS = [
+    int(code) for line in PAGE.splitlines() if line.startswith("#") for code in re.findall(r"AADSTS(\d+)", line)
+]
+ALSO = {50196}
+"""A code that ends a program's requests: there is nothing that a user can do about it."""
+
+
+def test_each_code_has_one_heading() -> None:
+    """A reader who searches for a number finds one answer."""
+    assert sorted(HEADINGS) == sorted({*BY_CODE, *WRONG_SCOPES, *ALSO})
