@@ -1,4 +1,4 @@
-"""Sign people in to Microsoft Entra ID from programs without a browser, and keep them signed in.
+"""Sign users in to Microsoft Entra ID from programs without a browser, and keep them signed in.
 
 The public names are loaded on first use, so that ``import doorcode`` costs nothing.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from doorcode._lazy import on_first_use
 
-TYPE_CHECKING = False  # as typing's, which takes three times as long to load as everything else here
+TYPE_CHECKING = False  # importing typing for it would take three times as long as all the rest here
 if TYPE_CHECKING:
     from typing import Final
 

@@ -1,7 +1,7 @@
-"""The monotonic clock that waits go by: the real one, whatever a program's tests put in place of ``time.monotonic``.
+"""The monotonic clock of all waits, which keeps running when a program's tests freeze time.
 
-A test that freezes time (freezegun, for one) replaces ``time.monotonic``, and whatever attribute of a module is that
-function. A wait that went by it would never end.
+A test that freezes time, for example with freezegun, replaces ``time.monotonic`` and every module attribute that refers
+to it. A wait on a frozen clock would never end.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 
-TYPE_CHECKING = False  # typing itself is left to those who need it
+TYPE_CHECKING = False  # importing typing here would slow every program down
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-# Time may be frozen already when this is imported, but not for threading, which has to wait too.
+# Time may be frozen before this import. The clock of threading stays real, because threading waits on it.
 _REAL: Final[tuple[Callable[[], float]]] = (getattr(threading, "_time", time.monotonic),)
 
 
@@ -24,5 +24,5 @@ def monotonic() -> float:
 
 
 def is_replaced() -> bool:
-    """Return whether ``time.monotonic``, by which event loops go, is not the real one now."""
+    """Return whether ``time.monotonic``, the clock of event loops, is replaced now."""
     return time.monotonic is not _REAL[0]

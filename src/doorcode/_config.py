@@ -1,4 +1,4 @@
-"""Every option of a credential, resolved once into one frozen value."""
+"""Check every option of a credential once, and keep the result in one frozen value."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ _CLOSE: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a credential was told, checked.
+    """The checked options of a credential.
 
     Attributes:
-        class_name: of the credential, for log lines and messages.
+        class_name: the name of the credential's class, for log lines and messages.
         client_id: the application.
-        authority: where to sign in.
+        authority: the authority that users sign in at.
         tenant_id: the credential's own tenant.
-        allowed_tenants: further tenants that requests may name; ``*`` is any.
+        allowed_tenants: further tenants that requests may name; ``*`` allows any.
         record: the account that the program named, or None.
-        account: what the program said about the account.
-        may_ask: whether get_token may ask a user.
-        persistence: where tokens are kept beyond the process, or None.
-        instance_discovery: whether the authority is checked with Microsoft's list.
+        account: the program's options about the account.
+        may_ask: whether get_token may ask the user to sign in.
+        persistence: the options of the persistent cache, or None.
+        instance_discovery: whether Microsoft's instance discovery must know the authority.
         support_logging: whether MSAL may log personal data.
-        pipeline: options of the azure-core pipeline.
-        caches: MSAL token caches of the program's own, for requests without and with CAE.
+        pipeline: the options of the azure-core pipeline.
+        caches: the program's own MSAL token caches, for requests without and with CAE.
     """
 
     class_name: str
@@ -81,13 +81,13 @@ class Config:
 
     @property
     def environments(self) -> frozenset[str]:
-        """Return the names under which MSAL may have stored tokens of this authority."""
+        """Return the host names under which MSAL may have stored tokens of this authority."""
         return aliases(self.authority.environment)
 
 
 def resolve(  # noqa: PLR0913 - one for each option of a credential
     class_name: str,
-    prompts_here: bool = True,  # noqa: FBT001, FBT002 - positional, as the next: no option of a caller has its name
+    prompts_here: bool = True,  # noqa: FBT001, FBT002 - positional, so that its name is no option
     login_hint: str | None = None,
     /,
     *,
@@ -106,11 +106,13 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     _cae_cache: object | None = None,
     **pipeline: object,
 ) -> Config:
-    """Check every option of a credential, given where its prompt appears and the ``login_hint`` of its page, checked.
+    """Check every option of a credential.
+
+    Positional: the class's name, whether prompts appear on this machine, and the checked ``login_hint`` of the browser.
 
     Raises:
-        TypeError: a value of a wrong type, or a name that is nearly an option's.
-        ValueError: a value that cannot be right; the message says what to write instead.
+        TypeError: a value has the wrong type, or a name is close to an option's.
+        ValueError: a value is invalid; the message says what to write instead.
     """
     if isinstance(authority, str) and not authority.strip():
         authority = None
@@ -148,10 +150,10 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
 
 
 def _is_checked(place: AuthorityAddress, given: object, disabled: object) -> bool:
-    """Return whether Microsoft's list is asked about an authority that is none of its clouds.
+    """Return whether Microsoft's instance discovery must know an authority outside Microsoft's clouds.
 
-    It is not where the environment names an authority on this machine: no list could know that one, and whoever sets a
-    process's environment runs it.
+    It need not if the environment names an authority on this machine: instance discovery cannot know that one, and the
+    user who sets a process's environment controls the process anyway.
     """
     if disabled is not None or given is not None:
         return not checks.check_flag("disable_instance_discovery", disabled)
@@ -160,7 +162,7 @@ def _is_checked(place: AuthorityAddress, given: object, disabled: object) -> boo
 
 
 def _with_record(config: Config, record: AuthenticationRecord, authority: object, own_tenant: str | None) -> Config:
-    """Let the record name what the program did not: its application always, authority and tenant by default."""
+    """Take the application from the record, and the authority and the tenant if the program did not name them."""
     if config.client_id not in {record.client_id, DEVELOPER_CLIENT_ID}:
         warn(f"client_id {config.client_id!r} is not used: the record's account signed in to {record.client_id!r}.")
     recorded = parse_authority(record.authority)
@@ -202,9 +204,9 @@ def _tenants(value: object) -> tuple[str, ...]:
 
 
 def without_empty(options: Mapping[str, object]) -> dict[str, Any]:
-    """Leave out options that are the empty text: ``os.environ.get(name, "")`` returns it for what is not set.
+    """Leave out options that are empty text, which ``os.environ.get(name, "")`` returns for unset variables.
 
-    An empty ``connection_verify`` would otherwise turn the check of certificates off.
+    Otherwise an empty ``connection_verify`` would disable the check of certificates.
     """
     return {name: value for name, value in options.items() if not (isinstance(value, str) and not value)}
 
@@ -271,13 +273,13 @@ def _check_transport(class_name: str, transport: object) -> None:
 
 
 def warn(message: str) -> None:
-    """Warn of an option at the line of the program that gave it."""
+    """Warn about an option; the warning points to the program's line."""
     warnings.warn(message, UserWarning, stacklevel=_outside())
 
 
 def _outside() -> int:
-    """Return the stack level of the program's own line, past the constructors of this library."""
-    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - what warnings.warn itself counts
+    """Return the stack level of the program's line, past the constructors of this library."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings.warn counts these frames
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("doorcode."):
         level, frame = level + 1, frame.f_back
     return level

@@ -1,7 +1,7 @@
-"""A flow's end without a token -> the exception that is raised for it.
+"""Map the failure of a flow to the exception that a credential raises.
 
-Where ``azure.identity`` is loaded, the exception is an instance of its class of the same name too, so that its
-chains and a program's ``except`` clauses work. It is looked up when raising and never imported.
+If ``azure.identity`` is loaded, the exception is also an instance of its class of the same name, so that its chains and
+a program's ``except`` clauses work. ``azure.identity`` is looked up at the time of the error, and never imported.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def exception_for(failure: Failure, request: TokenRequest | None = None) -> erro
 
     Args:
         failure: why there is no token.
-        request: the request that failed; only a prompt's failure does without.
+        request: the request that failed; None for the failure of a prompt.
     """
     exception = _exception_for(failure, request)
     if failure.cause is not None or failure.fault is not None:
         exception.__cause__ = failure.cause or (failure.fault.cause if failure.fault is not None else None)
-    exception._failure = failure  # noqa: SLF001 - for whoever waits for the same sign-in
+    exception._failure = failure  # noqa: SLF001 - for other callers that wait for the same sign-in
     exception._context = failure.context  # noqa: SLF001 - for explain
     return exception
 
@@ -58,7 +58,7 @@ def _exception_for(failure: Failure, request: TokenRequest | None) -> errors.Aut
 
 
 def unavailable(message: str) -> errors.CredentialUnavailableError:
-    """Return the exception for a credential that cannot even try."""
+    """Return the exception for a credential that lacks what it needs to try."""
     return joined(errors.CredentialUnavailableError)(message)
 
 
@@ -68,7 +68,7 @@ def cache_unavailable(message: str) -> errors.CacheUnavailableError:
 
 
 def joined(cls: type[E]) -> type[E]:
-    """Return the class, joined with azure.identity's counterpart where that is loaded."""
+    """Return the class, joined with azure.identity's counterpart if that is loaded."""
     theirs = _counterpart(cls)
     return cls if theirs is None else cast("type[E]", _joined(cls, theirs))  # type: ignore[arg-type] # classes are hashable
 
@@ -76,7 +76,7 @@ def joined(cls: type[E]) -> type[E]:
 def _counterpart(cls: type[errors.CredentialUnavailableError]) -> type[Exception] | None:
     """Return azure.identity's class of the same name as this one, or as the nearest of its bases.
 
-    A program may have put doorcode itself in azure.identity's place: a class of ours is no counterpart.
+    A program may have replaced azure.identity by doorcode; then there is no counterpart.
     """
     module = sys.modules.get("azure.identity")
     for base in cls.__mro__:

@@ -1,7 +1,7 @@
-"""Clear what frames hold before an error leaves: crash reporters and debuggers read the locals of each.
+"""Clear the frames of an error before it leaves doorcode, because crash reporters show their local variables.
 
-Tokens, keys and codes are local variables while they are used. The public operations are decorated, so that an error of
-any kind, Ctrl-C included, leaves none of them behind in its traceback or in those of the errors that it wraps.
+Tokens, keys and codes are local variables while they are in use. A decorator on each public operation clears them from
+the traceback of every error, Ctrl-C included, and from those of the errors that it wraps.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ E = TypeVar("E", bound=BaseException)
 
 PACKAGES: Final = ("doorcode", "msal", "msal_extensions", "azure.core", "requests", "urllib3", "cryptography",
                    "secretstorage", "jeepney", "redis")  # fmt: skip
-"""Whose frames are cleared: this package's, and those of the libraries that it hands secrets to."""
+"""The packages whose frames are cleared: this one, and the libraries that it passes secrets to."""
 _COROUTINE: Final = 0x80
-"""What ``inspect`` calls CO_COROUTINE; it takes a while to import."""
+"""The flag CO_COROUTINE of ``inspect``, which is slow to import."""
 LIBRARY: Final = ("json", "base64", "codecs", "encodings", "http", "ssl", "socket", "email", "re")
-"""Modules of the standard library that are handed secrets, too."""
+"""Modules of the standard library that receive secrets, too."""
 
 
 def _as_ours(error: BaseException) -> BaseException:
@@ -57,7 +57,7 @@ def _is_of_ours(error: BaseException) -> bool:
 
 
 def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function, or coroutine function, so that its errors carry no frame with a secret in it.
+    """Decorate a function or coroutine function, so that its errors carry no frame with a secret.
 
     The program's own frames, of its callbacks and stores, stay as they are.
     """
@@ -69,7 +69,7 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return await waiting(*args, **kwargs)
             except BaseException as error:
-                args, kwargs = (), {}  # they may hold secrets, and this frame goes along with the error
+                args, kwargs = (), {}  # they may hold secrets, and this frame is in the traceback
                 clear(error)
                 ours = _as_ours(error)
                 if ours is not error:
@@ -98,7 +98,7 @@ def clears_frames(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def clear(error: BaseException) -> None:
-    """Clear the frames of an error and of all that it wraps; what still runs is passed over."""
+    """Clear the frames of an error and of all that it wraps, except frames that still run."""
     links = list(chain(error))
     for link in links:
         _drop_what_holds_text(link)
@@ -109,7 +109,7 @@ def clear(error: BaseException) -> None:
 
 
 def chain(exception: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps, each once."""
+    """Yield an exception and all exceptions that it wraps, each once."""
     seen: set[int] = set()
     todo = [exception]
     while todo:
@@ -123,7 +123,7 @@ def chain(exception: BaseException | None) -> Iterator[BaseException]:
 
 
 def _drop_what_holds_text(link: BaseException) -> None:
-    """Drop errors of decoding and parsing that hold the whole text; what the program's own code raised stays."""
+    """Drop wrapped decoding and parsing errors, which hold the whole text, unless the program's code raised them."""
     for name in ("__cause__", "__context__"):
         inner = getattr(link, name)
         if isinstance(inner, ValueError) and (isinstance(inner, UnicodeError) or hasattr(inner, "doc")):
@@ -151,4 +151,4 @@ def _clear(frame: FrameType) -> None:
     try:
         frame.clear()
     except RuntimeError:
-        return  # it still runs
+        return  # the frame still runs

@@ -1,10 +1,10 @@
-"""Names that a package offers and loads on first use (PEP 562), so that importing it costs nothing."""
+"""Load the public names of a package on first use (PEP 562), so that importing the package is fast."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # typing itself is left to those who need it
+TYPE_CHECKING = False  # importing typing here would slow every program down
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
@@ -14,9 +14,9 @@ def needs_extra(feature: str, extra: str, missing: ModuleNotFoundError) -> Modul
     """Return the error for a feature whose extra is not installed.
 
     Args:
-        feature: its public name.
+        feature: the feature's public name.
         extra: the name of the extra.
-        missing: what the import raised.
+        missing: the error of the import.
     """
     message = f"{feature} needs {missing.name}: pip install 'doorcode[{extra}]'"
     return ModuleNotFoundError(message, name=missing.name, path=missing.path)
@@ -43,11 +43,11 @@ def on_first_use(
     """Return ``__getattr__`` and ``__dir__`` for a package.
 
     Args:
-        namespace: the package's ``globals()``; a name is put there when it has been loaded.
-        homes: the public names, each with the module that it comes from.
-        submodules: the public modules and packages in this one.
-        unlisted: likewise, left out of ``dir``: they need an extra, and tools load what ``dir`` names.
-        version: whether the package has a ``__version__``, which takes a moment to find.
+        namespace: the package's ``globals()``, to which a loaded name is added.
+        homes: the public names, each with its module.
+        submodules: the public submodules.
+        unlisted: public submodules that need an extra; ``dir`` leaves them out, because tools load what it lists.
+        version: whether the package has a ``__version__``, which is slow to find.
     """
     package = namespace["__name__"]
 

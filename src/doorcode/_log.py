@@ -1,6 +1,6 @@
-"""The loggers of this package, quiet where the program configured no logging.
+"""The loggers of this package, which print nothing unless the program configures logging.
 
-Without a handler, Python prints warnings on standard error, where an error that nobody catches is printed again.
+Without a handler, Python would print their warnings on standard error, beside the traceback of the same error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AuthenticationRecord: who signed in, in azure-identity's own format, without any secret."""
+"""AuthenticationRecord: an account that signed in, in azure-identity's format, without any secret."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FIELDS: Final = ("authority", "clientId", "homeAccountId", "tenantId")
 class AuthenticationRecord:
     """Name an account that has signed in, so that a later process finds its tokens again.
 
-    It holds no secret: keep it in a file, a database, a cookie. ``authenticate`` returns one.
+    A record holds no secret, so a program can keep it in a file, a database or a cookie. ``authenticate`` returns one.
 
     Args:
         tenant_id: the tenant that the account signed in to.
-        client_id: the application that it signed in to.
-        authority: host, or host:port, of the authority.
-        home_account_id: the account's own identifier; what it is found by.
-        username: the account's name, for display; control and invisible characters are taken out of it.
+        client_id: the application that the account signed in to.
+        authority: the authority's host, or host:port.
+        home_account_id: the account's identifier, by which its tokens are found.
+        username: the account's name, for display; control and invisible characters are removed.
 
     Raises:
         TypeError: an argument is not text.
@@ -63,15 +63,16 @@ class AuthenticationRecord:
 
     @classmethod
     def deserialize(cls, data: str) -> AuthenticationRecord:
-        """Read a record that ``serialize`` wrote, here or in azure-identity for any language.
+        """Read a record that ``serialize`` wrote, in doorcode or in azure-identity for any language.
 
-        azure-identity for Java and for .NET write no version, and no user name, or null, where they know none.
+        azure-identity for Java and .NET writes no version, and no user name or null if it knows none.
 
         Args:
             data: the JSON text.
 
         Raises:
-            ValueError: not JSON, another version, a key missing or of a wrong type; the message says which.
+            ValueError: the text is not JSON, has another version, lacks a key, or has a value of a wrong type; the
+                message says which.
         """
         fields = _parse(data)
         _check_version(fields)
@@ -112,10 +113,10 @@ class AuthenticationRecord:
 
 
 def as_record(value: object) -> AuthenticationRecord:
-    """Return a record given to a credential, azure-identity's own included.
+    """Return the record that a program passed, converted if it is azure-identity's.
 
     Raises:
-        TypeError: the value is no record; for text, the message points to ``deserialize``.
+        TypeError: the value is not a record; for text, the message points to ``deserialize``.
     """
     if isinstance(value, AuthenticationRecord):
         return value
@@ -144,7 +145,7 @@ def _text(name: str, value: object) -> str:
 
 def _parse(data: str) -> dict[str, object]:
     try:
-        fields = json.loads(data[1:] if data[:1] == "\ufeff" else data)  # editors on Windows put it there
+        fields = json.loads(data[1:] if data[:1] == "\ufeff" else data)  # editors on Windows write a byte order mark
     except (ValueError, TypeError, RecursionError):
         message = "This is not an AuthenticationRecord: it is not JSON. Pass what serialize() returned."
         raise ValueError(message) from None
@@ -158,7 +159,7 @@ def _check_version(fields: dict[str, object]) -> None:
     """Check that the fields are those of version 1.0.
 
     Raises:
-        ValueError: the record is of another version, or has no version and another library's fields.
+        ValueError: the record has another version, or no version and the fields of another library.
     """
     version = fields.get("version")
     if version is not None:
@@ -175,7 +176,7 @@ def _check_version(fields: dict[str, object]) -> None:
 
 
 def _names_an_authority(fields: dict[str, object]) -> bool:
-    """Tell whether the authority is one that a sign-in can have used: a host or an https URL."""
+    """Tell whether the authority is valid: a host or an https URL."""
     from doorcode._core.authorities import parse_authority
 
     try:
@@ -186,7 +187,7 @@ def _names_an_authority(fields: dict[str, object]) -> bool:
 
 
 def _username(fields: dict[str, object]) -> str:
-    """Return the user name; Java and .NET write null, or nothing, where the authority named none."""
+    """Return the user name; "" for null or no value, which Java and .NET write if the authority named none."""
     unnamed = fields.get("username", fields.get("version")) is None
     return "" if unnamed else _field(fields, "username")
 

@@ -3,20 +3,20 @@
 ::
 
     azure.core.exceptions.ClientAuthenticationError
-    └── AuthenticationFailedError           the authority refused, or the sign-in could not be finished
-        ├── SignInDeclinedError             the user, or a policy, said no
-        ├── CodeExpiredError                nobody signed in while the code was valid
-        ├── SignInTimedOutError             nobody signed in within ``timeout``
-        ├── SignInCancelledError            the program gave the sign-in up
-        ├── OtherAccountError               somebody else signed in than the credential is for
+    └── AuthenticationFailedError           the authority refused, or the sign-in did not succeed
+        ├── SignInDeclinedError             the user declined, or a policy denied the sign-in
+        ├── CodeExpiredError                the user did not sign in before the code expired
+        ├── SignInTimedOutError             the user did not sign in within ``timeout``
+        ├── SignInCancelledError            the program cancelled the sign-in
+        ├── OtherAccountError               the user signed in with another account than the credential's
         ├── AuthorityUnreachableError       no usable reply: network, proxy, certificate, outage
         ├── UnknownAuthorityError           instance discovery does not know the authority; also a ValueError
-        └── CredentialUnavailableError      this credential cannot even try here
-            ├── AuthenticationRequiredError a user is needed and may not be asked
+        └── CredentialUnavailableError      this credential lacks what it needs to try
+            ├── AuthenticationRequiredError the user must sign in, and the credential may not ask
             └── CacheUnavailableError       no token store can be used here; also a ValueError
 
-Where ``azure.identity`` is imported in the same process, a CredentialUnavailableError is an instance of its class of
-that name too, and an AuthenticationRequiredError likewise.
+If the same process imports ``azure.identity``, a CredentialUnavailableError and an AuthenticationRequiredError are also
+instances of its classes of the same names.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ErrorResponse:
     Attributes:
         status_code: the HTTP status.
         headers: the reply's headers, by lower-case name.
-        request: what was asked, without its body.
+        request: the request, without its body.
     """
 
     status_code: int
@@ -79,7 +79,7 @@ class ErrorResponse:
 
     @property
     def reason(self) -> str:
-        """Return the words that belong to the status."""
+        """Return the standard phrase of the status."""
         try:
             return HTTPStatus(self.status_code).phrase
         except ValueError:
@@ -103,23 +103,23 @@ class ErrorResponse:
         """Return the body, parsed.
 
         Raises:
-            ValueError: it is not JSON.
+            ValueError: the body is not JSON.
         """
         value: object = json.loads(self.body)
         return value
 
 
 class AuthenticationFailedError(ClientAuthenticationError):
-    """Say that no token could be had, and what to do next.
+    """Say why a credential got no token, and what to do next.
 
     Attributes:
-        error: the OAuth error code, or None when the authority said nothing.
-        error_description: the authority's own words, or None.
-        error_codes: the AADSTS numbers; empty when there are none.
-        suberror: Entra's finer code, or None.
+        error: the OAuth error code, or None if the authority sent none.
+        error_description: the authority's description, or None.
+        error_codes: the AADSTS numbers; empty if there are none.
+        suberror: Entra's more specific code, or None.
         correlation_id: identifies the request to Microsoft's support, or None.
         trace_id: likewise.
-        timestamp: when the authority refused, as it wrote it, or None.
+        timestamp: when the authority refused, in its own format, or None.
         claims: claims for the next ``authenticate``, a JSON object as text, or None.
         response: the reply, with ``status_code``, ``headers``, ``text()`` and ``json()``, or None.
     """
@@ -132,8 +132,8 @@ class AuthenticationFailedError(ClientAuthenticationError):
         said: ServiceError | None = None,
         **kwargs: Any,
     ) -> None:
-        # azure-core reads `error` while it initializes. It is called by name: in a class that is joined with
-        # azure.identity's, super() would be theirs, whose arguments are others.
+        # azure-core reads `error` while it initializes. ClientAuthenticationError is called by name, because in a class
+        # joined with azure.identity's, super() would be azure.identity's class, which takes other arguments.
         self._said: ServiceError | None = None
         shown = lines(message) if isinstance(message, str) else message
         ClientAuthenticationError.__init__(self, shown, None, **kwargs)
@@ -144,7 +144,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
         self._failure: Failure | None = None
         self._context: ErrorContext | None = None
 
-    # azure-core declares `error` as an instance attribute of its own; ours is the authority's field.
+    # azure-core declares `error` as an instance attribute of its own; here it is the authority's field.
     @property  # type: ignore[override]
     def error(self) -> str | None:
         """Return the OAuth error code."""
@@ -156,7 +156,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
 
     @property
     def error_description(self) -> str | None:
-        """Return the authority's words."""
+        """Return the authority's description."""
         return self._said.description if self._said else None
 
     @property
@@ -166,7 +166,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
 
     @property
     def suberror(self) -> str | None:
-        """Return Entra's finer code."""
+        """Return Entra's more specific code."""
         return self._said.suberror if self._said else None
 
     @property
@@ -190,7 +190,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
         return self._said.claims if self._said else None
 
     def __str__(self) -> str:
-        # azure-core appends the reply's body, which is nobody's business in a log.
+        # azure-core would append the reply's body, which does not belong in a log.
         return str(self.message)
 
     def _render_traceback_(self) -> list[str]:
@@ -211,19 +211,19 @@ class SignInDeclinedError(AuthenticationFailedError):
 
 
 class CodeExpiredError(AuthenticationFailedError):
-    """Say that nobody finished signing in while the code was valid."""
+    """Say that the user did not finish signing in before the code expired."""
 
 
 class SignInTimedOutError(AuthenticationFailedError):
-    """Say that nobody finished signing in within the credential's ``timeout``."""
+    """Say that the user did not finish signing in within the credential's ``timeout``."""
 
 
 class SignInCancelledError(AuthenticationFailedError):
-    """Say that the program gave the sign-in up."""
+    """Say that the program cancelled the sign-in."""
 
 
 class OtherAccountError(AuthenticationFailedError):
-    """Say that somebody else signed in than the record or ``username`` names; nothing of it was stored."""
+    """Say that the user signed in with another account than the record or ``username`` names; nothing was stored."""
 
 
 class AuthorityUnreachableError(AuthenticationFailedError):
@@ -235,20 +235,20 @@ class UnknownAuthorityError(AuthenticationFailedError, ValueError):
 
 
 class CredentialUnavailableError(AuthenticationFailedError):
-    """Say that this credential lacks what it needs to even try; a chain goes on to its next one."""
+    """Say that this credential lacks what it needs to try; a chain goes on to its next credential."""
 
 
 class CacheUnavailableError(CredentialUnavailableError, ValueError):
-    """Say that no token store can be used as the program asked; the message names each one and the reason."""
+    """Say that no token store fits the program's options; the message names each store and the reason."""
 
 
 class AuthenticationRequiredError(CredentialUnavailableError):
-    """Say that a user must sign in, and that the credential may not ask by itself.
+    """Say that the user must sign in, and that the credential may not ask by itself.
 
     Pass ``scopes`` and ``claims`` to ``authenticate``.
 
     Attributes:
-        accounts: the accounts that one would have to choose from, as records; empty unless several are signed in.
+        accounts: the accounts to choose from, as records; empty unless several are signed in.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class AuthenticationRequiredError(CredentialUnavailableError):
 
     @property
     def claims(self) -> str | None:
-        """Return the claims for the next ``authenticate``: those asked for, else those the authority demands."""
+        """Return the claims for the next ``authenticate``: the request's, else those that the authority demands."""
         return self._claims or super().claims
 
     def _kept(self) -> dict[str, object]:
@@ -281,10 +281,10 @@ class AuthenticationRequiredError(CredentialUnavailableError):
 
 
 def explain(error: BaseException) -> str:
-    """Return the long text for an error: what it means, what to do next, and where to read more.
+    """Return a long text about an error: its meaning, the next step, and where to read more.
 
     Args:
-        error: what a credential raised; for anything else the text is its own.
+        error: a credential's exception; any other exception gives its own text.
     """
     if not isinstance(error, AuthenticationFailedError) or error._said is None:  # noqa: SLF001 - our own field
         return str(error)
@@ -292,7 +292,7 @@ def explain(error: BaseException) -> str:
 
 
 def _public_class(cls: type[AuthenticationFailedError]) -> type[AuthenticationFailedError]:
-    """Return the class of this module that a class joined with azure.identity's stands for."""
+    """Return the public class for a class that may be joined with azure.identity's."""
     public: type[AuthenticationFailedError] = next(base for base in cls.__mro__ if base in _PUBLIC)
     return public
 

@@ -46,7 +46,7 @@ def test_a_wait_that_runs_out_within_a_request(make: Any, authority: Emulator) -
 
     async def main() -> None:
         _, pending = await begun(make, authority)
-        with pytest.raises(TimeoutError, match="Nobody has signed in within 0.1 s; the sign-in goes on"):
+        with pytest.raises(TimeoutError, match="The user has not signed in within 0.1 s; the sign-in goes on"):
             await pending.wait(0.1)
         assert (await pending.wait()).username == ADA
 

@@ -110,7 +110,7 @@ def test_a_sign_in_in_two_steps_that_does_not_begin(
     ("reply", "expected"),
     [
         (Pass(), ("INFO", "PendingSignIn succeeded")),
-        (Decline(), ("WARNING", "PendingSignIn failed: The person declined to sign in: ")),
+        (Decline(), ("WARNING", "PendingSignIn failed: The user declined to sign in: ")),
     ],
     ids=["well", "badly"],
 )

@@ -22,13 +22,17 @@ class BrowserStepHandler(StepHandler):
         session: the credential's session.
         open_agent: returns the agent that shows the page to the user and returns the redirect; it is called when the
             user is asked, and the agent is closed when it is not needed any more.
-        anybody: whether any account may sign in.
+        any_account: whether any account may sign in.
     """
 
     def __init__(
-        self, session: Session, open_agent: Callable[[], AbstractContextManager[BrowserAgent]], *, anybody: bool = False
+        self,
+        session: Session,
+        open_agent: Callable[[], AbstractContextManager[BrowserAgent]],
+        *,
+        any_account: bool = False,
     ) -> None:
-        super().__init__(session, anybody=anybody)
+        super().__init__(session, any_account=any_account)
         self._open_agent = open_agent
         self._opened = ExitStack()
         self._current: BrowserAgent | None = None

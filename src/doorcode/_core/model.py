@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from doorcode._core.values import dataclass, field
 
-if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
+if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.messages.error_context import ErrorContext
     from doorcode._core.msal_cache.lookup import Account, State, StoredToken
     from doorcode._core.replies.faults import Fault
@@ -59,15 +59,15 @@ Reply: TypeAlias = "Tokens | ServiceError | Fault"
 class Reason(Enum):
     """Why a flow ended without a token."""
 
-    REQUIRED = "a person is needed and may not be asked"
-    DECLINED = "the person declined"
+    REQUIRED = "the user is needed and may not be asked"
+    DECLINED = "the user declined"
     EXPIRED = "the code ran out"
     TIMED_OUT = "the timeout ran out"
     REFUSED = "the authority refused"
     UNREACHABLE = "the authority could not be reached, or did not speak the protocol"
-    OTHER_ACCOUNT = "somebody else signed in"
+    OTHER_ACCOUNT = "another user signed in"
     CANCELLED = "the program cancelled"
-    UNAVAILABLE = "the person cannot be asked in this way here"
+    UNAVAILABLE = "the user cannot be asked in this way here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,6 @@ class FlightResult:
 class FlightRole(Enum):
     """This caller's part in a flight."""
 
-    LEAD = "does the work; whoever joins meanwhile waits"
-    BUSY = "somebody else does it, and one did not want to wait"
+    LEAD = "does the work; callers that join meanwhile wait"
+    BUSY = "another caller does it, and this one did not want to wait"
     ABANDONED = "the leader went away without an end: try again"

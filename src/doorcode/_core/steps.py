@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reply, TokenRequest, Tokens, Who
 from doorcode._core.values import dataclass
 
-if TYPE_CHECKING:  # these are named here, and loaded by whoever needs them
+if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.flows.lease_steps import LeaseHolder  # noqa: F401 - in quotes below
     from doorcode._core.flows.limits import RequestLimits
     from doorcode._core.msal_cache.lookup import Account, StoredToken

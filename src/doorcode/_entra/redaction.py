@@ -1,4 +1,4 @@
-"""Take secrets out of exceptions of other libraries, which programs see as the cause of ours."""
+"""Remove secrets from exceptions of other libraries, which become the cause of doorcode's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _GONE: Final = "…"
 
 
 def proxy_secrets(proxies: object) -> tuple[str, ...]:
-    """Return what must not be shown of the addresses of proxies: user names and passwords, as written and decoded.
+    """Return the user names and passwords in the addresses of proxies, as written and decoded.
 
     Args:
-        proxies: the program's own, as azure-core takes them; those of the environment are added.
+        proxies: the program's proxies, as azure-core takes them; the proxies of the environment are added.
     """
     own = cast("Mapping[object, object]", proxies).values() if isinstance(proxies, Mapping) else ()
     found: set[str] = set()
@@ -43,16 +43,16 @@ def redacted_text(text: str, secrets: Iterable[str]) -> str:
 
 
 def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseException:
-    """Take secrets out of an exception and all that it wraps.
+    """Remove secrets from an exception and all that it wraps.
 
-    What a request sent stands in tracebacks' frames and in attributes, and a proxy's password in texts.
+    The frames of tracebacks and the attributes of exceptions hold requests, and messages hold proxies' passwords.
 
     Args:
-        exception: what a transport raised; it is changed.
-        secrets: texts that may not stay.
+        exception: the transport's exception, which is changed.
+        secrets: the texts to remove.
 
     Returns:
-        the exception; or, where a secret cannot be taken out of it, one that says the same.
+        the exception; or, if a secret cannot be removed from it, a new one with the same message.
     """
     secrets = tuple(secrets)
     for link in chain(exception):
@@ -63,7 +63,7 @@ def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseExcep
 
 
 def trace_of(exception: BaseException) -> str:
-    """Return where an exception was raised, as lines for a log, without what frames hold and without long words."""
+    """Return a traceback for a log, without local variables and long words, which may be secrets."""
     lines = traceback.format_tb(exception.__traceback__)
     return f"{''.join(lines)}{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
 

@@ -95,15 +95,15 @@ class BaseCredential:
         """Return the flow that signs a user in, as :data:`doorcode._core.steps.SignIn`."""
         raise NotImplementedError
 
-    def _handler(self, *, anybody: bool = False) -> StepHandler:
+    def _handler(self, *, any_account: bool = False) -> StepHandler:
         """Return the object that performs the steps of one call.
 
         Args:
-            anybody: whether any account may sign in, as for ``authenticate``.
+            any_account: whether any account may sign in, as for ``authenticate``.
         """
         from doorcode._session.step_handler import StepHandler
 
-        return StepHandler(self._session, anybody=anybody)
+        return StepHandler(self._session, any_account=any_account)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

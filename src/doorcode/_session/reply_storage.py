@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from doorcode._session.session import Session
 
 
-def refused_account(session: Session, tokens: Tokens, *, anybody: bool) -> Failure | None:
+def refused_account(session: Session, tokens: Tokens, *, any_account: bool) -> Failure | None:
     """Return why a sign-in is refused for its account: none is named, or another one is expected; None if it is not.
 
     Args:
         session: of the credential.
         tokens: the reply.
-        anybody: whether the user may sign in with another account than the record's.
+        any_account: whether the user may sign in with another account than the record's.
     """
     identity = tokens.identity
     if identity is None:
-        return no_account() if anybody else None
-    if not anybody and not is_expected(session.config.account, session.account.in_use, identity):
+        return no_account() if any_account else None
+    if not any_account and not is_expected(session.config.account, session.account.in_use, identity):
         return other_account(_expected(session), identity.username)
     return None
 
 
 def accept_sign_in(
-    session: Session, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool
+    session: Session, tokens: Tokens, request: TokenRequest, since: int, *, any_account: bool
 ) -> Tokens | Failure:
     """Store a sign-in that a user finished, and make its account the credential's.
 
@@ -44,13 +44,13 @@ def accept_sign_in(
         tokens: the reply.
         request: the request.
         since: the number of sign-outs when the sign-in began.
-        anybody: whether the user may sign in with another account than the record's.
+        any_account: whether the user may sign in with another account than the record's.
 
     Returns:
         The tokens, or why they are refused: they are of another account, of one that was signed out meanwhile, or
-        (with ``anybody``) of no account at all.
+        (with ``any_account``) of no account at all.
     """
-    identity, refused = tokens.identity, refused_account(session, tokens, anybody=anybody)
+    identity, refused = tokens.identity, refused_account(session, tokens, any_account=any_account)
     if identity is None:
         session.keep(request, tokens.token, tokens.token.fresh_until, since)
         return refused or tokens

@@ -63,15 +63,15 @@ class StepHandler:
 
     Args:
         session: the credential's session.
-        anybody: whether any account may sign in, as for ``authenticate``.
+        any_account: whether any account may sign in, as for ``authenticate``.
 
     Attributes:
         since: the number of sign-outs when the sign-in began, or else the flow.
     """
 
-    def __init__(self, session: Session, *, anybody: bool = False) -> None:
+    def __init__(self, session: Session, *, any_account: bool = False) -> None:
         self.session = session
-        self.anybody = anybody
+        self.any_account = any_account
         self.since = session.sign_outs.count
         self._led: dict[Name, PendingFlight] = {}
         self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
@@ -162,7 +162,7 @@ class StepHandler:
             late = step.late_sign_in(answer)
             if late is not None:
                 request, tokens = late
-                self.accept(tokens, request, since, anybody=False)
+                self.accept(tokens, request, since, any_account=False)
 
         return keep
 
@@ -183,11 +183,11 @@ class StepHandler:
         said = service_error(result) or ServiceError("no_token", "The sign-in brought no access token.")
         return refused(said, context=ErrorContext(scopes=request.scopes))
 
-    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, anybody: bool) -> Tokens | Failure:
+    def accept(self, tokens: Tokens, request: TokenRequest, since: int, *, any_account: bool) -> Tokens | Failure:
         """Store a sign-in that a user finished; see :func:`doorcode._session.reply_storage.accept_sign_in`."""
         from doorcode._session.reply_storage import accept_sign_in
 
-        return accept_sign_in(self.session, tokens, request, since, anybody=anybody)
+        return accept_sign_in(self.session, tokens, request, since, any_account=any_account)
 
     def release(self, ended_by: BaseException | None) -> None:
         """Give back leases, and end the flights that the flow still leads.
@@ -218,7 +218,7 @@ class StepHandler:
                 self.since = self.session.sign_outs.count
                 return self.since
             case AcceptSignIn(request, tokens):
-                return self.accept(tokens, request, self.since, anybody=self.anybody)
+                return self.accept(tokens, request, self.since, any_account=self.any_account)
 
     def _refusal(self, step: Step[Any]) -> Refusal | None:
         refusals = self.session.refusals

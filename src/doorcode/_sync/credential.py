@@ -138,7 +138,7 @@ class InteractiveCredential(BaseCredential, ABC):
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
-        token = self._logged("authenticate", request, flow, anybody=True)
+        token = self._logged("authenticate", request, flow, any_account=True)
         return self._record_of(token, request)
 
     @clears_frames
@@ -224,20 +224,20 @@ class InteractiveCredential(BaseCredential, ABC):
         return TokenResult(self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames
-    def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
+    def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, any_account: bool = False) -> R:
         try:
-            result = self._drive(flow, request, anybody=anybody)
+            result = self._drive(flow, request, any_account=any_account)
         except Exception as exception:  # noqa: BLE001 - it is raised again
             raise self._reported(method, exception)  # noqa: B904 - the same exception
         self._succeeded(method)
         return result
 
-    def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, anybody: bool = False) -> R:
+    def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, any_account: bool = False) -> R:
         """Run a flow in this thread, and raise its failure."""
         from doorcode._sync.cancel_scope import Cancelled
         from doorcode._sync.driver import Driver
 
-        driver = Driver(self._handler(anybody=anybody), self)
+        driver = Driver(self._handler(any_account=any_account), self)
         self._session.waits.add(driver.scope)
         try:
             outcome = driver.run(flow)

@@ -128,7 +128,7 @@ class InteractiveCredential(BaseCredential, ABC):
             ClientAuthenticationError: the sign-in failed.
         """
         request, flow = self._authentication(scopes, claims, tenant_id, enable_cae, force_prompt, kwargs)
-        token = await self._logged("authenticate", request, flow, anybody=True)
+        token = await self._logged("authenticate", request, flow, any_account=True)
         return self._record_of(token, request)
 
     @clears_frames
@@ -210,20 +210,22 @@ class InteractiveCredential(BaseCredential, ABC):
         return TokenResult(await self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames
-    async def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, anybody: bool = False) -> R:
+    async def _logged(
+        self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, any_account: bool = False
+    ) -> R:
         try:
-            result = await self._drive(flow, request, anybody=anybody)
+            result = await self._drive(flow, request, any_account=any_account)
         except Exception as exception:  # noqa: BLE001 - it is raised again
             raise self._reported(method, exception)  # noqa: B904 - the same exception
         self._succeeded(method)
         return result
 
-    async def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, anybody: bool = False) -> R:
+    async def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, any_account: bool = False) -> R:
         """Run a flow in this task, and raise its failure."""
         scope = CancelScope()
         self._session.waits.add(scope)
         try:
-            outcome = await Driver(self._handler(anybody=anybody), self).run(flow)
+            outcome = await Driver(self._handler(any_account=any_account), self).run(flow)
         except asyncio.CancelledError:
             if not scope.is_cause():
                 raise

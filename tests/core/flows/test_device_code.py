@@ -71,7 +71,7 @@ def test_pace(options: dict[str, float], replies: list[Tokens | ServiceError | F
 
 
 FINAL = {
-    "authorization_declined": (Reason.DECLINED, "The person declined to sign in"),
+    "authorization_declined": (Reason.DECLINED, "The user declined to sign in"),
     "access_denied": (Reason.DECLINED, "The sign-in was denied"),
     "expired_token": (Reason.EXPIRED, "The code expired"),
     "code_expired": (Reason.EXPIRED, "The code expired"),

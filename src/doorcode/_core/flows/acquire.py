@@ -36,7 +36,7 @@ def acquire(
                 return _required(request, found)
             at, who = yield from ask(FindUser())
             started = at if started is None else started
-            found = yield from _in_person(request, found, sign_in, who, started, timeout)
+            found = yield from _interactive(request, found, sign_in, who, started, timeout)
         if isinstance(found, Retry):
             ended = None
         elif isinstance(found, FlightResult):
@@ -60,7 +60,7 @@ def prompt(request: TokenRequest, sign_in: SignIn, *, timeout: float | None = No
     while isinstance(found, Retry):
         at, who = yield from ask(FindUser())
         started = at if started is None else started
-        found = yield from _in_person(request, None, sign_in, who, started, timeout)
+        found = yield from _interactive(request, None, sign_in, who, started, timeout)
     if not isinstance(found, FlightResult):
         return found
     return found.failure or (yield from acquire(request, sign_in, may_ask=True, timeout=timeout))
@@ -85,7 +85,7 @@ def _required(request: TokenRequest, needed: InteractionRequired) -> Failure:
     return required(needed.error, needed.candidates, context, next_try=needed.next_try)
 
 
-def _in_person(
+def _interactive(
     request: TokenRequest,
     needed: InteractionRequired | None,
     sign_in: SignIn,

@@ -54,7 +54,7 @@ _DEVICE: Final = Advice(
     "Sign in with InteractiveBrowserCredential on a device that the organization manages.",
 )
 _PUBLIC_CLIENT: Final = Advice(
-    "The application is registered as a confidential client, and a program on somebody's machine is a public one.",
+    "The application is registered as a confidential client, and a program on a user's machine is a public one.",
     "In the app registration under Authentication, set 'Allow public client flows' to Yes.",
 )
 _WRONG_TENANT: Final = Advice(
@@ -62,11 +62,11 @@ _WRONG_TENANT: Final = Advice(
     "Pass tenant_id= with a tenant that has the account, sign in with another account, or have it invited as a guest.",
 )
 _EXPIRED_CODE: Final = Advice(
-    "Nobody finished signing in with the code while it lived.",
+    "The user did not finish signing in before the code expired.",
     f"Call again for a new code, and enter it within its {ErrorContext().lifetime}.",
 )
 _MFA: Final = Advice(
-    "The resource wants multifactor authentication, which only the person can do.",
+    "The resource wants multifactor authentication, which only the user can do.",
     "Call authenticate() and finish the sign-in with the second factor.",
 )
 _MFA_SETUP: Final = Advice(
@@ -90,7 +90,7 @@ _NO_PERSONAL: Final = Advice(
     'Pass tenant_id="organizations", or the tenant\'s ID.',
 )
 _CONSENT: Final = Advice(
-    "Neither the person nor an administrator has consented to what the application asks for.",
+    "Neither the user nor an administrator has consented to what the application asks for.",
     "Call authenticate(scopes=...) with these scopes to be asked for consent, or have an administrator grant it.",
 )
 _ADMIN_CONSENT: Final = Advice(
@@ -122,7 +122,7 @@ _WAIT: Final = Advice(
     "Finish it in the browser.",
 )
 _CONFIRM: Final = Advice(
-    "The person has to confirm which application is signing in, a safeguard against phishing that some "
+    "The user has to confirm which application is signing in, a safeguard against phishing that some "
     "organizations' policies do not let a device code pass.",
     "Confirm in the browser, or use InteractiveBrowserCredential where the organization blocks the device code flow.",
 )
@@ -162,7 +162,7 @@ BY_CODE: Final = {
     50079: _MFA_SETUP,
     50097: _DEVICE,
     50105: Advice(
-        "The application is open only to people who were assigned to it.",
+        "The application is open only to users who were assigned to it.",
         "Have an administrator assign the account under Enterprise applications, Users and groups.",
     ),
     50128: _NAME_TENANT,
@@ -183,7 +183,7 @@ BY_CODE: Final = {
         "Register an application of your own and pass its client_id=.",
     ),
     65004: Advice(
-        "The person declined to let the application act for them.",
+        "The user declined to let the application act for them.",
         "Sign in again and accept, or ask for fewer scopes.",
     ),
     INVALID_GRANT: Advice(
@@ -235,7 +235,7 @@ DECLINED: Final = "authorization_declined"
 BY_ERROR: Final = {
     "access_denied": Advice("The sign-in was refused in the browser.", "Call again, and accept in the browser."),
     "authorization_declined": Advice(
-        "The person declined the sign-in in the browser.", "Call again, and accept in the browser."
+        "The user declined the sign-in in the browser.", "Call again, and accept in the browser."
     ),
     "bad_verification_code": Advice(
         "The authority does not know the device code any more.", "Call again for a new code."
@@ -244,7 +244,7 @@ BY_ERROR: Final = {
     "expired_token": _EXPIRED_CODE,
     "invalid_client": _PUBLIC_CLIENT,
     "unauthorized_client": Advice(
-        "The application may not sign people in this way, or is not known in the tenant that was asked.",
+        "The application may not sign users in in this way, or is not known in the tenant that was asked.",
         "Check client_id and tenant_id, and that the app registration has 'Allow public client flows' on.",
     ),
 }
@@ -267,7 +267,7 @@ BY_KIND: Final = {
 
 _UNKNOWN: Final = ErrorContext()
 OWN_AUTHORITY: Final = "If the authority is yours and you trust it, pass disable_instance_discovery=True."
-MORE_TIME: Final = "Call again, with a longer timeout= where people need more time."
+MORE_TIME: Final = "Call again, with a longer timeout= if users need more time."
 
 
 def advice(error: ServiceError, context: ErrorContext | None = None) -> str | None:

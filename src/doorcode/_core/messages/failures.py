@@ -14,10 +14,10 @@ from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.values import replace
 
 ENDS: dict[str, tuple[Reason, str]] = {
-    "authorization_declined": (Reason.DECLINED, "The person declined to sign in"),
+    "authorization_declined": (Reason.DECLINED, "The user declined to sign in"),
     "access_denied": (Reason.DECLINED, "The sign-in was denied"),
-    "expired_token": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
-    "code_expired": (Reason.EXPIRED, "The code expired before anybody finished signing in with it"),
+    "expired_token": (Reason.EXPIRED, "The code expired before the user finished signing in with it"),
+    "code_expired": (Reason.EXPIRED, "The code expired before the user finished signing in with it"),
     "bad_verification_code": (Reason.REFUSED, "The authority does not know this device code"),
 }
 """RFC 8628 3.5 and Entra's own names: error code -> reason and the words that lead its message."""

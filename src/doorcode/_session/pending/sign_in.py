@@ -73,7 +73,7 @@ class PendingStepHandler(StepHandler):
     """
 
     def __init__(self, pending: BasePending, session: Session) -> None:
-        super().__init__(session, anybody=True)
+        super().__init__(session, any_account=True)
         self._pending = pending
 
     def perform(self, step: Step[Any]) -> object:
@@ -110,7 +110,7 @@ class BasePending:
         self._session = session
         self._request = request
         self._code = code
-        self._handler = StepHandler(session, anybody=True)
+        self._handler = StepHandler(session, any_account=True)
         self._flow = device_code.wait(request, code, deadline, _clock.monotonic(), progress)
         self._outcome: AuthenticationRecord | Failure | None = None
         self._due = 0.0
@@ -148,7 +148,7 @@ class BasePending:
 
     @safe_repr
     def __repr__(self) -> str:
-        state = "done" if self.done else "waiting for the person"
+        state = "done" if self.done else "waiting for the user"
         return f"<{type(self).__name__}: {state}, expires_on={self.expires_on.isoformat()}>"
 
     def _poll_once(self, until: float | None = None) -> Flow[None]:
@@ -251,7 +251,7 @@ class BasePending:
 
     def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
         if isinstance(outcome, Tokens):
-            outcome = self._handler.accept(outcome, self._request, self._handler.since, anybody=True)
+            outcome = self._handler.accept(outcome, self._request, self._handler.since, any_account=True)
         if isinstance(outcome, Failure):
             return outcome
         record = self._session.account.record_of(outcome.token)
@@ -271,7 +271,7 @@ class BasePending:
 
     @staticmethod
     def _not_yet(timeout: float | None) -> TimeoutError:
-        return TimeoutError(f"Nobody has signed in within {timeout:g} s; the sign-in goes on.")
+        return TimeoutError(f"The user has not signed in within {timeout:g} s; the sign-in goes on.")
 
     def _record_within(self, timeout: float | None) -> AuthenticationRecord:
         """Return the record, now that so many seconds have passed.

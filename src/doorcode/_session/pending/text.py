@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VERSION: Final = "1.0"
 CLOCKS_DIFFER: Final = 5.0
 """Seconds by which the clocks of two machines may differ. A poll that seems later means that a clock was set back."""
-_NOTE: Final = "secret: whoever holds this can finish the sign-in"
+_NOTE: Final = "secret: its holder can finish the sign-in"
 
 
 def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progress: Progress, polled_on: float) -> str:
