@@ -108,7 +108,7 @@ def test_status_says_where_and_who_and_until_when(signed_in: Command) -> None:
 def test_status_without_a_sign_in(command: Command) -> None:
     """Where tokens would be kept, and the first step."""
     text = command("status").out
-    assert "Nobody is signed in. Begin with `doorcode login`." in text
+    assert "No account is signed in. Begin with `doorcode login`." in text
     assert json.loads(command("status", "--json").out)["account"] is None
 
 

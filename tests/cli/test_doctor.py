@@ -35,7 +35,7 @@ def test_before_the_first_sign_in_it_is_named(command: Command) -> None:
     """That is no failure."""
     done = command("doctor")
     assert done.code == 0
-    assert "warn account: Nobody is signed in.\n     -> Run `doorcode login`." in done.out
+    assert "warn account: No account is signed in.\n     -> Run `doorcode login`." in done.out
 
 
 def test_no_network_fails_with_advice(command: Command, authority: Emulator) -> None:

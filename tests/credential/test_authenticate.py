@@ -134,7 +134,7 @@ def test_arguments_reach_the_request(make: Any, authority: Emulator) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        (Decline(), errors.SignInDeclinedError, "The person declined"),
+        (Decline(), errors.SignInDeclinedError, "The user declined"),
         (Refuse("invalid_client", 7000218, "No.", status=401), errors.AuthenticationFailedError, "public client flows"),
     ],
     ids=["declined", "refused"],

@@ -22,7 +22,7 @@ from doorcode.emulator import Decline, Emulator, Expire, Pending, Refuse, Reply
 from support.signing import SCOPE, changed, outcome
 
 FINAL: dict[str, tuple[Any, type[Exception], str]] = {
-    "declined": (Decline(), errors.SignInDeclinedError, "The person declined"),
+    "declined": (Decline(), errors.SignInDeclinedError, "The user declined"),
     "access_denied": (Refuse("access_denied", 65004, "No."), errors.SignInDeclinedError, "The sign-in was denied"),
     "expired_token": (Expire(), errors.CodeExpiredError, "The code expired before anybody"),
     "code_expired": (Refuse("code_expired", 70019, "Over."), errors.CodeExpiredError, "The code expired before"),

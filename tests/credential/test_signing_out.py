@@ -198,7 +198,7 @@ SIGN_INS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["nobody is signed in", "the account is signed in"])
+@pytest.mark.parametrize("known", [False, True], ids=["no account is signed in", "the account is signed in"])
 @pytest.mark.parametrize("call", SIGN_INS.values(), ids=SIGN_INS)
 def test_a_sign_in_under_way_keeps_nothing(
     make: Any, options: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, call: Callable[[Any], Any], *, known: bool

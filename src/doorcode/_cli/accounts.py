@@ -27,7 +27,7 @@ def accounts(*, as_json: bool) -> None:
         _print_json([_described(each, current=each is known[0]) for each in known])
         return
     if not known:
-        click.echo("Nobody is signed in. Begin with `doorcode login`.", err=True)
+        click.echo("No account is signed in. Begin with `doorcode login`.", err=True)
     for each in known:
         star = "*" if each is known[0] else " "
         where = "" if each.cache == DEFAULT_CACHE else f"  cache {each.cache}"
@@ -64,7 +64,7 @@ def logout(*, account: str | None, everybody: bool, cache: str | None) -> None:
         _sign_out(each)
         click.echo(f"Signed {each.name} out.", err=True)
     if not leaving:
-        click.echo("Nobody is signed in.", err=True)
+        click.echo("No account is signed in.", err=True)
     left = account_file.read()
     if left and not everybody:
         click.echo(f"The current account is {left[0].name}.", err=True)
@@ -117,7 +117,7 @@ def status(*, as_json: bool, cache: str | None) -> None:
 
 def _print_status(current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]]) -> None:
     if current is None:
-        click.echo("Nobody is signed in. Begin with `doorcode login`.")
+        click.echo("No account is signed in. Begin with `doorcode login`.")
     else:
         click.echo(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
     click.echo(f"The cache is called {cache}.\n{store}")

@@ -73,7 +73,7 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
 
 def _account(current: SignedIn | None) -> Finding:
     if current is None:
-        return Finding("account", WARN, "Nobody is signed in.", "Run `doorcode login`.")
+        return Finding("account", WARN, "No account is signed in.", "Run `doorcode login`.")
     return Finding("account", OK, f"{current.name} is the current account.")
 
 

@@ -78,8 +78,8 @@ def account_named(name: str | None, cache: str | None) -> SignedIn:
     if fitting:
         return fitting[0]
     if name is None:
-        raise sign_in_needed("nobody is signed in" + (f" in the cache {cache}." if cache else "."))
-    known = ", ".join(each.name for each in accounts) or "nobody"
+        raise sign_in_needed("no account is signed in" + (f" in the cache {cache}." if cache else "."))
+    known = ", ".join(each.name for each in accounts) or "no account"
     raise sign_in_needed(f"{name} is not signed in here ({known} is).")
 
 

@@ -1,11 +1,11 @@
-"""Emulate Microsoft Entra ID on this machine, to test programs that sign people in without the cloud.
+"""Emulate Microsoft Entra ID on this machine, to test programs that sign users in without the cloud.
 
-`Emulator` is the authority: start it, point a credential at it, play the user. It needs the extra
-``emulator``. Nothing else of doorcode imports this package.
+`Emulator` is the authority: start it, point a credential at it, and answer its prompts in place of the user. It needs
+the extra ``emulator``. Only ``doorcode.testing`` imports this package.
 """
 
 try:
-    # Starlette reads forms with it, and misses it only then.
+    # Starlette parses forms with it, and imports it only at the first form.
     import python_multipart  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
     from doorcode.emulator._approver import PromptApprover, ShownPrompt

@@ -30,10 +30,10 @@ print(credential.get_token("https://management.core.windows.net//.default").expi
 
 
 def run(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
-    """Start an emulator, print where it is, and block until Ctrl-C, SIGTERM or ``stop``.
+    """Start an emulator, print its address, and block until Ctrl-C, SIGTERM or ``stop``.
 
     Returns:
-        The exit status: 1 when the port is taken or the approving user unknown.
+        The exit status: 1 if the port is taken or the approving user is unknown.
     """
     options = _parser().parse_args(arguments)
     stop = stop or threading.Event()

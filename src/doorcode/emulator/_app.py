@@ -1,4 +1,4 @@
-"""Stand between HTTP and the endpoints: read the request, log it, misbehave if told to, send the answer."""
+"""The ASGI application: read a request, log it, apply a queued fault, and send the endpoint's answer."""
 
 from __future__ import annotations
 
@@ -37,26 +37,28 @@ if TYPE_CHECKING:
     from doorcode.emulator._log import RequestLog
 
 HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
-"""A Host header (RFC 9110 7.2): a name or an address, and perhaps a port."""
+"""A Host header (RFC 9110 7.2): a name or an address, with an optional port."""
 MISDIRECTED: Final = 421
 NOT_HERE: Final = (
     "This emulator does not answer to that host name. To use it by another name than 127.0.0.1 or localhost, "
     "start it with that name: Emulator(names=(...))."
 )
 MAX_BODY: Final = 1 << 20
-"""Bytes of a request that are read; who sends more is cut off."""
+"""The most bytes to read of a request; the rest is ignored."""
 
 
 @final
 class App:
-    """Be the ASGI application of the authority.
+    """The ASGI application of the authority.
 
     Args:
         respond: answers a request as Entra would; thread-safe.
+        faults: the queued faults.
+        log: records the requests.
         clock: returns Unix seconds.
         reset: resets the connection of a client's address.
-        hosts: the names and addresses that the authority answers to. A page in the developer's browser can make any
-            other name lead here (DNS rebinding).
+        hosts: the names and addresses that the authority answers to. Others are refused, because a web page can make
+            its own name resolve to this machine (DNS rebinding).
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class App:
         return host is None or (found is not None and found["name"].lower().strip("[]").rstrip(".") in self._hosts)
 
     async def _answer(self, fault: Fault, request: Request, receive: Receive) -> Response | None:
-        """Return what to send, or None to reset the connection."""
+        """Return the answer to send, or None to reset the connection."""
         while isinstance(fault, Latency):
             if await _gone_within(fault.seconds, receive):
                 return None
@@ -154,7 +156,7 @@ async def _read(http: HttpRequest) -> Request:
 
 
 def _base_url(http: HttpRequest) -> str:
-    """Return the URL that the client knows this server by."""
+    """Return the server's URL as the client wrote it."""
     address, port = cast("tuple[str, int]", http.scope["server"])
     return f"https://{http.headers.get('host') or f'{address}:{port}'}"
 

@@ -1,4 +1,4 @@
-"""Play the user behind a ``prompt_callback``."""
+"""Approve device codes in place of the user, through ``prompt_callback``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShownPrompt:
-    """Hold what a prompt showed; ``expires_on`` as the credential gave it."""
+    """The values of one prompt, as the credential passed them."""
 
     verification_uri: str
     user_code: str = field(repr=False)
@@ -21,7 +21,7 @@ class ShownPrompt:
 
 @final
 class PromptApprover:
-    """Approve each code that a credential shows: pass it as ``prompt_callback``.
+    """Approve each code that a credential shows; pass an instance as ``prompt_callback``.
 
     Args:
         approve: called with the user code.

@@ -1,4 +1,4 @@
-"""Make the certificates: a certificate authority in memory, its certificate and what it issues as files."""
+"""Issue server certificates from a certificate authority in memory, and keep them as files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Certificates:
     """Issue server certificates of one authority, and keep them as files until `close`.
 
     Args:
-        authority: the CA to issue with; without one, a new CA.
+        authority: the CA that issues the certificates; by default a new one.
     """
 
     def __init__(self, authority: trustme.CA | None = None) -> None:

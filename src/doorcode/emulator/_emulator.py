@@ -1,4 +1,4 @@
-"""Run the authority on a port: the one object that tests and people hold."""
+"""The Emulator: the authority on a port of this machine, as tests and users start it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = (HOST, "localhost", "::1")
 
 
 class CredentialOptions(TypedDict):
-    """Name the arguments with which a credential signs in at an emulator."""
+    """The arguments with which a credential signs in at an emulator."""
 
     authority: str
     tenant_id: str
@@ -50,13 +50,13 @@ class Emulator(Authority):
             )
             credential.get_token("https://storage.azure.com/.default")
 
-    It runs in a daemon thread from `start` to `stop` (the ``with`` block), never longer than the program.
+    It runs in a daemon thread from `start` to `stop` (the ``with`` block), at most until the program ends.
 
     Args:
-        port: to listen on; 0 takes a free one.
-        names: host names and addresses that the server certificate is for, and that requests may be for. Requests for
-            any other name but those of loopback are refused.
-        ca: a certificate authority to issue it with; without one, a new CA.
+        port: the port to listen on; 0 takes a free one.
+        names: the host names and addresses of the server certificate. Requests with another Host header are refused,
+            except those for loopback.
+        ca: the certificate authority that issues the server certificate; by default a new one.
         clock: returns Unix seconds, for everything but the request log.
         settings: any field of `Settings`, as a keyword argument.
     """
@@ -80,11 +80,11 @@ class Emulator(Authority):
         self._process_id = 0
 
     def start(self) -> Self:
-        """Start to listen; return when connections are accepted.
+        """Start to listen; return when the server accepts connections.
 
         Raises:
             OSError: the port is taken.
-            RuntimeError: it was started already, or its server ended while it started, with the reason as the cause.
+            RuntimeError: the emulator is running already, or its server could not start; the cause says why.
         """
         if self._running is not None:
             message = "this emulator is running already"
@@ -103,9 +103,9 @@ class Emulator(Authority):
         return self
 
     def stop(self) -> None:
-        """Stop to listen, drop every connection, delete the certificates; a second call does nothing.
+        """Stop listening, close every connection and delete the certificates; a second call does nothing.
 
-        Nor does a call in a forked child: server and files are its parent's.
+        A call in a forked child does nothing either: the server and the files belong to the parent.
         """
         if self._running is not None and self._process_id == os.getpid():
             server, certificates = self._running
@@ -123,33 +123,33 @@ class Emulator(Authority):
         self.stop()
 
     def reset(self) -> None:
-        """Become as new, but for port, certificates and signing key: users, tokens, settings, faults, counters."""
+        """Reset users, tokens, settings, faults and counters; keep the port, the certificates and the signing key."""
         super().reset()
         self.faults.clear()
         self._log.clear()
         if self._running is not None:
             self.go_online()
 
-    # Where it is.
+    # Address and certificates
 
     @property
     def port(self) -> int:
-        """Return the port that it listens on."""
+        """Return the port that the emulator listens on."""
         return self._server.port
 
     @property
     def host(self) -> str:
-        """Return address and port, as ``authority=`` of a credential takes them."""
+        """Return the address and port, for a credential's ``authority=``."""
         return f"{HOST}:{self.port}"
 
     @property
     def ca_file(self) -> str:
-        """Return the path of the CA certificate (PEM), there while the emulator runs."""
+        """Return the path of the CA certificate (PEM), which exists while the emulator runs."""
         return self._certificates.ca_file
 
     @property
     def ca(self) -> trustme.CA:
-        """Return the certificate authority, for a second server that the same clients shall trust."""
+        """Return the certificate authority, for a second server that the same clients trust."""
         return self._certificates.authority
 
     @property
@@ -164,7 +164,7 @@ class Emulator(Authority):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment variables with which a whole program signs in here, and trusts this CA alone."""
+        """Return environment variables with which a whole program signs in here, and trusts only this CA."""
         ca_file = self.ca_file
         return {"AZURE_AUTHORITY_HOST": self.url, "REQUESTS_CA_BUNDLE": ca_file, "SSL_CERT_FILE": ca_file}
 
@@ -172,11 +172,11 @@ class Emulator(Authority):
         """Issue a certificate of the same CA for another local server.
 
         Returns:
-            The paths of the certificate chain and of the private key (PEM), there while the emulator runs.
+            The paths of the certificate chain and of the private key (PEM), which exist while the emulator runs.
         """
         return self._certificates.issue(*names)
 
-    # What came in.
+    # Requests
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -188,25 +188,25 @@ class Emulator(Authority):
         return self._log.records(endpoint)
 
     def count(self, endpoint: str = "*") -> int:
-        """Return how many requests an endpoint got."""
+        """Return the number of requests to an endpoint."""
         return len(self._log.records(endpoint))
 
     def reset_counters(self) -> None:
-        """Forget the requests that came so far."""
+        """Forget the requests so far."""
         self._log.clear()
 
     def wait_for(self, endpoint: str, count: int = 1, timeout: float = 10.0) -> list[RequestRecord]:
-        """Block until an endpoint got so many requests, and return them.
+        """Block until an endpoint has received ``count`` requests, and return its requests.
 
         Raises:
-            TimeoutError: it did not within ``timeout`` seconds.
+            TimeoutError: fewer requests came within ``timeout`` seconds.
         """
         return self._log.wait_for(endpoint, count, timeout)
 
-    # Whether anybody listens.
+    # Availability
 
     def go_offline(self) -> None:
-        """Refuse connections, and drop those that are open."""
+        """Refuse new connections, and close open ones."""
         self._server.stop()
 
     def go_online(self) -> None:

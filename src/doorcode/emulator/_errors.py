@@ -1,7 +1,7 @@
-"""Word the authority's errors: one function per error that a client can meet, and the body that carries it.
+"""The authority's errors: one function per error that a client can receive, and the body of the reply.
 
-Numbers are Entra's (learn.microsoft.com, "Microsoft Entra authentication and authorization error codes"); the words are
-ours. Where Microsoft documents no number (``slow_down``, ``authorization_declined``), the error has none.
+The numbers are Entra's (learn.microsoft.com, "Microsoft Entra authentication and authorization error codes"); the texts
+are this emulator's. An error has no number if Microsoft documents none (``slow_down``, ``authorization_declined``).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EntraError:
-    """Hold an error of the authority.
+    """An error of the authority.
 
     Args:
         error: the OAuth code, such as ``invalid_grant``.
-        number: Entra's number, such as 50173; None where it has none.
-        words: one or more sentences for people.
+        number: Entra's number, such as 50173; None if there is none.
+        words: one or more sentences for the user.
+        status: the HTTP status.
+        suberror: Entra's more specific code, or None.
         claims: the claims request that a client should pass on (Conditional Access).
     """
 
@@ -38,7 +40,7 @@ class EntraError:
 
 @final
 class RefusedError(Exception):
-    """Carry an error from where it was found to the endpoint that words the reply."""
+    """Refuse a request with an error, which the route turns into the reply."""
 
     def __init__(self, error: EntraError) -> None:
         super().__init__(error.error)
@@ -46,7 +48,7 @@ class RefusedError(Exception):
 
 
 def description(error: EntraError, correlation_id: str, trace_id: str, now: float) -> str:
-    """Return ``error_description``: number, words, and what support asks for."""
+    """Return ``error_description``: the number, the text, and the IDs for Microsoft's support."""
     number = "" if error.number is None else f"AADSTS{error.number}: "
     ids = f"Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp(now)}"
     return f"{number}{error.words} {ids}"
@@ -72,13 +74,13 @@ def error_response(error: EntraError, base_url: str, correlation_id: str, trace_
 
 
 def timestamp(now: float) -> str:
-    """Return Unix seconds as Entra writes them."""
+    """Return Unix seconds in Entra's format."""
     return datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def authorization_pending() -> EntraError:
-    """Say that nobody has approved the device code yet (RFC 8628 3.5)."""
-    return EntraError("authorization_pending", 70016, "Nobody has entered the code and approved it yet.")
+    """Say that the user has not approved the device code yet (RFC 8628 3.5)."""
+    return EntraError("authorization_pending", 70016, "The user has not entered the code and approved it yet.")
 
 
 def slow_down() -> EntraError:
@@ -128,7 +130,7 @@ def code_expired() -> EntraError:
 
 
 def grant_revoked() -> EntraError:
-    """Say that the user's sign-ins were revoked: a password change, an administrator."""
+    """Say that the user's sign-ins were revoked, by a password change or an administrator."""
     words = "The grant was revoked; the user has to sign in again."
     return EntraError("invalid_grant", 50173, words, suberror="bad_token")
 
@@ -139,7 +141,7 @@ def not_in_tenant(username: str, tenant: str) -> EntraError:
 
 
 def wrong_verifier() -> EntraError:
-    """Say that the PKCE verifier is missing or does not fit (RFC 7636 4.6)."""
+    """Say that the PKCE verifier is missing or does not match the challenge (RFC 7636 4.6)."""
     return EntraError("invalid_grant", 501481, "The code_verifier does not match the code_challenge.")
 
 
@@ -204,19 +206,19 @@ def unknown_instance() -> EntraError:
 
 def consent_declined() -> EntraError:
     """Say that the user cancelled in the browser."""
-    return EntraError("access_denied", 65004, "The person declined to consent to the application.", suberror="cancel")
+    return EntraError("access_denied", 65004, "The user declined to consent to the application.", suberror="cancel")
 
 
 def login_required() -> EntraError:
-    """Say that ``prompt=none`` came while nobody is signed in."""
-    return EntraError("login_required", 50058, "A silent sign-in was asked for, but nobody is signed in.")
+    """Say that a request had ``prompt=none`` while no user is signed in."""
+    return EntraError("login_required", 50058, "A silent sign-in was requested, but no user is signed in.")
 
 
 def unsupported_response_type(name: str) -> EntraError:
-    """Say that the authorization endpoint gives codes only."""
+    """Say that the authorization endpoint returns only codes."""
     return EntraError("unsupported_response_type", 70005, f"The response_type '{name}' is not supported.")
 
 
 def unsupported_challenge_method(name: str) -> EntraError:
-    """Say that PKCE goes with S256 only (RFC 7636 4.2)."""
+    """Say that PKCE is supported with S256 only (RFC 7636 4.2)."""
     return EntraError("invalid_request", 50149, f"The code_challenge_method '{name}' is not supported.")

@@ -1,4 +1,4 @@
-"""Misbehave on request: replies to be replaced, delayed, broken or edited, queued per endpoint."""
+"""Faults that a test queues per endpoint: replies that are replaced, delayed, lost or edited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer with exactly this, whatever was asked; the request changes nothing at the authority."""
+    """Answer any request with exactly this reply; the request changes nothing at the authority."""
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
@@ -34,7 +34,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """Answer with an error of the authority; the request changes nothing there."""
+    """Answer with an error of the authority; the request changes nothing at the authority."""
 
     error: EntraError
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -42,7 +42,7 @@ class ErrorReply:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Wait so many seconds, then go on with ``then``."""
+    """Wait this many seconds, then apply the fault ``then``."""
 
     seconds: float
     then: Fault = field(default_factory=Pass)
@@ -55,17 +55,17 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class LostReply:
-    """Do what was asked, then reset the connection: the client never learns of it."""
+    """Process the request, then reset the connection, so that the client gets no reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Never answer; the connection stays open until the client or the authority goes."""
+    """Never answer; the connection stays open until the client or the emulator closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Answer as usual, with the JSON object changed by ``change``: in place, or by the object it returns."""
+    """Answer as usual, after ``change`` has changed the JSON object in place or returned another one."""
 
     change: Callable[[Json], Json | None]
 
@@ -75,10 +75,10 @@ Fault = Pass | Reply | ErrorReply | Latency | Reset | LostReply | Hang | Edit
 
 @final
 class Faults:
-    """Hold the queue of faults of each endpoint; thread-safe.
+    """The queued faults of each endpoint; thread-safe.
 
-    A queue is used up one request at a time, then the endpoint answers as usual. The most exact name wins:
-    ``token:device_code`` before ``token`` before ``*``; a queue before what `always` set.
+    Each request uses up one fault of a queue; after the last, the endpoint answers as usual. The most specific name is
+    used: ``token:device_code`` before ``token`` before ``*``. A queue takes precedence over `always`.
     """
 
     def __init__(self) -> None:

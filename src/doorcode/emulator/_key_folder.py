@@ -1,4 +1,4 @@
-"""Keep a folder for keys that lives as long as its process, and take away those of processes that were killed."""
+"""A folder for private keys that is deleted with its process, or by the next process if that one was killed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any, Final, final
 
 PREFIX: Final = "doorcode-emulator-"
 LOCK: Final = "in-use"
-"""A file in each folder that its process holds locked; the system lets go of it when the process ends."""
+"""A file in each folder that its process locks; the system unlocks it when the process ends."""
 
 
 @final
 class KeyFolder:
-    """Make a folder for this user alone, in the system's place for temporary files.
+    """Create a folder for this user alone, in the system's temporary directory.
 
-    Folders of the same user whose process has ended without deleting them are deleted first.
+    Folders that ended processes of the same user left behind are deleted first.
 
     Attributes:
-        path: of the folder.
+        path: the path of the folder.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class KeyFolder:
 
 
 def delete_abandoned(parent: Path) -> None:
-    """Delete the folders in a directory that belong to this user and to no process any more."""
+    """Delete this user's folders in a directory whose process has ended."""
     with suppress(OSError):
         for folder in parent.glob(f"{PREFIX}*"):
             if _is_own(folder) and _is_abandoned(folder / LOCK):
@@ -54,10 +54,10 @@ def _is_own(folder: Path) -> bool:
 
 
 def _is_abandoned(lock: Path) -> bool:
-    """Return whether the file can be locked; one that is not there is being made, or is no folder of ours."""
+    """Return whether the lock file can be locked; False if it is missing, as while its folder is being created."""
     fcntl = _fcntl()
     if fcntl is None:
-        # Windows: what a process has open cannot be renamed.
+        # On Windows, a file that a process has open cannot be renamed.
         return _can_be_renamed(lock)
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
@@ -81,7 +81,7 @@ def _can_be_renamed(lock: Path) -> bool:
 
 
 def _locked(path: Path) -> int:
-    """Make a file that this process has locked from the moment that the file has its name."""
+    """Create a file that is locked by this process before it gets its name."""
     fcntl = _fcntl()
     unnamed = path if fcntl is None else path.with_suffix(".new")
     descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""Remember which requests came, and let a test wait for one without sleeping."""
+"""Record the requests, and let a test wait for a request without sleeping."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """Hold one request as it came; the ``repr`` shows no secret.
+    """One request; the ``repr`` shows no secret.
 
     Args:
-        endpoint: such as ``devicecode`` or ``token:device_code``; ``other`` for paths that nothing answers.
-        at: when it came, in seconds of ``time.monotonic``.
-        status: of the answer; None until there is one, and for good when there is none (reset, hang).
+        endpoint: its name, such as ``devicecode`` or ``token:device_code``; ``other`` for unknown paths.
+        method: the HTTP method.
+        path: the path.
+        query: the query parameters.
+        form: the form fields.
+        headers: the headers.
+        at: when the request came, in seconds of ``time.monotonic``.
+        status: the status of the answer; None before it, and after a fault without an answer (reset, hang).
         answered_at: when the answer was ready, on the same clock.
     """
 
@@ -43,7 +48,7 @@ class RequestRecord:
 @final
 @dataclass(slots=True)
 class RequestLog:
-    """Hold the requests since the last `clear`; thread-safe."""
+    """The requests since the last `clear`; thread-safe."""
 
     _clock: Callable[[], float] = time.monotonic
     _records: list[RequestRecord] = field(default_factory=list[RequestRecord])
@@ -51,7 +56,7 @@ class RequestLog:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def arrived(self, endpoint: str, request: Request) -> tuple[int, int]:
-        """Append a request; return the mark with which `answered` finds it."""
+        """Append a request; return the mark to pass to `answered`."""
         with self._changed:
             record = RequestRecord(
                 endpoint, request.method, request.path, request.query, request.form, request.headers, self._clock()
@@ -61,7 +66,7 @@ class RequestLog:
             return self._generation, len(self._records) - 1
 
     def answered(self, mark: tuple[int, int], status: int) -> None:
-        """Write down the status of the answer; called before the client can see it."""
+        """Record the status of the answer, before the client receives it."""
         generation, index = mark
         with self._changed:
             if generation == self._generation:
@@ -81,10 +86,10 @@ class RequestLog:
             self._generation += 1
 
     def wait_for(self, endpoint: str, count: int, timeout: float) -> list[RequestRecord]:
-        """Block until so many requests to an endpoint came, and return them.
+        """Block until an endpoint has received ``count`` requests, and return its requests.
 
         Raises:
-            TimeoutError: they did not within ``timeout`` seconds.
+            TimeoutError: fewer requests came within ``timeout`` seconds.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.records(endpoint)) >= count, timeout):

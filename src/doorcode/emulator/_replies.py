@@ -1,6 +1,6 @@
-"""Name the replies that tests ask for most, as calls that read like the faults they return."""
+"""The replies that tests need most, as functions that look like the classes of faults."""
 
-# ruff: noqa: N802 - ``Pending()`` stands in a queue beside ``Reset()``; which of them is a class is our business alone
+# ruff: noqa: N802 - a test queues ``Pending()`` beside ``Reset()``, and need not know which of them is a class
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def Pending() -> ErrorReply:
 
 
 def SlowDown(interval: int | None = None) -> ErrorReply:
-    """Answer ``slow_down``, with the interval in seconds that holds from now on if one is given."""
+    """Answer ``slow_down``, with a new interval in seconds if one is given."""
     return ErrorReply(_errors.slow_down(), {} if interval is None else {"interval": interval})
 
 
@@ -55,20 +55,20 @@ def TooManyRequests(retry_after: float | datetime | str | None = None) -> Reply:
 
 
 def ServerError(status: int = 503, retry_after: float | datetime | str | None = None) -> Reply:
-    """Answer a 5xx as a gateway does: HTML, with Retry-After if given."""
+    """Answer a 5xx in HTML, as a gateway does, with Retry-After if given."""
     return Html(status, f"<h1>{status}</h1><p>The service is unavailable.</p>", _retry_after(retry_after))
 
 
 def Html(
     status: int = 200, body: str = "<h1>Welcome to the guest network</h1>", headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Answer an HTML page, as a captive portal or a proxy does."""
+    """Answer with an HTML page, as a captive portal or a proxy does."""
     page = f"<!doctype html><html><body>{body}</body></html>"
     return Reply(status, page.encode(), "text/html; charset=utf-8", headers or {})
 
 
 def Garbage(status: int = 200) -> Reply:
-    """Answer bytes that are neither JSON nor text, called JSON."""
+    """Answer with bytes that are no text, under the content type of JSON."""
     return Reply(status, b"\x00\xff\xfe{\x80garbage", "application/json")
 
 

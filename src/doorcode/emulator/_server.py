@@ -1,4 +1,4 @@
-"""Serve an application over HTTPS from a thread of its own, on loopback only."""
+"""Serve an application over HTTPS in its own thread, on loopback only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 STOP_SECONDS: Final = 10.0
-"""How long `Server.stop` waits for the thread."""
+"""Seconds that `Server.stop` waits for the thread."""
 
 
 class _LoopbackServer(uvicorn.Server):
-    """Tell when it accepts connections, and drop them when it stops instead of waiting for clients to leave."""
+    """A server that reports when it accepts connections, and closes them when it stops, without waiting for clients."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -29,10 +29,10 @@ class _LoopbackServer(uvicorn.Server):
         self.error: BaseException | None = None
 
     def serve_in_thread(self, listener: socket.socket) -> None:
-        """Serve until told to stop; what ends it before that is kept for the thread that waits."""
+        """Serve until stopped; keep an error for the thread that called ``start``."""
         try:
             self.run([listener])
-        except BaseException as error:  # noqa: BLE001 - raised by whoever started the thread
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that called start
             self.error = error
         finally:
             listener.close()
@@ -55,12 +55,12 @@ class _LoopbackServer(uvicorn.Server):
 
 @final
 class Server:
-    """Hold the one server thread; it can be stopped and started again on the same port.
+    """A server thread that can be stopped, and started again on the same port.
 
     Args:
-        cert_file: the certificate chain, PEM.
-        key_file: its private key, PEM.
-        port: to listen on; 0 for any free one.
+        cert_file: the path of the certificate chain (PEM).
+        key_file: the path of the private key (PEM).
+        port: the port to listen on; 0 takes a free one.
     """
 
     def __init__(self, cert_file: str, key_file: str, port: int) -> None:
@@ -69,18 +69,18 @@ class Server:
         self._running: tuple[_LoopbackServer, threading.Thread] | None = None
 
     def start(self, app: ASGIApp) -> None:
-        """Start to listen, unless it does; return when connections are accepted.
+        """Start to listen, unless the server is running; return when it accepts connections.
 
         Raises:
             OSError: the port is taken.
-            RuntimeError: the server ended while it started; the reason is the cause.
+            RuntimeError: the server could not start; the cause says why.
         """
         if self._running is not None:
             return
         listener = _listen(self.port)
         self.port = cast("int", listener.getsockname()[1])
         server = _LoopbackServer(_config(app, *self._certificate))
-        # A daemon: a program that forgets to stop the emulator ends all the same.
+        # A daemon thread, so that a program ends even if it does not stop the emulator.
         thread = threading.Thread(
             target=server.serve_in_thread, args=(listener,), name="doorcode-emulator", daemon=True
         )
@@ -92,7 +92,7 @@ class Server:
         self._running = server, thread
 
     def stop(self) -> None:
-        """Stop to listen and drop every connection; return when the port refuses connections."""
+        """Stop listening and close every connection; return when the port refuses connections."""
         if self._running is not None:
             server, thread = self._running
             self._running = None
@@ -100,13 +100,13 @@ class Server:
             thread.join(STOP_SECONDS)
 
     def reset(self, client: tuple[str, int]) -> None:
-        """Reset the connection of a client's address (RST); only the application may call it, on the loop."""
+        """Reset the connection of a client's address (RST); only the application may call it, on the event loop."""
         if self._running is not None:
             self._running[0].reset(client)
 
 
 def _listen(port: int) -> socket.socket:
-    # Without the protocol named, asyncio does not turn Nagle's algorithm off, and every answer takes 40 ms longer.
+    # asyncio disables Nagle's algorithm only if the protocol is named; otherwise each answer takes 40 ms longer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

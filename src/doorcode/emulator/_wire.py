@@ -1,4 +1,4 @@
-"""Carry requests and replies as values, so that every endpoint is a function of one to the other."""
+"""Requests and replies as values, so that every endpoint is a function from a request to a reply."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SECRET_FIELDS: Final = frozenset(
         "user_code",
     }
 )
-"""Names of form fields, query parameters and headers whose values no ``repr`` shows."""
+"""Form fields, query parameters and headers whose values the ``repr`` hides."""
 
 NO_STORE: Final[Mapping[str, str]] = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
-"""RFC 6749 5.1: a reply with tokens MUST carry both."""
+"""The headers that a reply with tokens MUST have (RFC 6749 5.1)."""
 
 
 @final
@@ -57,11 +57,15 @@ class Fields(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold what arrived at the authority.
+    """A request to the authority.
 
     Args:
-        base_url: scheme, host and port that the client used, such as ``https://127.0.0.1:8443``.
-        headers: their names in lower case.
+        method: the HTTP method.
+        path: the path.
+        base_url: the scheme, host and port that the client used, such as ``https://127.0.0.1:8443``.
+        query: the query parameters.
+        form: the form fields.
+        headers: the headers, by lower-case name.
     """
 
     method: str
@@ -74,28 +78,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Hold an answer of the authority: its body stays out of the ``repr``."""
+    """An answer of the authority; the ``repr`` hides its body."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def with_headers(self, more: Mapping[str, str]) -> Response:
-        """Return the same answer with more headers; those given win."""
+        """Return the same answer with further headers, which replace headers of the same names."""
         return Response(self.status, self.body, {**self.headers, **more})
 
 
 def json_response(content: Mapping[str, object], status: int = 200) -> Response:
-    """Return a JSON answer that nobody may store."""
+    """Return a JSON answer that forbids caches to store it."""
     headers = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
     return Response(status, json.dumps(content, ensure_ascii=False).encode(), headers)
 
 
 def redirect(location: str) -> Response:
-    """Return an answer that sends the browser on to ``location``."""
+    """Return an answer that redirects the browser to ``location``."""
     return Response(302, headers={"Location": location, **NO_STORE})
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
-    """Return ``url`` with the parameters appended to its query, if it has one or not (RFC 6749 3.1.2)."""
+    """Return ``url`` with the parameters appended to its query, or with a new query (RFC 6749 3.1.2)."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"

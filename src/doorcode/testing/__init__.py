@@ -1,11 +1,11 @@
-"""Test programs that sign people in, without the cloud.
+"""Test programs that sign users in, without the cloud.
 
 In a ``conftest.py``::
 
     pytest_plugins = ["doorcode.testing"]
 
-gives every test the fixture ``doorcode_emulator``, a local authority (extra ``emulator``). Nothing is imported before
-it is used, so pytest and the extra are needed by those names only that need them.
+gives every test the fixture ``doorcode_emulator``, a local authority (extra ``emulator``). Each name is imported on
+first use, so that only the names that need pytest or the extra import them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOMES: Final = {
     "StoreContract": "doorcode.testing._store_contract",
     "doorcode_emulator": "doorcode.testing._emulator_fixture",
 }
-"""Public name -> the module that it comes from (PEP 562)."""
+"""The module of each public name (PEP 562)."""
 
 __all__ = ["Emulator", "FakeClock", "OpenStore", "StoreContract", "doorcode_emulator"]
 

@@ -1,16 +1,16 @@
-"""Give tests a clock that moves only when told to."""
+"""A clock for tests that moves only when a test advances it."""
 
 from __future__ import annotations
 
 from typing import Final, final
 
 START: Final = 1_700_000_000.0
-"""Where a clock starts, in Unix seconds: late 2023, so that code that mixes it with the real one fails."""
+"""The first time of a clock in Unix seconds: late 2023, so that code that mixes it with the real clock fails."""
 
 
 @final
 class FakeClock:
-    """Return the same time until it is moved: call it as ``time.time`` or ``time.monotonic`` is called."""
+    """A clock that stands still until it is advanced; pass it in place of ``time.time`` or ``time.monotonic``."""
 
     def __init__(self, now: float = START) -> None:
         self.now: float = now

@@ -1,4 +1,4 @@
-"""Give tests an authority of their own, at the cost of one server for the whole run."""
+"""A fixture that gives each test a fresh authority, on one server for the whole run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ RUNNING: Final = pytest.StashKey[Emulator]()
 
 @pytest.fixture
 def doorcode_emulator(request: pytest.FixtureRequest) -> Emulator:
-    """Give a running `doorcode.emulator.Emulator`, as new for each test.
+    """Return a running `doorcode.emulator.Emulator`, which is reset for each test.
 
-    The server, its port and its CA stay for the whole run; users, tokens, settings, faults and counters do not.
+    The server, its port and its CA stay for the whole run; users, tokens, settings, faults and counters are reset.
     """
     stash = request.config.stash
     emulator = stash.get(RUNNING, None)

@@ -1,4 +1,4 @@
-"""Be the authority without a network: its state behind a lock, the user's answers, the administrator's acts."""
+"""The authority without a network: its state behind a lock, and the actions of users and administrators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Who: TypeAlias = User | str | None
 
 @dataclass(frozen=True, slots=True)
 class ClaimsChallenge:
-    """Hold what a resource answers with 401 to a token that is no longer good enough (CAE).
+    """The claims challenge of a resource, which it sends with 401 for a token that it no longer accepts (CAE).
 
     Args:
         claims: the claims request as JSON, for ``get_token(claims=...)``.
@@ -44,12 +44,12 @@ class ClaimsChallenge:
 
 
 class Authority:
-    """Hold the state of the authority and everything that may be done to it; thread-safe.
+    """The state of the authority, and the actions on it; thread-safe.
 
     Args:
-        settings: how it behaves to begin with, and again after `reset`.
-        clock: returns Unix seconds; used for everything but the request log.
-        url: scheme, host and port, for what is not the answer to a request.
+        settings: the initial settings, which `reset` restores.
+        clock: returns Unix seconds, for everything but the request log.
+        url: the scheme, host and port, for claims challenges.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float], url: str = "https://127.0.0.1") -> None:
@@ -65,34 +65,34 @@ class Authority:
             return respond(self._context, request)
 
     def reset(self) -> None:
-        """Forget users, codes, tokens, policies and settings that were added; the signing key stays."""
+        """Forget added users, codes, tokens, policies and settings; keep the signing key."""
         with self._lock:
             self._context = replace(self._context, state=State(self._clock, self._initial))
 
-    # How it behaves.
+    # Settings and policies
 
     @property
     def settings(self) -> Settings:
-        """Return the settings of now."""
+        """Return the present settings."""
         return self._state.settings
 
     def configure(self, **changes: Unpack[SettingsOptions]) -> Settings:
-        """Change settings from here on; see `Settings` for the names."""
+        """Change settings; see `Settings` for the names."""
         with self._lock:
             self._state.settings = replace(self._state.settings, **changes)
             return self._state.settings
 
     def require(self, policy: Policy) -> Policy:
-        """Set up a Conditional Access policy."""
+        """Add a Conditional Access policy."""
         with self._lock:
             self._state.policies.append(policy)
         return policy
 
-    # Who and what it knows.
+    # Tenants, users and applications
 
     @property
     def tenant_id(self) -> str:
-        """Return the GUID of the tenant that is always there."""
+        """Return the GUID of the tenant that every emulator has."""
         return CONTOSO_TENANT_ID
 
     @property
@@ -124,14 +124,14 @@ class Authority:
         """Add a user.
 
         Args:
-            username: the sign-in name, as ``preferred_username`` will say it.
-            name: for people; without one, the sign-in name.
-            tenant: GUID or domain name of the home tenant; ``consumers`` makes a personal account.
-            guest_of: GUIDs or domain names of tenants that invited the user.
-            object_id: a GUID; a new one without.
+            username: the sign-in name, which tokens carry as ``preferred_username``.
+            name: the display name; by default the sign-in name.
+            tenant: the GUID or domain name of the home tenant; ``consumers`` makes a personal account.
+            guest_of: the GUIDs or domain names of tenants in which the user is a guest.
+            object_id: the user's GUID; by default a new one.
 
         Raises:
-            LookupError: a tenant that was not added.
+            LookupError: a tenant does not exist.
         """
         with self._lock:
             user = User(
@@ -144,7 +144,7 @@ class Authority:
             return self._state.directory.add_user(user)
 
     def rename_user(self, user: User | str, username: str) -> User:
-        """Give a user another sign-in name; account and tokens stay."""
+        """Give a user another sign-in name; the account and its tokens stay."""
         with self._lock:
             return self._state.directory.rename(self._user(user), username)
 
@@ -162,38 +162,38 @@ class Authority:
             self._state.directory.applications[client_id] = application
         return application
 
-    # What the user does.
+    # Actions of users
 
     @property
     def user_codes(self) -> tuple[str, ...]:
-        """Return the user codes that nobody has answered, oldest first."""
+        """Return the user codes that wait for an answer, oldest first."""
         with self._lock:
             codes = self._state.device_codes.values()
             return tuple(code.user_code for code in codes if code.answer is Answer.NONE)
 
     def approve(self, user_code: str, user: Who = None) -> None:
-        """Approve a code, as a user on the device login page would; one that is approved stays so.
+        """Approve a code, as a user does on the device login page; do nothing if it is approved already.
 
         Raises:
-            LookupError: there is no such code or user, or it was declined.
+            LookupError: there is no such code or user, or the code was declined.
         """
         with self._lock:
             code = self._code(user_code, Answer.NONE, Answer.APPROVED, Answer.REDEEMED)
-            somebody = self._somebody(code.tenant_name, user)
+            approver = self._user_or_first(code.tenant_name, user)
             if code.answer is Answer.NONE:
-                self._state.answer(code, Answer.APPROVED, somebody)
+                self._state.answer(code, Answer.APPROVED, approver)
 
     def decline(self, user_code: str) -> None:
-        """Decline a code, as a user would.
+        """Decline a code, as a user does on the device login page.
 
         Raises:
-            LookupError: there is no such code, or it was answered.
+            LookupError: there is no such code, or it has been answered.
         """
         with self._lock:
             self._state.answer(self._code(user_code, Answer.NONE), Answer.DECLINED)
 
     def approve_all(self, user: Who = None) -> None:
-        """Approve every sign-in from here on as soon as it begins, and those that wait, in the browser too."""
+        """Approve all waiting and all later sign-ins at once, including those in the browser."""
         username = user.username if isinstance(user, User) else user
         with self._lock:
             if user is not None:
@@ -203,26 +203,26 @@ class Authority:
                 self.approve(user_code, user)
 
     def approve_none(self) -> None:
-        """End what `approve_all` began."""
+        """Stop the approvals that `approve_all` started."""
         with self._lock:
             self._state.auto_approver = None
 
     def prompt_approver(self, user: Who = None) -> PromptApprover:
-        """Return a ``prompt_callback`` that approves every code that it is shown."""
+        """Return a ``prompt_callback`` that approves every code that a credential shows."""
         return PromptApprover(lambda user_code: self.approve(user_code, user))
 
-    # What an administrator and a resource do.
+    # Actions of administrators and resources
 
     def revoke(self, user: User | str) -> None:
-        """Revoke the sign-ins of a user: refresh tokens issued so far are ``invalid_grant`` (AADSTS50173).
+        """Revoke a user's sign-ins, so that the refresh tokens so far give ``invalid_grant`` (AADSTS50173).
 
-        Access tokens stay what they are, but `is_revoked` tells a resource that takes part in CAE.
+        Access tokens stay valid, but a resource with CAE can check them with `is_revoked`.
         """
         with self._lock:
             self._state.revoke(self._user(user))
 
     def claims_challenge(self) -> ClaimsChallenge:
-        """Return the challenge with which a resource turns away tokens issued before now (CAE).
+        """Return the challenge with which a resource refuses tokens that were issued before now (CAE).
 
         https://learn.microsoft.com/entra/identity-platform/claims-challenge
         """
@@ -238,7 +238,7 @@ class Authority:
         """Return the claims of an access token, as a resource would after checking the signature.
 
         Raises:
-            ValueError: it is not a token of this authority. Times and audience are not checked.
+            ValueError: this authority has not issued the token. Times and audience are not checked.
         """
         return self._context.signer.verify(access_token)
 
@@ -246,7 +246,7 @@ class Authority:
         """Tell whether the user of an access token was revoked after it was issued.
 
         Raises:
-            ValueError: it is not a token of this authority.
+            ValueError: this authority has not issued the token.
         """
         with self._lock:
             return self.verify(access_token)["uti"] not in self._state.access_tokens
@@ -263,10 +263,10 @@ class Authority:
         return tenant.tenant_id
 
     def _user(self, user: User | str) -> User:
-        return self._state.somebody("", user.username if isinstance(user, User) else user)
+        return self._state.user_or_first("", user.username if isinstance(user, User) else user)
 
-    def _somebody(self, tenant_name: str, user: Who) -> User:
-        return self._state.somebody(tenant_name) if user is None else self._user(user)
+    def _user_or_first(self, tenant_name: str, user: Who) -> User:
+        return self._state.user_or_first(tenant_name) if user is None else self._user(user)
 
     def _code(self, user_code: str, *answers: Answer) -> IssuedDeviceCode:
         code = self._state.device_code_of(user_code)

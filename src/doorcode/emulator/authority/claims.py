@@ -1,4 +1,4 @@
-"""Read the ``claims`` parameter (OIDC Core 5.5) as far as Entra's clients use it."""
+"""Read the ``claims`` parameter (OIDC Core 5.5), as far as Entra's clients use it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def parse_claims(text: str | None) -> Mapping[str, object]:
-    """Return the claims request as an object, empty when there is none.
+    """Return the claims request as an object; {} without one.
 
     Raises:
-        RefusedError: it is not a JSON object.
+        RefusedError: the text is not a JSON object.
     """
     if not text:
         return {}
@@ -29,19 +29,19 @@ def parse_claims(text: str | None) -> Mapping[str, object]:
 
 
 def handles_challenges(claims: Mapping[str, object]) -> bool:
-    """Tell whether the client named the capability ``CP1``: it understands claims challenges (CAE)."""
+    """Tell whether the client has the capability ``CP1``: it handles claims challenges (CAE)."""
     return "CP1" in _values(claims, "xms_cc")
 
 
 def authentication_contexts(claims: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the authentication contexts (``acrs``) that were asked for."""
+    """Return the requested authentication contexts (``acrs``)."""
     return _values(claims, "acrs")
 
 
 def covers(asked: Mapping[str, object], required: Mapping[str, object]) -> bool:
-    """Tell whether a sign-in that was asked for ``asked`` meets ``required``, claim by claim.
+    """Tell whether a sign-in with the claims request ``asked`` meets ``required``, claim by claim.
 
-    A requirement that names no claim is met by nothing: the sign-in is blocked.
+    A requirement without claims blocks every sign-in.
     """
     wanted = _access_token(required)
     return bool(wanted) and all(
@@ -50,7 +50,7 @@ def covers(asked: Mapping[str, object], required: Mapping[str, object]) -> bool:
 
 
 def merge(first: Mapping[str, object], second: Mapping[str, object]) -> Mapping[str, object]:
-    """Return both claims requests as one; where they disagree, the second holds."""
+    """Merge two claims requests; the second takes precedence."""
     merged = dict(first)
     for name, value in second.items():
         known = merged.get(name)

@@ -1,4 +1,4 @@
-"""Know the tenants, the users in them and the applications: the authority's directory."""
+"""The authority's directory: tenants, users and applications."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CONTOSO_TENANT_ID: Final = "c0de0000-0000-4000-8000-00000000c0de"
 CONTOSO_DOMAINS: Final = ("contoso.example", "contoso.onmicrosoft.com")
 """Its domains; examples of sign-ins commonly name the latter."""
 CONSUMERS_TENANT_ID: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
-"""The tenant of personal accounts, the same at Entra."""
+"""The tenant of personal accounts, as at Entra."""
 MULTI_TENANT: Final = frozenset({"adfs", "common", "organizations"})
-"""Names in place of a tenant at which the home tenant of whoever signs in is used."""
+"""Names in place of a tenant that stand for the home tenant of the user who signs in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Hold a tenant: its GUID, the domain names that stand for it, and a name for people."""
+    """A tenant: its GUID, its domain names and its display name."""
 
     tenant_id: str
     domains: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Hold a user: sign-in name, name for people, object ID in the home tenant, and the tenants joined as a guest."""
+    """A user: sign-in name, display name, object ID and home tenant, and the tenants with the user as a guest."""
 
     username: str
     name: str
@@ -42,11 +42,11 @@ class User:
 
     @property
     def home_account_id(self) -> str:
-        """Return ``uid.utid``, as MSAL caches and authentication records name the account."""
+        """Return ``uid.utid``, the account's identifier in MSAL's caches and in authentication records."""
         return f"{self.object_id}.{self.tenant_id}"
 
     def object_id_in(self, tenant_id: str) -> str:
-        """Return the object ID in a tenant: guests have another one in each."""
+        """Return the object ID in a tenant; a guest has another one in each tenant."""
         if tenant_id == self.tenant_id:
             return self.object_id
         return str(uuid.uuid5(uuid.UUID(self.object_id), tenant_id))
@@ -54,11 +54,13 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Hold a registered application.
+    """A registered application.
 
     Args:
-        redirect_uris: the URIs allowed; loopback URIs may differ in the port (RFC 8252 7.3).
-        public_client: False: it needs a secret, so the device code flow is refused.
+        client_id: its client ID.
+        name: its display name.
+        redirect_uris: the allowed URIs; loopback URIs may differ in the port (RFC 8252 7.3).
+        public_client: whether it needs no secret; False refuses the device code flow.
     """
 
     client_id: str
@@ -69,7 +71,7 @@ class Application:
 
 @dataclass(slots=True)
 class Directory:
-    """Hold tenants, users and applications, and find them as a request names them."""
+    """Tenants, users and applications, found by the names in requests."""
 
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     users: dict[str, User] = field(default_factory=dict[str, User])
@@ -88,8 +90,8 @@ class Directory:
         """Return the GUID of the tenant that signs ``user`` in for a request at ``tenant_name``.
 
         Returns:
-            The home tenant at ``common`` and ``organizations``, the named one where the user is a member or
-            guest; None where the user may not sign in, as personal accounts at ``organizations``.
+            The home tenant at ``common`` and ``organizations``; the named tenant if the user is a member or guest
+            there; None if the user may not sign in, such as a personal account at ``organizations``.
         """
         if tenant_name.lower() in MULTI_TENANT:
             personal = user.tenant_id == CONSUMERS_TENANT_ID
@@ -100,7 +102,7 @@ class Directory:
         return tenant.tenant_id
 
     def candidates(self, tenant_name: str) -> tuple[User, ...]:
-        """Return the users who may sign in at a tenant, in the order they were added."""
+        """Return the users who may sign in at a tenant, in the order of their addition."""
         return tuple(user for user in self.users.values() if self.realm(tenant_name, user) is not None)
 
     def add_tenant(self, tenant_id: str | None, domains: tuple[str, ...], name: str) -> Tenant:
@@ -115,7 +117,7 @@ class Directory:
         return tenant
 
     def add_user(self, user: User) -> User:
-        """Add a user, or replace the one with the same sign-in name."""
+        """Add a user, or replace the user with the same sign-in name."""
         self.users[user.username.lower()] = user
         return user
 
@@ -126,15 +128,15 @@ class Directory:
 
 
 def contoso() -> Directory:
-    """Return the directory of a new emulator: one organization, two people, one well-known application."""
+    """Return the directory of a new emulator: one organization, two users, one well-known application."""
     directory = Directory()
     directory.add_tenant(CONTOSO_TENANT_ID, CONTOSO_DOMAINS, "Contoso")
     directory.add_tenant(CONSUMERS_TENANT_ID, (), "Personal accounts")
-    people: Mapping[str, str] = {
+    users: Mapping[str, str] = {
         "Ada Lovelace": "a0a0a0a0-0000-4000-8000-00000000ada0",
         "Grace Hopper": "a0a0a0a0-0000-4000-8000-00000009ace0",
     }
-    for name, object_id in people.items():
+    for name, object_id in users.items():
         username = f"{name.split()[0].lower()}@contoso.example"
         directory.add_user(User(username, name, object_id, CONTOSO_TENANT_ID))
     directory.applications[AZURE_CLI_CLIENT_ID] = Application(AZURE_CLI_CLIENT_ID, "Azure developer tools")

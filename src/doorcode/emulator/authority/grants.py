@@ -1,4 +1,4 @@
-"""Name what the authority hands out: device codes, authorization codes, refresh tokens, and the policies on them."""
+"""The grants that the authority issues (device codes, authorization codes, refresh tokens), and its policies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SLOW_DOWN_SECONDS: Final = 5
-"""What each ``slow_down`` adds to the interval (RFC 8628 3.5)."""
+"""The seconds that each ``slow_down`` adds to the interval (RFC 8628 3.5)."""
 
 
 class Answer(Enum):
-    """Say what the user answered to a device code."""
+    """The user's answer to a device code."""
 
     NONE = "none"
     APPROVED = "approved"
@@ -27,10 +27,10 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IssuedDeviceCode:
-    """Hold a device code and the request that it was issued for; instants are Unix seconds.
+    """A device code and the request that it was issued for; times are Unix seconds.
 
     Args:
-        account: the home account ID of whoever approved it.
+        account: the home account ID of the user who approved it.
         last_poll_on: when the last poll was answered.
     """
 
@@ -49,7 +49,7 @@ class IssuedDeviceCode:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """Hold an authorization code and the request that it was issued for (RFC 6749 4.1.2, RFC 7636)."""
+    """An authorization code and the request that it was issued for (RFC 6749 4.1.2, RFC 7636)."""
 
     code: str = field(repr=False)
     client_id: str
@@ -66,7 +66,7 @@ class AuthorizationCode:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """Hold a refresh token.
+    """A refresh token.
 
     Args:
         claims: the claims request that its sign-in met.
@@ -83,13 +83,17 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Hold a Conditional Access policy: whom it is for, and what a sign-in must have been asked for to get a token.
+    """A Conditional Access policy: the requests that it applies to, and the claims that their sign-in must meet.
 
     Args:
         number: Entra's number of the error, such as 50076 (multi-factor) or 53003 (blocked).
-        claims: the claims request that meets it, which the error carries; empty: nothing meets it.
+        claims: the claims request that meets the policy, which the error carries; an empty one blocks every sign-in.
         error: the OAuth code of the error.
-        user: a sign-in name, ``tenant_id``, ``client_id``, ``resource``: None stands for any.
+        suberror: Entra's more specific code, or None.
+        user: the sign-in name that the policy applies to; None for any, as for the next three.
+        tenant_id: the tenant that the policy applies to.
+        client_id: the application that the policy applies to.
+        resource: the resource that the policy applies to.
     """
 
     number: int = 50076
@@ -102,11 +106,11 @@ class Policy:
     resource: str | None = None
 
     def refusal(self, subject: Mapping[str, str], claims: Mapping[str, object]) -> EntraError | None:
-        """Return the error for a token request that this policy is for and that does not meet it.
+        """Return the error for a token request that does not meet this policy; None if it does, or is not affected.
 
         Args:
             subject: the request's ``user``, ``tenant_id``, ``client_id`` and ``resource``.
-            claims: what its sign-in was asked for.
+            claims: the claims request of its sign-in.
         """
         rules = {
             "user": self.user,

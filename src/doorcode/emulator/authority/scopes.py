@@ -1,4 +1,4 @@
-"""Read ``scope``: which resource it is for, what is granted, and what the token says (RFC 6749 3.3)."""
+"""Read ``scope`` (RFC 6749 3.3): its resource, the granted scopes, and the permissions in the token."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from doorcode.emulator._errors import RefusedError, invalid_scope, missing_param
 
 OIDC_SCOPES: Final = ("openid", "profile", "email", "offline_access")
 GRAPH: Final = "https://graph.microsoft.com"
-"""The resource of scopes that name none."""
+"""The resource of scopes without one."""
 DEFAULT: Final = ".default"
 
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """Hold the scopes of one request.
+    """The scopes of one request.
 
     Args:
-        asked: the scopes for the resource, byte for byte as the client wrote them.
-        oidc: those that OpenID Connect reserves.
+        asked: the scopes for the resource, exactly as the client wrote them.
+        oidc: the scopes that OpenID Connect reserves.
     """
 
     asked: tuple[str, ...]
@@ -32,13 +32,13 @@ class Scopes:
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """Return ``scp``: the last segments, a consented permission standing for ``.default``."""
+        """Return ``scp``: the last segments of the scopes, with a consented permission in place of ``.default``."""
         names = (scope.rpartition("/")[2] for scope in self.asked)
         return tuple("user_impersonation" if name == DEFAULT else name for name in names) or self.oidc
 
     @property
     def granted(self) -> str:
-        """Return ``scope`` of the reply: with the permission behind ``.default``, and for Graph with OIDC's own."""
+        """Return the reply's ``scope``, with the permission behind ``.default``, and for Graph with OIDC's scopes."""
         words = list(self.asked)
         if self.asked and self.asked[0].endswith(DEFAULT):
             words.insert(0, f"{self.resource}/user_impersonation")
@@ -51,7 +51,8 @@ def parse_scopes(text: str | None) -> Scopes:
     """Return the scopes of a request.
 
     Raises:
-        RefusedError: none, a malformed one, ``.default`` beside others, or two resources.
+        RefusedError: there is no scope, a scope is malformed, ``.default`` has others beside it, or the scopes name two
+            resources.
     """
     words = (text or "").split()
     if not words:

@@ -1,4 +1,4 @@
-"""Say how the authority behaves, as one frozen value that tests replace."""
+"""The settings of the authority, as one frozen value that tests replace."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ AZURE_CLI_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Hold every choice of the authority; all durations are whole seconds.
+    """The settings of the authority; all durations are whole seconds.
 
     Args:
-        interval: seconds between polls that the device code reply asks for; None leaves it out (RFC 8628 3.2).
-        expires_in: validity of device codes and user codes.
-        message: text for the user, in which ``{verification_uri}`` and ``{user_code}`` are filled in.
-        access_token_lifetime: validity of access tokens.
-        cae_lifetime: validity of access tokens for clients that handle claims challenges (capability ``CP1``).
-        refresh_token_lifetime: validity of refresh tokens.
-        refresh_in: seconds until a client should refresh ahead of time. ``"auto"``: half of a lifetime of two hours
-            or more, as Entra does; None: never said.
-        rotation: ``"allow"``: a refresh token can be used again, as at Entra. ``"reject"``: a second use is
+        interval: the polling interval in the device code reply; None leaves it out (RFC 8628 3.2).
+        expires_in: the validity of device codes and user codes.
+        message: a text for the user, with the placeholders ``{verification_uri}`` and ``{user_code}``.
+        access_token_lifetime: the validity of access tokens.
+        cae_lifetime: the validity of access tokens for clients that handle claims challenges (capability ``CP1``).
+        refresh_token_lifetime: the validity of refresh tokens.
+        refresh_in: seconds after which a client should refresh a token early. ``"auto"``: half of a lifetime of two
+            hours or more, as at Entra; None leaves it out.
+        rotation: ``"allow"``: a refresh token can be used again, as at Entra. ``"reject"``: a second use gives
             ``invalid_grant`` (RFC 9700 4.14.2).
-        enforce_interval: answer ``slow_down`` to a poll that comes too early, and add 5 s to its interval.
+        enforce_interval: whether a poll before the interval gets ``slow_down``, which adds 5 s to the interval.
         family_id: the ``foci`` of token replies; None leaves it out.
-        strict: refuse client IDs and redirect URIs that were not registered. Without it, an application without
-            redirect URIs of its own may use any on loopback.
+        strict: whether unregistered client IDs and redirect URIs are refused. If False, an application without
+            redirect URIs may use any on loopback.
     """
 
     interval: int | None = 5
@@ -44,7 +44,7 @@ class Settings:
 
 
 class SettingsOptions(TypedDict, total=False):
-    """Name the fields of `Settings` as keyword arguments."""
+    """The fields of `Settings`, as keyword arguments."""
 
     interval: int | None
     expires_in: int

@@ -1,4 +1,4 @@
-"""Remember what was issued, to whom, and what became of it: the authority's only mutable state."""
+"""The authority's mutable state: the grants that it has issued, and their users and answers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ALPHABET: Final = "BCDFGHJKLMNPQRSTVWXYZ"
-"""Letters of user codes: none that reads as another, no vowel that makes a word (RFC 8628 6.1)."""
+"""The letters of user codes, without lookalikes, and without vowels, which could form words (RFC 8628 6.1)."""
 USER_CODE_LENGTH: Final = 9
 AUTHORIZATION_CODE_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
 class AutoApprover:
-    """Say that every sign-in is approved as soon as it begins, by one user or by the first who may."""
+    """Approve every sign-in as soon as it begins, as one user or as the first user who may sign in."""
 
     username: str | None = None
 
 
 @dataclass(slots=True)
 class State:
-    """Hold everything that changes while the authority runs; not thread-safe by itself.
+    """Everything that changes while the authority runs; not thread-safe by itself.
 
     Args:
         clock: returns Unix seconds.
@@ -53,12 +53,12 @@ class State:
     authorization_codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict[str, RefreshToken])
     access_tokens: dict[str, str] = field(default_factory=dict[str, str])
-    """``uti`` of each access token that was not revoked -> the home account ID."""
+    """The home account ID for the ``uti`` of each access token that was not revoked."""
 
     def issue_device_code(
         self, client_id: str, tenant_name: str, scope: str, claims: Mapping[str, object]
     ) -> IssuedDeviceCode:
-        """Issue a device code, approved at once when an auto-approver is set."""
+        """Issue a device code, which is approved at once if an auto-approver is set."""
         user_code = "".join(secrets.choice(ALPHABET) for _ in range(USER_CODE_LENGTH))
         code = IssuedDeviceCode(
             device_code=f"emulated-device-code.{secrets.token_urlsafe(48)}",
@@ -73,29 +73,29 @@ class State:
         self.device_codes[code.device_code] = code
         if self.auto_approver is not None:
             with suppress(LookupError):
-                self.answer(code, Answer.APPROVED, self.somebody(tenant_name, self.auto_approver.username))
+                self.answer(code, Answer.APPROVED, self.user_or_first(tenant_name, self.auto_approver.username))
         return self.device_codes[code.device_code]
 
     def device_code_of(self, user_code: str) -> IssuedDeviceCode | None:
-        """Return the device code of a user code as a user may type it: any case, with spaces or dashes."""
+        """Return the device code for a user code as the user types it: in any case, with spaces or dashes."""
         typed = "".join(character for character in user_code.upper() if character.isalnum())
         return next((code for code in self.device_codes.values() if code.user_code == typed), None)
 
     def device_code(self, text: str, client_id: str) -> IssuedDeviceCode:
-        """Return the device code that was issued to a client, or refuse."""
+        """Return a device code that was issued to a client, or refuse the request."""
         code = self.device_codes.get(text)
         if code is None or code.client_id != client_id:
             raise RefusedError(bad_verification_code())
         return code
 
     def answer(self, code: IssuedDeviceCode, answer: Answer, user: User | None = None) -> None:
-        """Write down what the user answered."""
+        """Record the user's answer."""
         known = self.device_codes[code.device_code]
         account = known.account if user is None else user.home_account_id
         self.device_codes[code.device_code] = replace(known, answer=answer, account=account)
 
     def polled(self, code: IssuedDeviceCode, interval: int) -> None:
-        """Write down that a poll was answered now, and the interval that holds from here on."""
+        """Record the time of a poll, and the interval from now on."""
         known = self.device_codes[code.device_code]
         self.device_codes[code.device_code] = replace(known, interval=interval, last_poll_on=self.clock())
 
@@ -119,7 +119,7 @@ class State:
         return code
 
     def issue_refresh_token(self, user: User, client_id: str, claims: Mapping[str, object]) -> RefreshToken:
-        """Issue a refresh token; any resource and tenant of the user can be asked for with it."""
+        """Issue a refresh token, which is valid for all resources and tenants of the user."""
         token = RefreshToken(
             token=f"1.emulated-refresh-token.{secrets.token_urlsafe(48)}",
             client_id=client_id,
@@ -131,13 +131,13 @@ class State:
         return token
 
     def issue_access_token_id(self, user: User) -> str:
-        """Return a new ``uti``, good until the user is revoked."""
+        """Return a new ``uti``, which is valid until the user's sign-ins are revoked."""
         uti = secrets.token_urlsafe(16)
         self.access_tokens[uti] = user.home_account_id
         return uti
 
     def revoke(self, user: User) -> None:
-        """Revoke every token of a user that was issued so far."""
+        """Revoke all tokens that were issued to a user so far."""
         account = user.home_account_id
         self.access_tokens = {uti: owner for uti, owner in self.access_tokens.items() if owner != account}
         for token in self.refresh_tokens.values():
@@ -145,14 +145,14 @@ class State:
                 self.refresh_tokens[token.token] = replace(token, revoked=True)
 
     def user_of(self, account: str) -> User:
-        """Return the user of a home account ID, under the sign-in name of today."""
+        """Return the user of a home account ID, with the present sign-in name."""
         return next(user for user in self.directory.users.values() if user.home_account_id == account)
 
-    def somebody(self, tenant_name: str, username: str | None = None) -> User:
-        """Return the named user, or the first who may sign in at the tenant.
+    def user_or_first(self, tenant_name: str, username: str | None = None) -> User:
+        """Return the named user, or the first user who may sign in at the tenant.
 
         Raises:
-            LookupError: there is none.
+            LookupError: there is no such user.
         """
         if username is not None:
             user = self.directory.user(username)
@@ -167,14 +167,14 @@ class State:
         return candidates[0]
 
     def realm(self, tenant_name: str, user: User) -> str:
-        """Return the GUID of the tenant that signs the user in, or refuse."""
+        """Return the GUID of the tenant that signs the user in, or refuse the request."""
         realm = self.directory.realm(tenant_name, user)
         if realm is None:
             raise RefusedError(not_in_tenant(user.username, tenant_name))
         return realm
 
     def application(self, client_id: str | None, tenant_name: str) -> Application:
-        """Return the application of a client ID, or refuse; a stand-in for an unknown one unless ``strict`` is set."""
+        """Return the application of a client ID; if it is unknown, a placeholder, or a refusal with ``strict``."""
         if not client_id:
             raise RefusedError(missing_parameter("client_id"))
         known = self.directory.applications.get(client_id)

@@ -1,4 +1,4 @@
-"""Make and read the tokens: RS256 signatures, the key set, and the claims of ID and access tokens."""
+"""Make and verify tokens: RS256 signatures, the key set, and the claims of ID and access tokens."""
 
 from __future__ import annotations
 
@@ -21,16 +21,22 @@ if TYPE_CHECKING:
     from doorcode.emulator.authority.scopes import Scopes
 
 CLOCK_SKEW: Final = 300
-"""Seconds that a token is valid before it was issued, as at Entra."""
+"""Seconds before its issue from which a token is valid, as at Entra."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Hold what a token says: who signed in, where, to which application, for what.
+    """The content of a token: the user, the tenant, the application and the scopes.
 
     Args:
-        claims: the claims request in force: of the sign-in and of the token request together.
+        user: the user who signed in.
+        tenant_id: the tenant's GUID.
+        tenant_name: the tenant as the client named it.
+        client_id: the application.
+        scopes: the granted scopes.
+        claims: the claims requests of the sign-in and of the token request together.
         met: the claims request of the sign-in alone, which the user has met.
+        nonce: the nonce of the sign-in, or None.
     """
 
     user: User
@@ -44,13 +50,13 @@ class Grant:
 
     @property
     def adfs(self) -> bool:
-        """Tell whether AD FS is played: its tokens have no tenant and its replies no ``client_info``."""
+        """Tell whether the authority acts as AD FS: its tokens have no tenant, and its replies no ``client_info``."""
         return self.tenant_name == "adfs"
 
 
 @final
 class Signer:
-    """Sign tokens with one RSA key, made when the signer is made."""
+    """Sign tokens with an RSA key, which each signer creates for itself."""
 
     def __init__(self) -> None:
         self._key = JWKRegistry.generate_key("RSA", 2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
@@ -61,10 +67,10 @@ class Signer:
         return jwt.encode(header, dict(claims), self._key, algorithms=["RS256"])
 
     def verify(self, token: str) -> Mapping[str, object]:
-        """Return the claims of a token of ours, of any age.
+        """Return the claims of a token that this signer has signed, even if it has expired.
 
         Raises:
-            ValueError: the signature is not ours, or it is no token.
+            ValueError: this signer has not signed the text.
         """
         try:
             return cast("Mapping[str, object]", jwt.decode(token, self._key, algorithms=["RS256"]).claims)
@@ -99,13 +105,13 @@ def id_token_claims(grant: Grant, base_url: str, now: int, lifetime: int) -> dic
 
 
 def access_token_claims(grant: Grant, now: int, lifetime: int, uti: str) -> dict[str, object]:
-    """Return the claims of an access token, version 1.0: the one that Azure's services take.
+    """Return the claims of an access token of version 1.0, which Azure's services take.
 
     Args:
-        grant: what it is for.
-        now: when it is issued, in Unix seconds.
-        lifetime: its validity, in seconds.
-        uti: what makes this token differ from any other.
+        grant: the content of the token.
+        now: the time of issue, in Unix seconds.
+        lifetime: the validity, in seconds.
+        uti: a unique identifier of the token.
     """
     user = grant.user
     claims: dict[str, object] = {
@@ -134,7 +140,7 @@ def access_token_claims(grant: Grant, now: int, lifetime: int, uti: str) -> dict
 
 
 def client_info(user: User) -> str:
-    """Return ``client_info``: the IDs of the user in the home tenant, as base64url of JSON."""
+    """Return ``client_info``: the user's IDs in the home tenant, as base64url of JSON."""
     text = json.dumps({"uid": user.object_id, "utid": user.tenant_id}, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""Answer the authorization endpoint (RFC 6749 4.1.1): a user decides, the browser carries the answer back."""
+"""The authorization endpoint (RFC 6749 4.1.1): the user decides, and the browser brings the application the answer."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 NETLOC: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
-"""What may stand in the Content-Security-Policy of a page that leads to a redirect URI."""
+"""The origins that the Content-Security-Policy of a page may contain for a redirect URI."""
 
 
 def ask(context: Context, tenant_name: str, request: Request) -> Response:
-    """Show the first page of a sign-in, or send the browser back with an error at once."""
+    """Show the first page of a sign-in, or redirect the browser with an error at once."""
     state, query = context.state, request.query
     require_tenant(context, tenant_name)
     application = state.application(query.get("client_id"), tenant_name)
     redirect_uri = query.get("redirect_uri", "")
-    # RFC 6749 4.1.2.1: with an invalid redirection URI the browser MUST NOT be sent there.
+    # RFC 6749 4.1.2.1: the browser MUST NOT be redirected to an invalid redirection URI.
     if not _allowed(application, redirect_uri):
         raise RefusedError(_errors.wrong_redirect_uri(redirect_uri))
     parts = urlsplit(redirect_uri)
@@ -55,7 +55,7 @@ def ask(context: Context, tenant_name: str, request: Request) -> Response:
 
 
 def answer(context: Context, _: str, request: Request) -> Response:
-    """Take the account, then the decision, and send the browser back."""
+    """Take the account, then the decision, and redirect the browser to the application."""
     interaction = context.state.interactions.take(request.form.get("ticket", ""), request.path)
     if interaction is None:
         return context.pages.message("stale")
@@ -83,18 +83,18 @@ def _first_page(context: Context, request: Request, interaction: Interaction) ->
 
 
 def _approved(context: Context, interaction: Interaction, username: str | None, hint: str | None) -> User | None:
-    """Return who is signed in at once: the named user, else the one of the hint, else the first; None: ask."""
+    """Return the user to sign in without a question: the approver's, the hint's or the first; None to ask."""
     directory = context.state.directory
     if username is None and hint is None:
         return next(iter(directory.candidates(interaction.tenant_name)), None)
     user = directory.user(username or hint or "")
-    # Whether the user whom a test named may sign in here, the application learns when it redeems the code.
+    # A user whom a test named may be unable to sign in here; the application gets that error at the token endpoint.
     is_known = user is not None and (username is not None or directory.realm(interaction.tenant_name, user) is not None)
     return user if is_known else None
 
 
 def _check(query: Mapping[str, str]) -> None:
-    """Refuse what the application can be told about by redirect (RFC 6749 4.1.2.1)."""
+    """Refuse invalid requests whose error may be sent to the redirect URI (RFC 6749 4.1.2.1)."""
     response_type = query.get("response_type")
     if response_type is None:
         raise RefusedError(_errors.missing_parameter("response_type"))
@@ -116,7 +116,7 @@ def _allowed(application: Application, redirect_uri: str) -> bool:
     if parts.fragment or not NETLOC.fullmatch(parts.netloc) or not (loopback or parts.scheme == "https"):
         return False
     if not application.redirect_uris:
-        # Codes of an application that nobody registered go to no other machine.
+        # Codes of an unregistered application may go to this machine only.
         return parts.hostname in LOOPBACK
     # RFC 8252 7.3: a loopback redirect URI may have any port.
     if loopback:
@@ -149,7 +149,7 @@ def _send_error(context: Context, request: Request, interaction: Interaction, er
 
 
 def _send(context: Context, interaction: Interaction, answer: Mapping[str, str]) -> Response:
-    """Return the way back to the application, in the response mode that it asked for."""
+    """Return the answer that takes the browser to the application, in the requested response mode."""
     parameters = interaction.parameters
     redirect_uri = parameters["redirect_uri"]
     state = {"state": parameters["state"]} if "state" in parameters else {}

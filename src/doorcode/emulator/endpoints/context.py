@@ -1,4 +1,4 @@
-"""Hand an endpoint what it needs besides the request."""
+"""The values that an endpoint needs besides the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Hold the authority's memory, its signature and its pages."""
+    """The authority's state, signer and pages."""
 
     state: State
     signer: Signer

@@ -1,4 +1,4 @@
-"""Answer the device authorization endpoint (RFC 8628 3.1, 3.2)."""
+"""The device authorization endpoint (RFC 8628 3.1, 3.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MESSAGE: Final = "Open {verification_uri} in a browser and enter the code {user_
 
 
 def devicecode(context: Context, tenant_name: str, request: Request) -> Response:
-    """Issue a device code, and say where and how a user approves it."""
+    """Issue a device code, with the address at which the user approves it."""
     state, form = context.state, request.form
     require_tenant(context, tenant_name)
     application = state.application(form.get("client_id"), tenant_name)
@@ -39,6 +39,6 @@ def devicecode(context: Context, tenant_name: str, request: Request) -> Response
 
 
 def _message(template: str | None, verification_uri: str, user_code: str) -> str:
-    # Not str.format: a test's message may hold braces of its own.
+    # str.format would fail on other braces in a test's message.
     text = MESSAGE if template is None else template
     return text.replace("{verification_uri}", verification_uri).replace("{user_code}", user_code)

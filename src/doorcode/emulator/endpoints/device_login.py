@@ -1,4 +1,4 @@
-"""Let a user enter a user code and answer it: the verification URI (RFC 8628 3.3)."""
+"""The verification URI, where the user enters a user code and approves or declines it (RFC 8628 3.3)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRONG_CODE: Final = "No sign-in is waiting for this code. Check it and try again
 
 
 def ask(context: Context, _: str, request: Request) -> Response:
-    """Show the page where the code is entered, filled in when the address brings one (RFC 8628 3.3.1)."""
+    """Show the page for the code, filled in if the address contains one (RFC 8628 3.3.1)."""
     return _ask_code(context, Interaction(request.path), request.query.get("user_code", ""))
 
 

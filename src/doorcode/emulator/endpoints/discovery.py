@@ -1,4 +1,4 @@
-"""Answer the questions of a client about the authority itself: instances, OpenID configuration, keys."""
+"""The discovery endpoints: instance discovery, OpenID configuration and keys."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CLOUDS: Final[tuple[tuple[str, ...], ...]] = (
     ("login.microsoftonline.us", "login.usgovcloudapi.net"),
     ("login-us.microsoftonline.com",),
 )
-"""The hosts of each cloud that instance discovery names, the preferred one first."""
+"""The hosts of each cloud in instance discovery, with the preferred one first."""
 TENANT_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
 
 
 def instance(_: Context, __: str, request: Request) -> Response:
-    """Answer instance discovery: the aliases of every cloud, and where the asked authority describes itself.
+    """Answer instance discovery: the aliases of every cloud, and the address of the authority's configuration.
 
     Raises:
         RefusedError: the host in ``authorization_endpoint`` is in no cloud and is not the emulator.
@@ -78,12 +78,12 @@ def adfs_configuration(_: Context, __: str, request: Request) -> Response:
 
 
 def keys(context: Context, _: str, __: Request) -> Response:
-    """Answer with the keys that tokens are signed with."""
+    """Answer with the keys that sign tokens."""
     return json_response(context.signer.key_set())
 
 
 def find_tenant(context: Context, tenant_name: str) -> Tenant:
-    """Return the one tenant that a GUID, a domain name or ``consumers`` stands for, or refuse."""
+    """Return the tenant of a GUID, a domain name or ``consumers``, or refuse the request."""
     if not TENANT_NAME.fullmatch(tenant_name):
         raise RefusedError(malformed_tenant(tenant_name))
     tenant = context.state.directory.tenant(tenant_name)
@@ -100,7 +100,7 @@ def require_tenant(context: Context, tenant_name: str) -> None:
 
 def _described_at(authorization_endpoint: str, own: str) -> str:
     asked = urlsplit(authorization_endpoint)
-    # MSAL asks about the host without its port.
+    # MSAL sends the host without its port.
     host = own if asked.hostname == urlsplit(f"//{own}").hostname else asked.netloc.lower()
     if asked.scheme != "https" or host not in {own, *(host for hosts in CLOUDS for host in hosts)}:
         raise RefusedError(unknown_instance())
@@ -114,7 +114,7 @@ def _aliases(hosts: tuple[str, ...]) -> Mapping[str, object]:
 
 
 def _tenant(context: Context, tenant_name: str) -> tuple[str, str]:
-    """Return the tenant as the issuer and as the paths name it: Entra gives GUIDs, and a placeholder."""
+    """Return the tenant's name in the issuer and in the paths: the GUID, or Entra's placeholder."""
     name = tenant_name.lower()
     if name in MULTI_TENANT:
         return "{tenantid}", name

@@ -1,4 +1,4 @@
-"""Draw the pages that a user sees: templates, one style sheet, and the headers that keep them safe."""
+"""Render the pages that the user sees, from templates and one style sheet, with security headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUBMIT_SCRIPT: Final = "document.forms[0].submit()"
-"""The only script of any page: it sends a ``form_post`` on (OAuth 2.0 Form Post Response Mode 5)."""
+"""The only script of any page; it submits a ``form_post`` (OAuth 2.0 Form Post Response Mode 5)."""
 SUBMIT_HASH: Final = f"'sha256-{base64.b64encode(hashlib.sha256(SUBMIT_SCRIPT.encode()).digest()).decode()}'"
 
 MESSAGES: Final[Mapping[str, tuple[int, str, str]]] = {
@@ -39,16 +39,16 @@ MESSAGES: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "signed_out": (200, "You are signed out", "You can close this page."),
 }
-"""Pages with nothing to fill in: status, heading and text."""
+"""Pages without a form: status, heading and text."""
 OUTCOMES: Final[Mapping[str, str]] = {"done": "done", "signed_out": "done", "declined": "ended"}
-"""The mark beside the heading of these pages; the others have that of a problem."""
+"""The mark beside the heading of these pages; the others have the mark of a problem."""
 IDS: Final = re.compile(r" (?=(?:Trace ID|Correlation ID|Timestamp): )")
-"""Where the words of an error go over into what support asks for, each on a line of its own."""
+"""Where the IDs for Microsoft's support begin in the text of an error; each is shown on its own line."""
 
 
 @final
 class Pages:
-    """Draw pages from the templates of this package; every value is escaped."""
+    """Render pages from the templates of this package; every value is escaped."""
 
     def __init__(self) -> None:
         self._templates = Environment(
@@ -89,13 +89,13 @@ class Pages:
         return Response(status, body.encode(), headers)
 
     def message(self, name: str) -> Response:
-        """Return a page with nothing to fill in, one of `MESSAGES`."""
+        """Return a page without a form, one of `MESSAGES`."""
         status, heading, text = MESSAGES[name]
         values = {"heading": heading, "text": text, "details": "", "outcome": OUTCOMES.get(name, "")}
         return self.show("message.html", values, status=status)
 
     def error(self, status: int, details: str) -> Response:
-        """Return the page for a request that went wrong before anybody could be asked."""
+        """Return the page for a request that failed before the user could be asked."""
         heading = "The sign-in cannot go on"
         text = "The program asked for something that this authority does not give."
         values = {"heading": heading, "text": text, "details": IDS.sub("\n", details), "outcome": ""}
@@ -113,7 +113,7 @@ class Pages:
 
 
 def _policy(form_targets: tuple[str, ...], *, script: bool) -> str:
-    # Browsers apply form-action to the redirect that follows a form, so the redirect URI's origin has to stand in it.
+    # Browsers apply form-action to the redirect after a form, too, so it must contain the redirect URI's origin.
     directives = [
         "default-src 'none'",
         "style-src 'self'",

@@ -1,4 +1,4 @@
-"""Ask the user step by step: which account, then whether the application may; the same for both flows."""
+"""Ask the user for the account, then for consent; both flows use these pages."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Decision(Enum):
-    """Say what the user decided in the end."""
+    """The user's decision."""
 
     ACCEPTED = "accepted"
     CANCELLED = "cancelled"
 
 
 def ask_account(context: Context, interaction: Interaction) -> Response:
-    """Show the accounts that may sign in; with none, ask for a name."""
+    """Show the accounts that may sign in; if there are none, ask for a name."""
     users = context.state.directory.candidates(interaction.tenant_name)
     if not users:
         return ask_username(context, interaction)
@@ -30,13 +30,13 @@ def ask_account(context: Context, interaction: Interaction) -> Response:
 
 
 def ask_username(context: Context, interaction: Interaction, typed: str = "", problem: str = "") -> Response:
-    """Ask for a sign-in name; ``problem`` says what was wrong with the one that was typed."""
+    """Ask for a sign-in name; ``problem`` says what was wrong with the last one."""
     status = 400 if problem else 200
     return _show(context, "sign_in.html", interaction, {"typed": typed, "problem": problem}, status=status)
 
 
 def ask_consent(context: Context, interaction: Interaction) -> Response:
-    """Show the application, what it asks for and who is signing in, and ask for the decision."""
+    """Show the application, the requested permissions and the user, and ask for consent."""
     values = {
         "user": interaction.user,
         "scopes": interaction.scope.split(),
@@ -46,7 +46,7 @@ def ask_consent(context: Context, interaction: Interaction) -> Response:
 
 
 def proceed(context: Context, interaction: Interaction, form: Fields) -> Response | Decision:
-    """Return the next page after a form, or the decision when the last one was answered."""
+    """Return the next page after a form; or the decision, after the last one."""
     action = form.get("action", "")
     if action == "cancel":
         return Decision.CANCELLED
@@ -58,7 +58,7 @@ def proceed(context: Context, interaction: Interaction, form: Fields) -> Respons
 
 
 def sign_in(context: Context, interaction: Interaction, username: str) -> Response:
-    """Take the account of a sign-in name and go on to the consent, or say why not."""
+    """Take a sign-in name and return the page for consent, or the same page with the problem."""
     user = context.state.directory.user(username)
     if user is None:
         return ask_username(context, interaction, username, "There is no such account in this emulator.")

@@ -1,4 +1,4 @@
-"""Send each request to the endpoint that answers it: method and path in, a pure function out."""
+"""Route each request to its endpoint, by method and path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Endpoint = Callable[[Context, str, Request], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hold one endpoint: its name for counters and faults, the methods and paths it answers."""
+    """One endpoint: its name for counters and faults, and its methods and paths."""
 
     name: str
     methods: tuple[str, ...]
@@ -58,17 +58,17 @@ ROUTES: Final = (
     _route("devicelogin", "POST", r"/(?P<tenant>devicelogin)", device_login.answer, page=True),
     _route("stylesheet", "GET", r"/(?P<tenant>emulator)\.css", _stylesheet, page=True),
 )
-"""Tried in this order; the paths without ``v2.0`` are those of AD FS."""
+"""The routes, tried in this order; the paths without ``v2.0`` are those of AD FS."""
 OTHER: Final = "other"
 """The name of requests that no endpoint answers."""
 ENDPOINT_NAMES: Final = frozenset(
     {*(route.name for route in ROUTES), *(f"token:{name}" for name in token.GRANT_NAMES.values()), OTHER, "*"}
 )
-"""What faults can be queued for and counters asked about; ``*`` stands for any."""
+"""The names of endpoints for faults and counters; ``*`` stands for any."""
 
 
 def endpoint_name(request: Request) -> str:
-    """Return the name of the endpoint that a request is for, such as ``token:device_code``."""
+    """Return the name of a request's endpoint, such as ``token:device_code``."""
     found = _find(request)
     if found is None:
         return OTHER

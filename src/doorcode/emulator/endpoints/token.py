@@ -1,4 +1,4 @@
-"""Answer the token endpoint: device codes, refresh tokens and authorization codes become tokens."""
+"""The token endpoint, which redeems device codes, refresh tokens and authorization codes for tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GRANT_NAMES: Final[Mapping[str, str]] = {
     "refresh_token": "refresh_token",
     "authorization_code": "authorization_code",
 }
-"""``grant_type`` -> the name that counters and faults use. Entra still takes the draft's short device_code."""
+"""The name for counters and faults by ``grant_type``. Entra still accepts the draft's ``device_code``."""
 
 
 def token(context: Context, tenant_name: str, request: Request) -> Response:
@@ -131,7 +131,7 @@ def _grant(
     scope: str | None,
     met: Mapping[str, object],
 ) -> Grant:
-    """Return what a sign-in is worth at this tenant, or refuse: no such member, or a policy it does not meet.
+    """Return the grant of a sign-in at this tenant; refuse users of other tenants, and policies that are not met.
 
     Policies look at ``met``, the claims that the sign-in was asked for: what comes only now, nobody has met.
     """

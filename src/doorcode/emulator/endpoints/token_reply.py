@@ -1,4 +1,4 @@
-"""Fill the reply that carries tokens (RFC 6749 5.1, OIDC Core 3.1.3.3)."""
+"""Build the reply with tokens (RFC 6749 5.1, OIDC Core 3.1.3.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from doorcode.emulator.endpoints.context import Context
 
 TWO_HOURS: Final = 7200
-"""Seconds of lifetime from which on Entra tells clients to refresh at half of it."""
+"""The lifetime in seconds from which Entra tells clients to refresh after half of it."""
 
 
 def token_reply(context: Context, request: Request, grant: Grant) -> Response:
