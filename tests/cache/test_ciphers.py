@@ -33,7 +33,7 @@ def part(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def sealed_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
+def encrypted_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
     """Seal as the contract describes it, written down apart from the code under test."""
     padder = padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES128(key[16:]), modes.CBC(iv)).encryptor()
@@ -46,7 +46,7 @@ def sealed_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
 @given(data=st.binary(max_size=100))
 def test_reads_what_go_wrote(data: bytes) -> None:
     """Content of any length that was sealed in Go's form is opened."""
-    assert jwe.decrypt(sealed_as_go_does(data, KEY, b"i" * 16), KEY) == data
+    assert jwe.decrypt(encrypted_as_go_does(data, KEY, b"i" * 16), KEY) == data
 
 
 @given(data=st.binary(max_size=100))
@@ -54,7 +54,7 @@ def test_writes_what_go_reads(data: bytes) -> None:
     """The form is Go's to the byte, for the random value that was drawn."""
     sealed = jwe.encrypt(data, KEY, 42)
     iv, _, _ = jwe.parse(sealed)
-    assert sealed == sealed_as_go_does(data, KEY, iv)
+    assert sealed == encrypted_as_go_does(data, KEY, iv)
 
 
 def test_never_repeats_the_random_value() -> None:
@@ -65,7 +65,7 @@ def test_never_repeats_the_random_value() -> None:
 @given(where=st.integers(min_value=0, max_value=10_000), bit=st.integers(min_value=0, max_value=7))
 def test_notices_every_changed_bit(where: int, bit: int) -> None:
     """A changed bit in the random value, the text or the tag is noticed; the header is not protected, as in Go."""
-    raw = list(map(bytearray, (b"i" * 16, *jwe.parse(sealed_as_go_does(DATA, KEY, b"i" * 16))[1:])))
+    raw = list(map(bytearray, (b"i" * 16, *jwe.parse(encrypted_as_go_does(DATA, KEY, b"i" * 16))[1:])))
     position = where % sum(map(len, raw))
     index = 0
     while position >= len(raw[index]):
@@ -79,7 +79,7 @@ def test_notices_every_changed_bit(where: int, bit: int) -> None:
 
 def variants() -> dict[str, bytes]:
     """Return forms that are nearly Go's."""
-    header, _, iv, text, tag = sealed_as_go_does(DATA, KEY, b"i" * 16).split(b".")
+    header, _, iv, text, tag = encrypted_as_go_does(DATA, KEY, b"i" * 16).split(b".")
 
     def with_header(value: object) -> bytes:
         return b".".join([part(json.dumps(value).encode()), b"", iv, text, tag])
@@ -114,7 +114,7 @@ def test_refuses_another_key() -> None:
         jwe.decrypt(jwe.encrypt(DATA, KEY, 1), OTHER_KEY)
 
 
-def sealed_as_0_1_0(data: bytes, key: bytes) -> bytes:
+def encrypted_as_0_1_0(data: bytes, key: bytes) -> bytes:
     """Seal as doorcode 0.1.0 did, written down apart from the code under test; always with the same nonce."""
     header = b"doorcode-sealed-1\n" + hashlib.sha256(b"doorcode key\n" + key).digest()[:8]
     return header + b"n" * 12 + AESGCM(key).encrypt(b"n" * 12, data, header)
@@ -164,7 +164,7 @@ class TestCallersKey:
 
     @pytest.mark.parametrize(
         ("content", "kind"),
-        [(DATA, "not encrypted"), (sealed_as_go_does(DATA, KEY, b"i" * 16), "a key of the system")],
+        [(DATA, "not encrypted"), (encrypted_as_go_does(DATA, KEY, b"i" * 16), "a key of the system")],
         ids=["plain", "Go's"],
     )
     def test_converts_nothing_without_being_asked(self, path: Path, content: bytes, kind: str) -> None:
@@ -212,37 +212,37 @@ class TestCallersKey:
         (tmp_path / "here").replace(tmp_path / "there")
         assert self.store(tmp_path / "there" / "a.nocae").load().data == DATA
 
-    def test_what_0_1_0_sealed_is_read_and_sealed_anew(self, path: Path) -> None:
+    def test_what_0_1_0_encrypted_is_read_and_encrypted_anew(self, path: Path) -> None:
         """A file without its name in the additional data is read, and written at once with it."""
         path.parent.mkdir()
-        path.write_bytes(sealed_as_0_1_0(DATA, KEY))
+        path.write_bytes(encrypted_as_0_1_0(DATA, KEY))
         loaded = self.store(path).load()
         assert loaded == Loaded(DATA, self.store(path).stamp())
         renewed = path.read_bytes()
-        assert renewed != sealed_as_0_1_0(DATA, KEY)
+        assert renewed != encrypted_as_0_1_0(DATA, KEY)
         assert self.store(path).load() == loaded
         path.replace(path.with_name("other"))
         with pytest.raises(StoreUnreadable):
             self.store(path.with_name("other")).load()
 
-    def test_what_0_1_0_sealed_is_read_where_nothing_can_be_written(
+    def test_what_0_1_0_encrypted_is_read_where_nothing_can_be_written(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A full disk keeps the old form, and the content is had all the same."""
         path.parent.mkdir()
-        path.write_bytes(sealed_as_0_1_0(DATA, KEY))
+        path.write_bytes(encrypted_as_0_1_0(DATA, KEY))
 
         def refuse(*_: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr("os.fsync", refuse)
         assert self.store(path).load().data == DATA
-        assert path.read_bytes() == sealed_as_0_1_0(DATA, KEY)
+        assert path.read_bytes() == encrypted_as_0_1_0(DATA, KEY)
 
     def test_0_1_0_leaves_the_new_form_alone(self, path: Path) -> None:
         """An earlier version takes it for another key's, which it never overwrites, and not for damage."""
         self.store(path).save(DATA, None)
-        sealed, old = path.read_bytes(), sealed_as_0_1_0(DATA, KEY)
+        sealed, old = path.read_bytes(), encrypted_as_0_1_0(DATA, KEY)
         start = len(b"doorcode-sealed-1\n")
         assert sealed[:start] == old[:start]
         assert sealed[start : start + 8] != old[start : start + 8]

@@ -43,7 +43,7 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> Path:
     [TEXT, f" {TEXT}\n", TEXT.rstrip("="), base64.urlsafe_b64encode(b"\xff" * 32).decode()],
     ids=["base64", "with a newline", "without padding", "for URLs"],
 )
-def test_seals_the_cache_without_a_line_of_code(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_encrypts_the_cache_without_a_line_of_code(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """The cache is the one that encryption_key would make, and is read with that key given."""
     monkeypatch.setenv(VARIABLE, text)
     choose(Options()).store.save(GOOD, None)

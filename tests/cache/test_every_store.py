@@ -227,7 +227,7 @@ class TestAllThatIsThere:
         plain(directory, "linus.t")
         assert people() == {"ada.t", "grace.t", "linus.t"}
 
-    def test_is_not_what_a_key_in_the_program_seals(self, directory: Path) -> None:
+    def test_is_not_what_a_key_in_the_program_encrypts(self, directory: Path) -> None:
         """A program that names its key is only ever signed in from the file under that key."""
         before = caches(directory)
         cache.clear(Options(encryption_key=KEY))

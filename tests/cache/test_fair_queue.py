@@ -199,11 +199,15 @@ def test_finds_the_locked_byte(path: Path) -> None:
     turn.close()
 
 
-def test_a_lock_waits_in_line_no_longer_than_its_patience(tmp_path: Path) -> None:
+def test_a_lock_waits_in_the_queue_no_longer_than_its_timeout(tmp_path: Path) -> None:
     """Who is held up in the line is told who has the lock."""
     path = str(tmp_path / "cache")
-    impatient = CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=FairQueue(f"{path}.write.lock"))
-    with cache_lock(path).hold(), pytest.raises(StoreLocked, match=f"process {os.getpid()} has held"), impatient.hold():
+    brief = CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=FairQueue(f"{path}.write.lock"))
+    with (
+        cache_lock(path).hold(),
+        pytest.raises(StoreLocked, match=f"process {os.getpid()} has held"),
+        brief.hold(),
+    ):
         pytest.fail("the lock was held")
 
 

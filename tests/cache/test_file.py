@@ -249,9 +249,9 @@ def test_waits_no_longer_than_told_for_a_busy_lock(path: Path) -> None:
     """A lock that stays taken is reported, and damage behind it is left where it is."""
     path.parent.mkdir()
     path.write_bytes(b"{")
-    impatient = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0))
+    short_wait = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0))
     with CacheLock(f"{path}.lockfile").hold(), pytest.raises(StoreLocked):
-        impatient.load()
+        short_wait.load()
     assert path.read_bytes() == b"{"
 
 
@@ -517,8 +517,8 @@ class TestReadOnlyFile:
         """Anything else is no data, and is left as it is."""
         path.parent.mkdir()
         path.write_bytes(content)
-        neighbour = ReadOnlyFile(str(path))
-        assert neighbour.load() == Loaded(data, neighbour.stamp())
+        other = ReadOnlyFile(str(path))
+        assert other.load() == Loaded(data, other.stamp())
         assert path.read_bytes() == content
 
     def test_finds_nothing_where_nothing_is(self, path: Path) -> None:

@@ -71,7 +71,7 @@ def sealed(home: Path, name: str) -> Path:
     return home / ".IdentityService" / f"{name}.nocae.sealed"
 
 
-class TestSealedByKernel(StoreContract):
+class TestEncryptedByKernel(StoreContract):
     @pytest.fixture
     def open_store(self, opener: Callable[[], FileStore]) -> OpenStore:
         return opener
@@ -151,7 +151,7 @@ def test_keeps_one_file_of_lost_keys(opener: Callable[[], FileStore], calls: Key
     assert names(sealed.parent) == [sealed.name, f"{sealed.name}.lost-key"]
 
 
-def test_sets_aside_what_another_process_sealed_anew(
+def test_sets_aside_what_another_process_encrypted_anew(
     opener: Callable[[], FileStore], calls: KeyCalls, name: str, sealed: Path
 ) -> None:
     """When the key was replaced, as Go replaces one it cannot read, the file counts as damaged and is kept."""

@@ -158,11 +158,11 @@ def test_a_clock_set_back_does_not_keep_a_stale_file_alive(world: World) -> None
 
 def test_gives_up_with_the_holders_name(world: World) -> None:
     """The error of a wait that is too long names the process, the file and what to do."""
-    impatient = CacheLock(str(world.path), wait_timeout=3, clock=lambda: world.monotonic, sleep=world.sleep)
+    short_wait = CacheLock(str(world.path), wait_timeout=3, clock=lambda: world.monotonic, sleep=world.sleep)
     with (
         CacheLock(str(world.path)).hold(),
         pytest.raises(StoreLocked, match=f"process {os.getpid()} has held") as caught,
-        impatient.hold(),
+        short_wait.hold(),
     ):
         pytest.fail("the lock was held")
     assert caught.value.where == str(world.path)
@@ -171,13 +171,13 @@ def test_gives_up_with_the_holders_name(world: World) -> None:
 
 def test_gives_up_on_a_file_that_is_gone_by_then(world: World) -> None:
     """The error does without a name where none can be read any more."""
-    impatient = CacheLock(str(world.path), wait_timeout=0, clock=lambda: world.monotonic, sleep=world.sleep)
+    short_wait = CacheLock(str(world.path), wait_timeout=0, clock=lambda: world.monotonic, sleep=world.sleep)
     world.leave(b"")
     world.path.unlink()
     world.path.mkdir()
-    with pytest.raises(StoreError), impatient.hold():
+    with pytest.raises(StoreError), short_wait.hold():
         pytest.fail("a directory is no lock")
-    assert "another process" in str(impatient._too_long(1.0))
+    assert "another process" in str(short_wait._too_long(1.0))
 
 
 def test_polls_faster_the_longer_it_waits(world: World) -> None:
@@ -303,8 +303,8 @@ def test_does_without_kernel_locks_where_there_are_none(world: World) -> None:
     """On a file system without flock the file's existence alone is the lock, as for msal-extensions."""
     with world.lock.hold():
         assert b"flock" not in world.path.read_bytes()
-        impatient = CacheLock(str(world.path), wait_timeout=1, clock=lambda: world.monotonic, sleep=world.sleep)
-        with pytest.raises(StoreLocked), impatient.hold():
+        short_wait = CacheLock(str(world.path), wait_timeout=1, clock=lambda: world.monotonic, sleep=world.sleep)
+        with pytest.raises(StoreLocked), short_wait.hold():
             pytest.fail("the lock was held")
     assert not world.path.exists()
 

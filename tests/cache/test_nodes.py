@@ -199,7 +199,7 @@ def test_the_first_name_is_free_again_when_its_file_has_ended(base: Path) -> Non
     assert node.file == base.with_name("c.nocae.sealed")
 
 
-def sealed_as_0_1_0(path: Path, key: bytes) -> None:
+def encrypted_as_0_1_0(path: Path, key: bytes) -> None:
     """Write a sealed file that does not say whose key it is under."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(jwe.encrypt(GOOD, key, 7))
@@ -211,7 +211,7 @@ def test_the_file_of_0_1_0_is_adopted_by_whoever_has_its_key(base: Path) -> None
     node, other = Node(base, HERE), Node(base, ELSEWHERE)
     key = os.urandom(32)
     node.keys.kept["c.nocae.sealed"] = key
-    sealed_as_0_1_0(base.with_name("c.nocae.sealed"), key)
+    encrypted_as_0_1_0(base.with_name("c.nocae.sealed"), key)
     assert node.store.load().data == GOOD
     assert jwe.header(node.file.read_bytes())["boot"] == "boot1"
     assert node.file == base.with_name("c.nocae.sealed")
@@ -226,7 +226,7 @@ def test_the_file_of_0_1_0_is_left_alone_by_everybody_else(base: Path, *, has_an
     node, path = Node(base, HERE), base.with_name("c.nocae.sealed")
     if has_another:
         node.keys.find_or_make("c.nocae.sealed")
-    sealed_as_0_1_0(path, os.urandom(32))
+    encrypted_as_0_1_0(path, os.urandom(32))
     before = path.read_bytes()
     assert node.store.load() == Loaded(None, None)
     node.write(b'{"b": 2}')
@@ -239,7 +239,7 @@ def test_gos_file_is_left_alone_where_this_kernel_lacks_its_key(base: Path, *, h
     """It may be another node's; where the key is here, it is shared."""
     node, other = Node(base, HERE), Node(base, ELSEWHERE)
     key = node.keys.kept["c.nocae"] = os.urandom(32)
-    sealed_as_0_1_0(base, key)
+    encrypted_as_0_1_0(base, key)
     if has_another:
         other.keys.find_or_make("c.nocae")
     other.write(b'{"b": 2}')

@@ -187,7 +187,7 @@ def test_a_cache_is_set_aside_or_reported(path: Path, make: Callable[[Path], Non
     untouched(path)
 
 
-def test_a_neighbour_is_passed_over_or_reported(path: Path, make: Callable[[Path], None]) -> None:
+def test_another_programs_file_is_passed_over_or_reported(path: Path, make: Callable[[Path], None]) -> None:
     """The plain file of other programs is never waited for."""
     make(path)
     assert not is_jwe_file(str(path))

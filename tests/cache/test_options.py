@@ -110,7 +110,7 @@ def test_refuses_a_key_of_another_type() -> None:
         options.reveal_key()
 
 
-def test_reveals_the_key_to_whoever_seals() -> None:
+def test_reveals_the_key_for_encryption() -> None:
     """Bytes and functions are the same to it; without a key there is an error."""
     assert TokenCachePersistenceOptions(encryption_key=KEY).reveal_key() == KEY
     assert TokenCachePersistenceOptions(encryption_key=read_key).reveal_key() == KEY

@@ -148,7 +148,7 @@ def test_a_plain_file_at_the_signals_place_keeps_its_content(
     store.save(GOOD, store.load().stamp)
     assert signal.read_bytes() == b'{"plain": 1}'
     choice = choose(Options(name=name, allow_unencrypted_storage=True))
-    assert [neighbour.load().data for neighbour in choice.also] == [b'{"plain": 1}']
+    assert [other.load().data for other in choice.also] == [b'{"plain": 1}']
     assert choice.store.load().data == GOOD
 
 

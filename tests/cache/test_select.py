@@ -182,9 +182,9 @@ def test_a_sealed_cache_of_ours_stays_the_one(directory: Path) -> None:
     (directory / "msal.cache.nocae").write_bytes(GOOD)
     choice = linux(allow_unencrypted_storage=True)
     assert "sealed" in choice.store.describe()
-    (neighbour,) = choice.also
-    assert isinstance(neighbour, ReadOnlyFile)
-    assert neighbour.load().data == GOOD
+    (other,) = choice.also
+    assert isinstance(other, ReadOnlyFile)
+    assert other.load().data == GOOD
 
 
 @pytest.mark.usefixtures("kernel")
@@ -199,7 +199,7 @@ def test_gos_sealed_file_is_shared_until_ours_exists(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("cae", [False, True])
-def test_the_programs_own_key_seals_a_file_of_its_own(directory: Path, *, cae: bool) -> None:
+def test_the_programs_own_key_encrypts_a_file_of_its_own(directory: Path, *, cae: bool) -> None:
     """Nothing else is tried, and neither azure-identity's file nor the kernel's is touched."""
     store = choose(Options(encryption_key=KEY), cae=cae, platform="linux").store
     store.save(GOOD, None)
@@ -225,7 +225,7 @@ def test_a_path_is_the_name_of_its_key(tmp_path: Path, monkeypatch: pytest.Monke
     names: list[str] = []
     made = KernelCipher.__init__
     monkeypatch.setattr(
-        KernelCipher, "__init__", lambda seal, name, keys: (names.append(name), made(seal, name, keys))[1]
+        KernelCipher, "__init__", lambda cipher, name, keys: (names.append(name), made(cipher, name, keys))[1]
     )
     linux(path=tmp_path / "x")
     linux(name="x")

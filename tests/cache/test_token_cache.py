@@ -244,17 +244,17 @@ def test_damage_that_was_set_aside_is_told_and_the_sign_in_goes_on(kind: type[Fa
     assert set(ear.heard) == {str(damage)}
 
 
-def test_neighbours_are_read_for_accounts_of_their_own_and_never_written() -> None:
+def test_other_programs_caches_are_read_for_their_accounts_and_never_written() -> None:
     """A plain cache beside ours answers only for accounts that ours lacks."""
     mine = rows.rows(NOW, access_token="mine")
     theirs = lookup.merge(rows.rows(NOW, access_token="theirs"), TWO)
-    neighbour, store = FakeStore(theirs), FakeStore(mine)
-    cache = StoredCache(store, (neighbour,), Ear())
+    other, store = FakeStore(theirs), FakeStore(mine)
+    cache = StoredCache(store, (other,), Ear())
     assert secrets(cache.state()) == {"mine", "AT2"}
     assert secrets(cache.borrowed()) == {"theirs", "AT2"}
     cache.commit(adding(rows.rows(NOW, access_token="more", scope="x")))
     assert secrets(store.state()) == {"mine", "more"}
-    assert neighbour.version == 0
+    assert other.version == 0
 
 
 def test_of_several_caches_one_tells_of_trouble() -> None:
@@ -299,7 +299,7 @@ def test_what_was_never_stored_is_removed_without_a_word(kind: type[FakeStore]) 
     assert secrets(cache.state()) == set()
 
 
-def test_what_a_neighbour_has_too_is_an_error_of_removing() -> None:
+def test_removing_what_another_programs_cache_has_too_is_an_error() -> None:
     """Neighbours are never written, and what they have would be found again."""
     store = FakeStore(ONE)
     cache = StoredCache(store, (FakeStore(ONE),), Ear())

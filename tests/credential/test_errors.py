@@ -24,7 +24,7 @@ from support.signing import SCOPE, changed, outcome
 FINAL: dict[str, tuple[Any, type[Exception], str]] = {
     "declined": (Decline(), errors.SignInDeclinedError, "The user declined"),
     "access_denied": (Refuse("access_denied", 65004, "No."), errors.SignInDeclinedError, "The sign-in was denied"),
-    "expired_token": (Expire(), errors.CodeExpiredError, "The code expired before anybody"),
+    "expired_token": (Expire(), errors.CodeExpiredError, "The code expired before the user"),
     "code_expired": (Refuse("code_expired", 70019, "Over."), errors.CodeExpiredError, "The code expired before"),
     "bad_verification_code": (
         Refuse("bad_verification_code", 70018, "Unknown."), errors.AuthenticationFailedError, "does not know",

@@ -96,7 +96,7 @@ def test_a_poll_is_not_repeated_by_the_pipeline(make: Any, authority: Emulator) 
     assert authority.count("token") == 2
 
 
-def test_a_refresh_in_a_hurry_is_not_repeated(make: Any, authority: Emulator, shift: Any) -> None:
+def test_an_early_refresh_is_not_repeated(make: Any, authority: Emulator, shift: Any) -> None:
     """While a valid token is at hand nobody waits for repetitions."""
     authority.configure(refresh_in=60)
     credential = make()

@@ -1,4 +1,4 @@
-"""An encryption key that a program gives: 32 bytes, or a function that returns them."""
+"""The encryption key of a program: 32 bytes, or a function that returns them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ KeySource: TypeAlias = "bytes | Callable[[], object]"
 
 
 def key_of(source: KeySource) -> bytes:
-    """Return the 32 bytes of a key; calls the function.
+    """Return the 32 bytes of a key; if it is a function, call it.
 
     Raises:
-        TypeError: the function returned something else than bytes.
-        ValueError: the function raised, or what it returned is not 32 bytes.
+        TypeError: the function did not return bytes.
+        ValueError: the function raised, or did not return 32 bytes.
     """
     return checked_key(_called(source)) if callable(source) else source
 

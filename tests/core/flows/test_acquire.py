@@ -337,14 +337,14 @@ def test_with_a_valid_token_nobody_waits_for_a_refresh() -> None:
     assert not busy.steps(JoinFlight)[0].wait
 
 
-@pytest.mark.parametrize(("seconds", "calm"), [(5, 30), (120, 120), (86400, 1600)])
+@pytest.mark.parametrize(("seconds", "pause"), [(5, 30), (120, 120), (86400, 1600)])
 @pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
-def test_an_authority_that_wants_to_be_left_alone_is(reply: Fault | ServiceError, seconds: float, calm: float) -> None:
+def test_an_authority_that_wants_to_be_left_alone_is(reply: Fault | ServiceError, seconds: float, pause: float) -> None:
     """With a valid token at hand nothing is asked before Retry-After is over, or the token is."""
     world = cached(refresh_in=1800, age=2000)
     world.redeemed = [replace(reply, retry_after=seconds)]
     assert secret(world.acquire()) == "AT"
-    assert world.steps(Remember)[0].fresh_until == WALL + calm
+    assert world.steps(Remember)[0].fresh_until == WALL + pause
 
 
 @pytest.mark.parametrize("reply", [REFUSED, GRANT], ids=["outage", "refusal"])
@@ -382,7 +382,7 @@ def test_a_refresh_that_fails_looks_once_more() -> None:
 
 
 def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
-    """Five seconds before its end, the calm of 30 seconds is cut."""
+    """Five seconds before its end, the back-off of 30 seconds is cut."""
     world = cached(age=3595)
     world.redeemed = [REFUSED]
     assert secret(world.acquire()) == "AT"

@@ -64,10 +64,10 @@ class Pace:
             return replace(
                 self, failures=min(self.failures + 1, MOST_FAILURES), trouble=reply, retry_after=reply.retry_after
             )
-        calm = replace(self, failures=0, retry_after=reply.retry_after)
+        answered = replace(self, failures=0, retry_after=reply.retry_after)
         if reply.error != "slow_down":
-            return calm
-        return replace(calm, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
+            return answered
+        return replace(answered, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ OUT_OF_LUCK: Final = 1.0
 PREPARE_AFTER: Final = 0.2
 """After waiting this long for another process's refresh, in seconds, import MSAL and requests, so that this process can
 refresh at once if the other one brings no token for it."""
-CALM: Final = 30.0
+BACKOFF: Final = 30.0
 """Seconds for which a valid token is used without another attempt after a failed refresh; longer with Retry-After."""
 
 
@@ -243,6 +243,6 @@ def _use_stale(
     if isinstance(again, StoredToken):
         return again
     if isinstance(again, Refreshable) and again.valid == valid:  # otherwise the account was signed out meanwhile
-        until = min(again.now + max(CALM, reply.retry_after or 0.0), valid.expires_on)
+        until = min(again.now + max(BACKOFF, reply.retry_after or 0.0), valid.expires_on)
         yield from ask(Remember(request, valid, until, again.sign_outs))
     return valid

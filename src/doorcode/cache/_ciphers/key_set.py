@@ -1,4 +1,4 @@
-"""The keys of a program whose store is a server: the first one writes, and each of them reads."""
+"""The encryption keys of a store on a server: the first one encrypts, and each of them decrypts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["KeySet", "key_set"]
 
 
 class KeySet:
-    """Encrypt and decrypt values under the program's keys; without any key, values stay as they are.
+    """Encrypt and decrypt values with the program's keys; without a key, values stay plain.
 
-    A key that was given as a function is asked for whenever it is needed, and travels in a pickle as functions do.
+    A key that is a function is called whenever the key is needed, and can be pickled as functions can.
 
     Args:
         sources: the keys, or functions that return them.
@@ -36,24 +36,25 @@ class KeySet:
         return bool(self._sources)
 
     def encrypt(self, data: bytes, name: bytes, where: str) -> bytes:
-        """Return data sealed under the first key and bound to a name.
+        """Return data encrypted with the first key, and bound to a name.
 
         Raises:
-            StoreKeyError: the key cannot be had.
+            StoreKeyError: the function of the key failed.
         """
-        return keyed.seal(self._key(self._sources[0], where), name, data) if self._sources else data
+        return keyed.encrypt(self._key(self._sources[0], where), name, data) if self._sources else data
 
     def decrypt(self, stored: bytes, name: bytes, where: str) -> bytes:
         """Return the data of a value.
 
         Args:
             stored: the value.
-            name: what it must be bound to.
+            name: the name that the value must be bound to.
             where: the server, for messages.
 
         Raises:
-            StoreKeyError: it was sealed under another key; or it is sealed and there is no key; or the reverse.
-            StoreError: it is damaged, or was written for another place.
+            StoreKeyError: the value was encrypted with another key; or it is encrypted and there is no key; or it is
+                plain and there is a key.
+            StoreError: the value is damaged, or was written for another name.
         """
         if stored.startswith(KEYED_START) is not self.encrypts:
             kind = "is not encrypted" if self.encrypts else "is encrypted, and this program was given no encryption_key"
@@ -61,7 +62,7 @@ class KeySet:
         if not self.encrypts:
             return stored
         try:
-            data = keyed.open_sealed((self._key(source, where) for source in self._sources), name, stored)
+            data = keyed.decrypt((self._key(source, where) for source in self._sources), name, stored)
         except DecryptionError:
             raise StoreError(
                 f"a token cache in {where} is damaged, or was written for another name, user or client; it was left as "
@@ -93,15 +94,15 @@ class KeySet:
 
 
 def key_set(given: object, *, plain_allowed: bool) -> KeySet:
-    """Return the keys that a program gives, or else the one of the environment.
+    """Return the program's keys; or, if it has none, the key of the environment.
 
     Args:
-        given: a key, a function that returns one, a list or tuple of these, or None.
-        plain_allowed: whether there may be none.
+        given: a key, a function that returns a key, a list or tuple of these, or None.
+        plain_allowed: whether the set may be empty.
 
     Raises:
         TypeError: a key is neither bytes nor a function.
-        ValueError: a key is not 32 bytes long, or there is none.
+        ValueError: a key is not 32 bytes long, or there is no key and ``plain_allowed`` is False.
     """
     many = cast("Iterable[object]", given) if isinstance(given, (list, tuple)) else [given]
     sources = tuple(source for source in map(checked_source, many) if source is not None)
@@ -109,7 +110,7 @@ def key_set(given: object, *, plain_allowed: bool) -> KeySet:
         sources = (key_of_environment,)
     if not sources and not plain_allowed:
         raise ValueError(
-            "whoever reads the server could use the tokens there: give encryption_key=, or set the environment "
+            "every reader of the server could use the tokens there: give encryption_key=, or set the environment "
             "variable DOORCODE_CACHE_KEY or DOORCODE_CACHE_KEY_FILE; allow_unencrypted_storage=True keeps them plain"
         )
     return KeySet(sources)

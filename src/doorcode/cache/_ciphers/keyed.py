@@ -1,4 +1,4 @@
-"""Encryption with the program's own key: AES-256-GCM, bound to the name of the place where the content is kept."""
+"""Encryption with the program's own key: AES-256-GCM, bound to the name of the file or value that keeps the content."""
 
 # Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH119
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["KeyedCipher", "open_sealed", "seal"]
+__all__ = ["KeyedCipher", "decrypt", "encrypt"]
 
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 8
@@ -27,26 +27,26 @@ _NAMED: Final = b"\0\2"
 """The first of the eight key ID bytes of content whose tag covers a name."""
 
 
-def seal(key: bytes, name: bytes, data: bytes) -> bytes:
-    """Return data encrypted with a 32-byte key and bound to the name of the place where it is kept."""
+def encrypt(key: bytes, name: bytes, data: bytes) -> bytes:
+    """Return data encrypted with a 32-byte key, and bound to the name of the file or value that keeps it."""
     header = KEYED_START + _key_id(key)
     nonce = os.urandom(_NONCE_BYTES)
     return header + nonce + _aes_gcm(key).encrypt(nonce, data, header + name)
 
 
-def open_sealed(keys: Iterable[bytes], name: bytes, encrypted: bytes) -> bytes | None:
-    """Return what was encrypted with one of several keys.
+def decrypt(keys: Iterable[bytes], name: bytes, encrypted: bytes) -> bytes | None:
+    """Return data that was encrypted with one of several keys.
 
     Args:
-        keys: 32 bytes each.
-        name: the name of the place.
-        encrypted: the result of :func:`seal`.
+        keys: the keys, of 32 bytes each.
+        name: the name of the file or value that keeps the data.
+        encrypted: the result of :func:`encrypt`.
 
     Returns:
         The data; None if it was encrypted with another key.
 
     Raises:
-        DecryptionError: the bytes are damaged, or were encrypted for another place.
+        DecryptionError: the bytes are damaged, or were encrypted for another name.
     """
     header = encrypted[:_HEADER_BYTES]
     found = [key for key in keys if _key_id(key) == _id_in(encrypted)]
@@ -83,7 +83,7 @@ class KeyedCipher:
 
     def encrypt(self, data: bytes) -> bytes:
         """Return the content, encrypted."""
-        return seal(self._key(), self._name, data)
+        return encrypt(self._key(), self._name, data)
 
     def is_current(self, encrypted: bytes) -> bool:
         """Tell whether encrypted content is bound to the name of its file."""

@@ -1,4 +1,4 @@
-"""Token caches on a Redis server, one for each user and client, for processes on many machines."""
+"""Token caches on a Redis server, one for each user and client, shared by processes on many machines."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class RedisUser:
-    """A user whose tokens a Redis store holds.
+    """A user with tokens in a Redis store.
 
     Attributes:
         user: the program's own identifier of the user.
@@ -80,28 +80,28 @@ class RedisUser:
 
 
 class RedisStore:
-    """Keep a token cache on a Redis server (or one that speaks its protocol, such as Valkey), for many machines.
+    """Keep a token cache on a Redis server (or on a compatible one, such as Valkey), for programs on many machines.
 
-    Give it to :class:`doorcode.TokenCachePersistenceOptions` as ``store``. A write replaces what its writer has read,
-    or is made again on top of what another process wrote; one process at a time refreshes, under a lease. Nothing that
-    cannot be read is overwritten. The server is used on first need.
+    Pass it to :class:`doorcode.TokenCachePersistenceOptions` as ``store``. If another process has written since the
+    last read, a write is repeated on the newer content. One process at a time refreshes, under a lease. Content that
+    this program cannot read is never overwritten. The first operation connects to the server.
 
     Args:
-        server: a URL (``redis://``, ``rediss://`` for TLS, ``unix://``), a client of redis-py, which may use Sentinel
-            or be a cluster's, or a function that returns one of them. A function is called once in each process and
-            travels in a pickle, as a URL without a password does.
-        name: of the cache; programs that give the same name and key share sign-ins.
-        user: the server program's own identifier of the user whose tokens these are; see :meth:`for_user`.
-        client_id: the application, where a program keeps those of one user apart.
-        encryption_key: 32 bytes, or a function that returns them, which encrypt what leaves the process. Of several,
-            the first one writes and each of them reads. By default the key of the environment, as for files.
-        allow_unencrypted_storage: whether the cache may be kept plain where no key is given.
-        ttl: seconds after which a cache is removed that nobody has read or written; by default never.
-        timeout: seconds that one call of the server may take, with everything that is tried again.
+        server: a URL (``redis://``, ``rediss://`` for TLS, ``unix://``); a client of redis-py, also for Sentinel or a
+            cluster; or a function that returns one of these. A function is called once in each process. A function and
+            a URL without a password can be pickled.
+        name: the name of the cache; programs with the same name and key share sign-ins.
+        user: the program's own identifier of the user with these tokens; see :meth:`for_user`.
+        client_id: the application, if the program keeps several applications of a user apart.
+        encryption_key: 32 bytes, or a function that returns them, to encrypt the content with. Of several keys, the
+            first one encrypts and each of them decrypts. By default the key of the environment, as for files.
+        allow_unencrypted_storage: whether the cache may be plain if there is no key.
+        ttl: seconds after the last read or write after which the server removes a cache; by default never.
+        timeout: seconds that one operation on the server may take, with all its retries.
 
     Raises:
         TypeError: a value has the wrong type.
-        ValueError: there is no key, or a value cannot be right; no message shows the URL.
+        ValueError: there is no key, or a value is invalid; no message shows the URL.
     """
 
     @clears_frames
@@ -126,7 +126,7 @@ class RedisStore:
 
     @property
     def encrypted(self) -> bool:
-        """Tell whether what leaves the process is encrypted."""
+        """Tell whether the content is encrypted before it leaves the process."""
         return self._keys.encrypts
 
     @property
@@ -135,20 +135,21 @@ class RedisStore:
         return True
 
     def describe(self) -> str:
-        """Return, for people, where the cache is and how it is protected."""
+        """Return where the cache is and how it is protected, as text for the user."""
         how = "encrypted with the program's own key" if self.encrypted else "not encrypted"
         return f"{self._server.place} (cache {self._partition.name!r}), {how}"
 
     def for_user(self, user: str, client_id: str = "") -> Self:
-        """Return the store of another user of the same program, which shares this one's connections.
+        """Return the store of another user of the same program, which shares the connections of this one.
 
         Args:
-            user: the program's own identifier of the user, from what the user has proved: a session, never a parameter.
-            client_id: the application, where a program keeps those of one user apart.
+            user: the program's own identifier of the user. Take it from an authenticated session, never from a
+                parameter of a request.
+            client_id: the application, if the program keeps several applications of a user apart.
 
         Raises:
             TypeError: a value is not text.
-            ValueError: it is too long.
+            ValueError: a value is too long.
         """
         other = copy.copy(self)
         vars(other)["_partition"] = _checked_partition(self._partition.name, user, client_id)
@@ -162,7 +163,7 @@ class RedisStore:
 
         Raises:
             StoreError: the server cannot be used.
-            StoreKeyError: a user cannot be read with these keys; raised after all others.
+            StoreKeyError: these keys cannot decrypt a user's name; raised after all other users were yielded.
         """
         unreadable: StoreError | None = None
         for key in self._value_keys():
@@ -178,13 +179,13 @@ class RedisStore:
 
     @clears_frames
     def delete_all(self) -> int:
-        """Sign out all users of the cache of this name: delete what the server holds of each.
+        """Sign out all users of this cache's name, by deleting their caches on the server.
 
         Returns:
-            How many caches there were. A user who signs in meanwhile may stay.
+            The number of caches. A user who signs in meanwhile may stay.
 
         Raises:
-            StoreError: the server cannot be used, so that some may be left.
+            StoreError: the server cannot be used; some caches may be left.
         """
         count = 0
         for key in self._value_keys():
@@ -196,7 +197,7 @@ class RedisStore:
 
     @clears_frames
     def load(self) -> Loaded:
-        """Return the content and its stamp; a cache with a ``ttl`` lives for as long again."""
+        """Return the content and its stamp; a read restarts the ``ttl``."""
         key = self._partition.value_key
         raw = self._server.call(lambda client: client.get(key), writes=False)
         if raw is not None and self._ttl is not None:
@@ -221,12 +222,12 @@ class RedisStore:
 
     @clears_frames
     def delete(self) -> None:
-        """Remove the content, whatever key it is under; something else than a token cache is left."""
+        """Remove the content, whichever key it is encrypted with; leave a value that is no token cache."""
         self._delete(self._partition.value_key)
 
     @clears_frames
     def stamp(self) -> Stamp:
-        """Return the stamp alone: a few bytes of the content."""
+        """Return the stamp alone, from the first bytes of the value."""
         key, last = self._partition.value_key, len(MAGIC) + STAMP_CHARACTERS - 1
         raw: bytes = self._server.call(lambda client: client.getrange(key, 0, last), writes=False)
         if not raw:
@@ -237,13 +238,13 @@ class RedisStore:
 
     @clears_frames
     def lease(self, name: str, seconds: float) -> Lease | None:
-        """Try once to take a lease, which ends by itself when its holder dies: see the page on fleets."""
+        """Try once to get a lease, which ends by itself when its holder dies."""
         key = self._partition.lease_key(check_lease_name(name))
         return redis_lease.take(self._server, key, self._partition.fence_key, seconds)
 
     @clears_frames
     def lease_holder(self, name: str) -> LeaseHolder | None:
-        """Return who holds a lease; None where nobody does."""
+        """Return the holder of a lease; None if there is none."""
         key = self._partition.lease_key(check_lease_name(name))
         return redis_lease.holder_of(self._server.call(lambda client: client.get(key), writes=False))
 
