@@ -30,8 +30,8 @@ class BaseBrowser(BaseCredential):
         hint = check_login_hint(request.options.get("login_hint")) or self._login_hint
         return auth_code.sign_in(request, started=started, timeout=self._timeout, login_hint=hint)
 
-    def _handler(self, *, anybody: bool = False) -> BrowserStepHandler:
-        return BrowserStepHandler(self._session, self._open_agent, anybody=anybody)
+    def _handler(self, *, any_account: bool = False) -> BrowserStepHandler:
+        return BrowserStepHandler(self._session, self._open_agent, any_account=any_account)
 
     def _open_agent(self) -> AbstractContextManager[BrowserAgent]:
         return open_agent(self._paste, self._redirect_uri, self._session.config)
