@@ -56,7 +56,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ErrorRequest:
-    """Name the request that a reply answered; its body is not kept."""
+    """The request that a reply answered, without its body."""
 
     method: str
     url: str
@@ -64,7 +64,7 @@ class ErrorRequest:
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """Hold an error reply of the authority, in the shape of azure-core's responses.
+    """An error reply of the authority, in the shape of azure-core's responses.
 
     Attributes:
         status_code: the HTTP status.
@@ -110,7 +110,7 @@ class ErrorResponse:
 
 
 class AuthenticationFailedError(ClientAuthenticationError):
-    """Say why a credential got no token, and what to do next.
+    """A credential got no token; the message says why, and what to do next.
 
     Attributes:
         error: the OAuth error code, or None if the authority sent none.
@@ -207,43 +207,43 @@ class AuthenticationFailedError(ClientAuthenticationError):
 
 
 class SignInDeclinedError(AuthenticationFailedError):
-    """Say that the user declined, or that a policy denied the sign-in."""
+    """The user declined to sign in, or a policy denied the sign-in."""
 
 
 class CodeExpiredError(AuthenticationFailedError):
-    """Say that the user did not finish signing in before the code expired."""
+    """The user did not finish signing in before the code expired."""
 
 
 class SignInTimedOutError(AuthenticationFailedError):
-    """Say that the user did not finish signing in within the credential's ``timeout``."""
+    """The user did not finish signing in within the credential's ``timeout``."""
 
 
 class SignInCancelledError(AuthenticationFailedError):
-    """Say that the program cancelled the sign-in."""
+    """The program cancelled the sign-in."""
 
 
 class OtherAccountError(AuthenticationFailedError):
-    """Say that the user signed in with another account than the record or ``username`` names; nothing was stored."""
+    """The user signed in with another account than the record or ``username`` names; nothing was stored."""
 
 
 class AuthorityUnreachableError(AuthenticationFailedError):
-    """Say that no usable reply came: no network, a proxy's page, an untrusted certificate, an outage."""
+    """The authority sent no usable reply: no network, a proxy's page, an untrusted certificate, an outage."""
 
 
 class UnknownAuthorityError(AuthenticationFailedError, ValueError):
-    """Say that instance discovery does not know the authority; ``disable_instance_discovery=True`` skips the check."""
+    """Instance discovery does not know the authority; ``disable_instance_discovery=True`` skips the check."""
 
 
 class CredentialUnavailableError(AuthenticationFailedError):
-    """Say that this credential lacks what it needs to try; a chain goes on to its next credential."""
+    """This credential lacks what it needs to try; a chain goes on to its next credential."""
 
 
 class CacheUnavailableError(CredentialUnavailableError, ValueError):
-    """Say that no token store fits the program's options; the message names each store and the reason."""
+    """No token store fits the program's options; the message names each store and the reason."""
 
 
 class AuthenticationRequiredError(CredentialUnavailableError):
-    """Say that the user must sign in, and that the credential may not ask by itself.
+    """The user must sign in, and the credential may not ask by itself.
 
     Pass ``scopes`` and ``claims`` to ``authenticate``.
 

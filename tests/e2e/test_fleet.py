@@ -174,11 +174,11 @@ def test_options_of_the_page_are_the_classes() -> None:
     """What the page says of times is what the code has."""
     from doorcode._core.flows.limits import request_limits
     from doorcode._core.flows.refresh import LEASE_SECONDS
-    from doorcode._session.leases import ROOM
+    from doorcode._session.leases import STORE_SECONDS
     from doorcode.cache._stores.redis_lease import LONGEST
 
     text = PAGE.read_text(encoding="utf-8")
-    usual = max(LEASE_SECONDS, request_limits({}).whole(redeems=True) + ROOM)
+    usual = max(LEASE_SECONDS, request_limits({}).whole(redeems=True) + STORE_SECONDS)
     assert f"{usual:.0f} seconds with the usual limits, {LONGEST:.0f} at most" in text
     store = RedisStore("redis://127.0.0.1:1", encryption_key=KEY)
     assert f"`timeout=` seconds ({store._server.timeout:.0f} by default)" in text

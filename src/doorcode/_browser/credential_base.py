@@ -1,4 +1,4 @@
-"""What the sync and the asyncio credentials that use a browser share: their flows and their agent."""
+"""The base of the sync and asyncio credentials that use a browser: their flows and their agent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from doorcode._session.prompt import tell
 
 
 class BaseBrowser(BaseCredential):
-    """Sign a user in in a browser."""
+    """The base of credentials that sign the user in with a browser."""
 
     _paste: Any = False
     _redirect_uri: str | None = None
@@ -38,7 +38,7 @@ class BaseBrowser(BaseCredential):
 
 
 class BaseUser(BaseBrowser):
-    """Sign a user in in a browser or with a code."""
+    """The base of credentials that sign the user in with a browser or a code."""
 
     _sign_in_options: SignInOptions
 

@@ -19,7 +19,7 @@ _LONGEST_WORD: Final = 24
 
 
 class MsalError(Exception):
-    """Say that MSAL could not read a reply; the cause is MSAL's error."""
+    """MSAL could not read a reply; the cause is MSAL's error."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from doorcode._session.session import Session
     from doorcode.cache._protocol import Lease
 
-ROOM: Final = 30.0
+STORE_SECONDS: Final = 30.0
 """Seconds that a lease outlasts its request: for two writes to caches that other processes may lock."""
 LeaseStep: TypeAlias = TakeLease | RenewLease | FindLeaseHolder | PromptLives | DropLease
 
@@ -79,7 +79,7 @@ class HeldLeases:
         """Return the duration of a lease: at least as long as the longest request that the program's options allow."""
         if name != REFRESH_LEASE:
             return seconds
-        return max(seconds, self._session.limits.whole(redeems=True) + ROOM)
+        return max(seconds, self._session.limits.whole(redeems=True) + STORE_SECONDS)
 
     def _drop(self, name: str) -> None:
         lease = self._held.pop(name, None)

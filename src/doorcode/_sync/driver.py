@@ -46,7 +46,7 @@ class Driver:
 
     Args:
         handler: performs the steps that both shells treat alike.
-        credential: prompts the user; None for a flow that prompts nobody.
+        credential: prompts the user; None for a flow without a prompt.
 
     Attributes:
         scope: where the flow waits; another thread can cancel it.

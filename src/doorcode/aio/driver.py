@@ -47,7 +47,7 @@ class Driver:
 
     Args:
         handler: performs the steps that both shells treat alike.
-        credential: prompts the user; None for a flow that prompts nobody.
+        credential: prompts the user; None for a flow without a prompt.
         woken_by: an alarm that ends the flow's waits early.
     """
 

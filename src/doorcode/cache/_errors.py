@@ -15,7 +15,7 @@ __all__ = ["StoreError", "StoreKeyError", "StoreLocked", "StoreUnavailable", "St
 
 
 class StoreError(Exception):
-    """Say what failed, where, and what to do; no message shows the content.
+    """A store failed; the message says what failed, where, and what to do, and never shows the content.
 
     Attributes:
         where: the file, item or server, as text for the user.
@@ -35,7 +35,7 @@ class StoreError(Exception):
 
 
 class StoreUnreadable(StoreError):  # noqa: N818 - the name says what the content is
-    """Say that the content was damaged, torn or foreign, and where it was set aside; the store is empty now.
+    """The content was damaged, torn or foreign, and was set aside; the store is empty now.
 
     Attributes:
         aside: where the content was put; None when it could not be moved.
@@ -47,12 +47,12 @@ class StoreUnreadable(StoreError):  # noqa: N818 - the name says what the conten
 
 
 class StoreKeyError(StoreError):
-    """Say that the key of the content is missing or wrong, or cannot be read."""
+    """The key of the content is missing or wrong, or cannot be read."""
 
 
 class StoreLocked(StoreError):  # noqa: N818 - likewise
-    """Say that another process did not release the lock in time."""
+    """Another process did not release the lock in time."""
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - likewise
-    """Say why this machine cannot use a kind of store; the message is one line of a list of reasons."""
+    """This machine cannot use a kind of store; the message is one line of a list of reasons."""

@@ -29,7 +29,7 @@ __all__ = ["Choice", "Location", "NoDirectoryError", "Rejected", "choose", "loca
 
 
 class NoDirectoryError(ValueError):
-    """Say that the environment does not name the user's home directory."""
+    """The environment does not name the user's home directory."""
 
 
 WRITER_TIMEOUT: Final = 1.0

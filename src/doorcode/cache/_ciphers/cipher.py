@@ -31,11 +31,11 @@ _JWE_PARTS: Final = 5
 
 
 class DecryptionError(Exception):
-    """Say that content is damaged, or was encrypted with a key that has been replaced."""
+    """The content is damaged, or was encrypted with a key that has been replaced."""
 
 
 class KeyMissing(Exception):  # noqa: N818 - likewise
-    """Say that the key of the content no longer exists, as after a reboot."""
+    """The key of the content no longer exists, as after a reboot."""
 
 
 class Cipher(Protocol):

@@ -1,4 +1,4 @@
-"""The server that a program names to the Redis store: a URL, a client of redis-py, or a function that returns one."""
+"""The ``server`` option of the Redis store: a URL, a client of redis-py, or a function that returns one of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_PLACE: Final = 120
 
 
 def checked_server(server: object) -> object:
-    """Return what names the server, if the store can use it; a function is not called yet.
+    """Check the option and return it; a function is not called yet.
 
     Raises:
         TypeError: it is neither a URL, nor a client of redis-py, nor a function.
@@ -66,7 +66,7 @@ def open_client(server: object, timeout: float) -> tuple[Any, bool]:
 
 
 def place_of(server: object) -> str:
-    """Return, for people, where a server is, without any of its credentials."""
+    """Return where a server is, without its credentials, as text for the user."""
     if isinstance(server, str):
         parts = _checked_url(server)
         if parts.scheme == "unix":
@@ -78,7 +78,7 @@ def place_of(server: object) -> str:
 
 
 def secrets_of(server: object) -> tuple[str, ...]:
-    """Return what no message may show of a server: passwords, and the part of a URL that holds them."""
+    """Return the secrets of a server, which no message may show: passwords, and the part of a URL that has them."""
     found = {str(_options_of(server).get("password") or "")}
     if isinstance(server, str):
         parts = _checked_url(server)
@@ -92,7 +92,7 @@ def secrets_of(server: object) -> tuple[str, ...]:
 
 
 def has_secret(server: object) -> bool:
-    """Tell whether what names a server holds its password."""
+    """Tell whether the option contains the server's password."""
     return isinstance(server, str) and bool(secrets_of(server))
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a Redis server -> a StoreError that says what to do, without any credential."""
+"""Map errors of a Redis server to a StoreError that says what to do, without any credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PASSING: Final = (
     "ConnectionError", "BusyLoadingError", "ReadOnlyError", "ClusterDownError", "MasterDownError", "TryAgainError",
     "MasterNotFoundError", "MaxConnectionsError", "TimeoutError",
 )  # fmt: skip
-"""Classes of redis-py for what a restart or a failover ends."""
+"""Errors of redis-py that pass with a restart or a failover."""
 _MEANINGS: Final = (
     (
         ("READONLY", "read only replica"),
@@ -33,13 +33,13 @@ _MEANINGS: Final = (
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether trying again may help: a connection that was lost, a restart, a failover."""
+    """Tell whether a retry may help: after a lost connection, a restart or a failover."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return isinstance(error, OSError) or (not _is_refusal(error) and bool(names & set(_PASSING)))
 
 
 def hinders_reading(error: BaseException) -> bool:
-    """Tell whether a passing error keeps this program from reading, too."""
+    """Tell whether an error that will pass also prevents reads."""
     return "ReadOnlyError" not in {kind.__name__ for kind in type(error).__mro__}
 
 

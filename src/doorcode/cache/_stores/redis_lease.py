@@ -58,14 +58,14 @@ return 1
 
 
 class RedisLease:
-    """Hold a lease until it is released, or its time is over.
+    """A lease that ends when it is released, or when its time is over.
 
     Args:
-        server: where it is.
-        key: its key.
-        token: 32 random hexadecimal digits, this lease's own.
-        fence: its number: higher than that of every lease of that name before it.
-        seconds: how long it was taken for.
+        server: the server that keeps it.
+        key: its key on the server.
+        token: 32 random hexadecimal digits, unique to this lease.
+        fence: its number, which is higher than that of every earlier lease of the same name.
+        seconds: how long the lease was taken for.
 
     Attributes:
         fence: its number.
@@ -84,7 +84,7 @@ class RedisLease:
         self._keep_alive(seconds)
 
     def renew(self, seconds: float, until: float | None = None) -> bool:
-        """Hold the lease for so many seconds from now; False where this process has it no more, or cannot tell."""
+        """Extend the lease to this many seconds from now; return False if it is lost, or the server fails."""
         if self._released.is_set() or self._pid != os.getpid():
             return False
         self._end, self._until = _clock.monotonic() + seconds, until
@@ -95,7 +95,7 @@ class RedisLease:
             return False
 
     def release(self) -> None:
-        """Let the next process have it; does nothing the second time, or in a forked child."""
+        """Give the lease up; do nothing the second time, or in a forked child."""
         if self._released.is_set() or self._pid != os.getpid():
             return
         self._released.set()
@@ -129,8 +129,8 @@ class RedisLease:
 def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> RedisLease | None:
     """Try once to take a lease.
 
-    The lease of a process of this machine that has died is taken at once; any other that died is waited for until the
-    lease ends by itself.
+    If its holder was a process of this machine that has died, the lease is taken at once. The lease of a process that
+    died on another machine ends by itself.
 
     Args:
         server: where it is.
@@ -155,7 +155,7 @@ def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> Redis
 
 
 def holder_of(held: bytes | None) -> LeaseHolder | None:
-    """Return who holds a lease, as the value of its key says."""
+    """Return the holder of a lease from the value of its key."""
     said = _read(held)
     process = int(number(said.get("process")) or 0)
     host = one_line(said.get("host"), _LONGEST_HOST)
@@ -168,7 +168,7 @@ def _take(arguments: tuple[object, ...], client: Any) -> list[Any]:
 
 
 def _note(seconds: float, until: float | None) -> str:
-    """Return what other processes may know of the holder: JSON without its opening brace."""
+    """Return a description of the holder for other processes: JSON without its opening brace."""
     host = here()
     process = os.getpid()
     fields = {"process": process, "started": _started(process), "host": host.name, "boot": host.boot}
@@ -176,7 +176,7 @@ def _note(seconds: float, until: float | None) -> str:
 
 
 def _is_dead(held: bytes) -> bool:
-    """Tell whether a holder is a process of this machine, and dead."""
+    """Tell whether a holder was a process of this machine and has died."""
     said, host = _read(held), here()
     process = int(number(said.get("process")) or 0)
     same = bool(host.boot and host.processes) and (said.get("boot"), said.get("space")) == (host.boot, host.processes)

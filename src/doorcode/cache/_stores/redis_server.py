@@ -1,4 +1,4 @@
-"""Calls of a Redis server that end in time, whatever the server and its network do."""
+"""Calls to a Redis server that end in time, even if the server or the network hangs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RedisServer:
 
     @property
     def place(self) -> str:
-        """Return, for people, where the server is."""
+        """Return where the server is, as text for the user."""
         return self._place
 
     def call(self, work: Callable[[Any], T], *, writes: bool, repeats: bool = True) -> T:

@@ -1,4 +1,4 @@
-"""What the Redis store keeps under its keys: the names of the keys, and the form of a value."""
+"""The keys and values of the Redis store: the names of the keys, and the form of a value."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = [
 ]
 
 MAGIC: Final = b"doorcode-redis-1\n"
-"""How every value of a token cache starts."""
+"""The first bytes of every value with a token cache."""
 STAMP_CHARACTERS: Final = 32
 _SIZE_CHARACTERS: Final = 4
 _HEAD_BYTES: Final = len(MAGIC) + STAMP_CHARACTERS + _SIZE_CHARACTERS
 _LONGEST_LABEL: Final = 0xFFFF - 0x100
 HEAD: Final = _HEAD_BYTES + 0xFFFF
-"""Bytes at the start of a value in which its stamp and its label stand."""
+"""The number of bytes at the start of a value that contain its stamp and its label."""
 _STAMP: Final = re.compile(rb"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Whose tokens a key of the server holds.
+    """The cache, user and application of a key on the server.
 
     The names of the keys show the cache's name and a digest of the rest: user names may be personal data. The part in
     braces decides the shard of a cluster, so that all keys of a partition are on one.

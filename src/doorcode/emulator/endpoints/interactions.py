@@ -1,7 +1,7 @@
-"""Remember where each user stands in the browser, by tickets that are good for one form each.
+"""Keep the state of each user's sign-in in the browser, under tickets that are valid for one form each.
 
-There are no cookies: whoever holds the unguessable ticket of the last page continues, and a form that is sent
-twice, or by another site, holds none (RFC 9700 4.7.1).
+There are no cookies. A form continues a sign-in if it contains the unguessable ticket of the last page; a form that is
+sent twice, or by another site, has no valid ticket (RFC 9700 4.7.1).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """Hold what a user is in the middle of.
+    """One step of a user's sign-in in the browser.
 
     Args:
-        action: the path that the forms are sent to; a ticket is good for this path only.
-        client_id: the application that asks; empty while no code has been entered.
-        parameters: of the authorization request; empty for a device code.
-        device_code: the code that is being answered; empty for an authorization request.
-        form_targets: origins besides our own that a form may lead to, for the Content-Security-Policy.
-        user: who was picked.
+        action: the path of the form; a ticket is valid for this path only.
+        client_id: the application; empty before the user has entered a code.
+        parameters: the parameters of the authorization request; empty for a device code.
+        device_code: the device code; empty for an authorization request.
+        form_targets: further origins that a form may lead to, for the Content-Security-Policy.
+        user: the user who was chosen.
     """
 
     action: str
@@ -43,7 +43,7 @@ class Interaction:
 
 @dataclass(slots=True)
 class Interactions:
-    """Hold the open tickets."""
+    """The open tickets."""
 
     _open: dict[str, Interaction] = field(default_factory=dict[str, Interaction], repr=False)
 

@@ -133,7 +133,7 @@ def _grant(
 ) -> Grant:
     """Return the grant of a sign-in at this tenant; refuse users of other tenants, and policies that are not met.
 
-    Policies look at ``met``, the claims that the sign-in was asked for: what comes only now, nobody has met.
+    Policies check ``met``, the claims request of the sign-in: the user has not met claims of a later request.
     """
     scopes = parse_scopes(scope)
     realm = context.state.realm(tenant_name, user)
