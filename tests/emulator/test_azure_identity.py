@@ -54,7 +54,7 @@ def test_a_decline_is_an_error(authority: Emulator) -> None:
     credential = DeviceCodeCredential(
         **authority.credential_options, prompt_callback=lambda _uri, code, _expires_on: authority.decline(code)
     )
-    with pytest.raises(ClientAuthenticationError, match="The user declined to sign in"):
+    with pytest.raises(ClientAuthenticationError, match="The authorization request was denied"):
         credential.get_token(SCOPE)
 
 

@@ -66,7 +66,7 @@ class BrowserStepHandler(StepHandler):
                 answer = self.session.application.redeem_code(request, page, redirect, within)
             case Conclude(outcome, within):
                 if isinstance(outcome, Tokens):
-                    outcome = refused_account(self.session, outcome, anybody=self.anybody) or outcome
+                    outcome = refused_account(self.session, outcome, any_account=self.any_account) or outcome
                 self._agent.conclude(outcome, within)
                 answer = None
             case _:
