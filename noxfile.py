@@ -26,7 +26,7 @@ QUICK_TESTS = (
     *("tests/credential/test_authenticate.py", "tests/credential/test_get_token.py", "tests/browser/test_flow.py"),
 )
 LOWEST_TESTS = ("tests/core", "tests/credential", "tests/cache")
-LOWEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "sybil", "portalocker", "azure-identity")
+LOWEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "sybil", "portalocker", "azure-identity", "cloudpickle")
 PACKAGE_TESTS = (
     *("tests/core", "tests/prompts", "tests/test_docs.py", "tests/test_extras.py", "tests/test_import_budget.py"),
     *("tests/credential/test_authenticate.py", "tests/cache/test_file.py", "tests/emulator/test_testing.py"),
@@ -171,7 +171,10 @@ def use_alone(session: nox.Session, wheel: Path, extra: str, place: Path) -> Non
 def audit(session: nox.Session) -> None:
     """Look for known vulnerabilities in what the package and its extras install; asks PyPI's advisory service."""
     install(session, *group("audit"), EVERY_EXTRA)
-    session.run("pip-audit", "--strict", "--local", "--skip-editable", "--desc", "off")
+    installed = session.run("python", "-m", "pip", "freeze", "--exclude", "doorcode", silent=True)
+    pinned = Path(session.create_tmp(), "requirements.txt").resolve()
+    pinned.write_text(str(installed), encoding="utf-8")
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(pinned))
 
 
 @nox.session
