@@ -202,8 +202,8 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure against azure-identity, and write docs/performance.md's figures and plots; `-- --quick` only tries it."""
-    install(session, *group("benchmarks"), ".[emulator]")
+    """Measure against azure-identity, and a fleet on Redis, and write the figures down; `-- --quick` only tries it."""
+    install(session, *group("benchmarks"), ".[emulator,redis]")
     az: list[str] = []
     if "--quick" not in session.posargs:
         # In an environment of its own: it pins versions of what is measured.
@@ -213,6 +213,7 @@ def benchmarks(session: nox.Session) -> None:
         session.run(str(programs / "python"), "-m", "pip", "install", "-q", *group("azure-cli"), external=True)
         az = ["--az", str(programs / "az")]
     session.run("python", "-m", "benchmarks", *az, *session.posargs)
+    session.run("python", "-m", "benchmarks.fleet", *(["--quick"] if "--quick" in session.posargs else []))
 
 
 @nox.session
