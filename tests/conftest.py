@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from doorcode.emulator import Emulator
 from support import azurite as azurite_program
@@ -19,8 +19,8 @@ from support.terminal import Terminal
 
 pytest_plugins = ["doorcode.testing"]
 
-# A deadline for each example is a timed test: a busy machine fails it.
-settings.register_profile("doorcode", deadline=None)
+# A deadline for each example is a timed test, and so is a limit to making examples: a busy machine fails it.
+settings.register_profile("doorcode", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("doorcode")
 
 # The session `peer` brings what these run; nothing of it is kept here.

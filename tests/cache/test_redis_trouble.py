@@ -18,6 +18,9 @@ from doorcode.cache._protocol import RenewableLease
 from doorcode.cache._stores.redis_errors import is_passing, store_error
 from support.redis_server import RedisServer, free_port, running
 
+FULL_POOL: type[redis.ConnectionError] = getattr(redis, "MaxConnectionsError", redis.ConnectionError)
+"""What redis-py raises where its pool is empty; before 5.3 it was no class of its own."""
+
 KEY = bytes(range(32))
 DATA, NEWER = b'{"first": {}}', b'{"second": {}}'
 PASSWORD = "pass-word-of-redis"
@@ -331,7 +334,7 @@ SAID: dict[str, tuple[Exception, str, bool]] = {
     "a script": (redis.ResponseError("BUSY Redis is busy running a script"), "busy with a script", False),
     "no primary": (redis.ResponseError("MASTERDOWN Link with MASTER is down"), "has no primary now", False),
     "a cluster": (redis.ResponseError("MOVED 3999 127.0.0.1:6381"), "RedisCluster", False),
-    "out of connections": (redis.MaxConnectionsError("Too many connections"), "Too many connections", True),
+    "out of connections": (FULL_POOL("Too many connections"), "Too many connections", True),
     "no word": (redis.RedisError(), "RedisError", False),
     "no permission": (redis.exceptions.NoPermissionError("NOPERM no"), "refuses this program", False),
     "the wrong type, in a script": (redis.ResponseError("ERR in script: WRONGTYPE Operation"), "something else", False),
