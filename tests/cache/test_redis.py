@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from support.redis_server import RedisServer
 
 KEY, NEW_KEY = bytes(range(32)), bytes(32)
 DATA = b'{"RefreshToken": {"a": {"secret": "a-refresh-token"}}}'
+LONG = "\U0001f511" * 1024
+"""The longest identifier of a user, each of whose characters takes the most room."""
 PASSWORD = "pass-word-of-redis"
 
 OpenStore = Callable[..., RedisStore]
@@ -273,6 +276,21 @@ class TestLeases:
         lease.release()
         assert opened.lease("sign-in", 0.001)
 
+    @pytest.mark.parametrize("taken", [False, True])
+    def test_one_that_is_over_is_extended_no_more(
+        self, store: OpenStore, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+    ) -> None:
+        """The thread that extends a lease ends with it: when its time is over, or another process has it."""
+        monkeypatch.setattr(redis_lease, "LONGEST", 0.04)
+        before = set(threading.enumerate())
+        assert store().lease("sign-in", 3600 if taken else 0.1)
+        (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "doorcode-lease")
+        if taken:
+            with redis_server.client() as client:
+                client.set(store()._partition.lease_key("sign-in"), b"another's")
+        thread.join(20)
+        assert not thread.is_alive()
+
     def test_what_another_program_put_there_is_waited_for(self, store: OpenStore, redis_server: RedisServer) -> None:
         """A value that is no lease's counts as one that is held by nobody knows whom."""
         opened = store()
@@ -408,6 +426,7 @@ def test_it_says_where_it_is(server: Any, place: str) -> None:
     """The description and the repr name the server and the protection, and no password, key or user."""
     store = RedisStore(server, name="fleet", encryption_key=KEY, user="ada@example.com")
     assert store.describe() == f"{place} (cache 'fleet'), encrypted with the program's own key"
+    assert store.remote
     shown = f"{store!r} {store._server!r} {store._keys!r} {store._partition!r}"
     assert place in shown
     assert [word for word in (PASSWORD, "ada", repr(KEY)) if word in shown] == []
@@ -426,6 +445,6 @@ def test_redis_py_is_an_extra() -> None:
 
 def test_a_user_is_a_json_text(store: OpenStore) -> None:
     """Whatever characters the identifier of a user has, it comes back as it was."""
-    for user in ('"', "\\", "a\nb", "\U0001f511", "{}*"):
+    for user in ('"', "\\", "a\nb", "\U0001f511", "{}*", LONG):
         store().for_user(user).save(json.dumps({}).encode(), None)
-    assert {each.user for each in store().users()} == {'"', "\\", "a\nb", "\U0001f511", "{}*"}
+    assert {each.user for each in store().users()} == {'"', "\\", "a\nb", "\U0001f511", "{}*", LONG}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import traceback
@@ -285,6 +286,46 @@ def test_what_others_put_there(
             with pytest.raises(StoreError, match="something else"):
                 store.delete()
         assert client.dump(key) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_connections_of_its_own(redis_server: RedisServer, cache_name: str) -> None:
+    """It uses the store at once, takes leases of its own, and gives back none of its parent's."""
+    store = RedisStore(redis_server.url, name=cache_name, encryption_key=KEY, timeout=ENDED)
+    stamp = store.save(DATA, None)
+    lease = store.lease("refresh", 30)
+    assert isinstance(lease, RenewableLease)
+    child = os.fork()
+    if not child:
+        lease.release()
+        right = store.load() == Loaded(DATA, stored(stamp)) and not lease.renew(30) and store.lease("own", 30)
+        os._exit(0 if right and store.lease("refresh", 30) is None else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.load() == Loaded(DATA, stored(stamp))
+    assert lease.renew(30)
+
+
+def test_where_no_further_thread_can_be_had(
+    redis_server: RedisServer, cache_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls are made in the caller's own thread then, and a long lease ends after its first step."""
+
+    def refused(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    store = RedisStore(redis_server.url, name=cache_name, encryption_key=KEY)
+    assert store.save(DATA, None) == store.stamp()
+    assert store.lease("sign-in", 3600)
+
+
+def test_a_lease_of_a_server_that_is_away_is_not_held(server: RedisServer) -> None:
+    """A holder that cannot ask does not go on as if it held it, and can give it back without an error."""
+    lease = opened(server).lease("refresh", 30)
+    server.kill()
+    assert isinstance(lease, RenewableLease)
+    assert not lease.renew(30)
+    lease.release()
 
 
 class TestSecrets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +19,10 @@ from doorcode.cache._protocol import Conflict, Lease, LeaseHolder, Loaded, Stamp
 from doorcode.cache._stores import redis_lease
 from doorcode.cache._stores.redis_server import RedisServer
 from doorcode.cache._stores.redis_value import (
-    HEAD,
+    LONGEST_HEAD,
     MAGIC,
     STAMP_CHARACTERS,
+    USUAL_HEAD,
     Partition,
     StoredValue,
     all_values,
@@ -28,6 +30,7 @@ from doorcode.cache._stores.redis_value import (
     label_bound,
     new_stamp,
     pack,
+    size_of_head,
     unpack,
 )
 
@@ -166,14 +169,16 @@ class RedisStore:
             StoreKeyError: these keys cannot decrypt a user's name; raised after all other users were yielded.
         """
         unreadable: StoreError | None = None
-        for key in self._value_keys():
-            try:
-                found = self._user_at(key)
-            except StoreError as error:
-                unreadable = error
-                continue
-            if found is not None:
-                yield found
+        for page in self._pages():
+            heads = self._server.call(partial(_heads, page, USUAL_HEAD), writes=False)
+            for key, head in zip(page, heads, strict=True):
+                try:
+                    found = self._user_at(key, head)
+                except StoreError as error:
+                    unreadable = error
+                    continue
+                if found is not None:
+                    yield found
         if unreadable is not None:
             raise unreadable
 
@@ -188,9 +193,10 @@ class RedisStore:
             StoreError: the server cannot be used; some caches may be left.
         """
         count = 0
-        for key in self._value_keys():
-            self._delete(key)
-            count += 1
+        for page in self._pages():
+            for key in page:
+                self._delete(key)
+            count += len(page)
         return count
 
     # -- the Protocol of stores
@@ -285,28 +291,41 @@ class RedisStore:
         if not self._server.call(lambda client: client.eval(_DELETE, 1, key, MAGIC), writes=True):
             raise self._foreign(key)
 
-    def _value_keys(self) -> Iterator[str]:
-        """Yield the keys of all caches of this name, each once."""
-        pattern, seen = all_values(self._partition.name), set[bytes]()
-        pages: Iterator[bytes] = self._server.call(
+    def _pages(self) -> Iterator[list[str]]:
+        """Yield the keys of all caches of this name, each once, in pages."""
+        pattern, seen = all_values(self._partition.name), set[str]()
+        keys: Iterator[bytes] = self._server.call(
             lambda client: client.scan_iter(match=pattern, count=_PAGE), writes=False
         )
-        while page := self._server.call(lambda _: list(islice(pages, _PAGE)), writes=False, repeats=False):
-            for key in page:
-                if key not in seen:
-                    seen.add(key)
-                    yield key.decode()
+        while raw := self._server.call(lambda _: list(islice(keys, _PAGE)), writes=False, repeats=False):
+            page = [key for key in dict.fromkeys(each.decode() for each in raw) if key not in seen]
+            seen.update(page)
+            yield page
 
-    def _user_at(self, key: str) -> RedisUser | None:
-        raw: bytes = self._server.call(lambda client: client.getrange(key, 0, HEAD - 1), writes=False)
-        if not raw:
+    def _user_at(self, key: str, head: object) -> RedisUser | None:
+        """Return whose value a key has, from its first bytes or the error for them; None where there is none now."""
+        if head == b"":
             return None  # signed out meanwhile
+        if not isinstance(head, bytes):
+            raise self._foreign(key)
         try:
-            label = unpack(raw).label
+            label = unpack(head).label
+            if len(head) < size_of_head(head):
+                (whole,) = self._server.call(partial(_heads, [key], LONGEST_HEAD), writes=False)
+                label = unpack(whole).label
         except ValueError:
             raise self._foreign(key) from None
         said = json_object(self._keys.decrypt(label, label_bound(key), self._server.place))
         return RedisUser(str(said.get("user")), str(said.get("client_id")))
+
+
+def _heads(keys: list[str], size: int, client: Any) -> list[Any]:
+    """Return the first bytes of values; an error where a key has none."""
+    pipeline = client.pipeline(transaction=False)
+    for key in keys:
+        pipeline.getrange(key, 0, size - 1)
+    heads: list[Any] = pipeline.execute(raise_on_error=False)
+    return heads
 
 
 def _checked_partition(name: object, user: object, client_id: object) -> Partition:

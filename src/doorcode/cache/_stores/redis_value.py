@@ -11,9 +11,10 @@ from typing import Final
 from doorcode._core.values import dataclass, field
 
 __all__ = [
-    "HEAD",
+    "LONGEST_HEAD",
     "MAGIC",
     "STAMP_CHARACTERS",
+    "USUAL_HEAD",
     "Partition",
     "StoredValue",
     "all_values",
@@ -21,6 +22,7 @@ __all__ = [
     "label_bound",
     "new_stamp",
     "pack",
+    "size_of_head",
     "unpack",
 ]
 
@@ -29,9 +31,9 @@ MAGIC: Final = b"doorcode-redis-1\n"
 STAMP_CHARACTERS: Final = 32
 _SIZE_CHARACTERS: Final = 4
 _HEAD_BYTES: Final = len(MAGIC) + STAMP_CHARACTERS + _SIZE_CHARACTERS
-_LONGEST_LABEL: Final = 0xFFFF - 0x100
-HEAD: Final = _HEAD_BYTES + 0xFFFF
-"""The number of bytes at the start of a value that contain its stamp and its label."""
+USUAL_HEAD: Final = 512
+LONGEST_HEAD: Final = _HEAD_BYTES + 0xFFFF
+"""Bytes at the start of a value in which its stamp and its label stand: mostly, and always."""
 _STAMP: Final = re.compile(rb"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -125,19 +127,13 @@ def new_stamp() -> str:
 
 
 def pack(value: StoredValue) -> bytes:
-    """Return the bytes of a value.
-
-    Raises:
-        ValueError: the label is too long.
-    """
-    if len(value.label) > _LONGEST_LABEL:
-        raise ValueError("the user's identifier is too long for a token cache in Redis")
+    """Return the bytes of a value."""
     size = f"{len(value.label):04x}".encode()
     return MAGIC + value.stamp.encode() + size + value.label + value.tokens
 
 
 def unpack(raw: bytes) -> StoredValue:
-    """Return the parts of a value, or of its first :data:`HEAD` bytes.
+    """Return the parts of a value, or of its first bytes, which may end before the label does.
 
     Raises:
         ValueError: it is not the value of a token cache.
@@ -148,3 +144,8 @@ def unpack(raw: bytes) -> StoredValue:
         raise ValueError("it is not the value of a token cache")
     end = _HEAD_BYTES + int(size, 16)
     return StoredValue(stamp.decode(), raw[_HEAD_BYTES:end], raw[end:])
+
+
+def size_of_head(raw: bytes) -> int:
+    """Return how many bytes of a value have its stamp and its label, from its first bytes."""
+    return _HEAD_BYTES + int(raw[len(MAGIC) + STAMP_CHARACTERS : _HEAD_BYTES], 16)
