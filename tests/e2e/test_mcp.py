@@ -1,4 +1,4 @@
-"""An MCP server, as docs/servers.md has it, whose tool signs its user in with the SDK's own client beside it."""
+"""An MCP server, as docs/two-steps.md has it, whose tool signs its user in with the SDK's own client beside it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(doorcode_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.Monk
     take_the_clouds_place(doorcode_emulator, tmp_path, monkeypatch)
     doorcode_emulator.approve_none()
     doorcode_emulator.configure(interval=1)
-    (example,) = (each for each in examples(ROOT / "docs" / "servers.md") if "MCPServer(" in str(each.parsed))
+    (example,) = (each for each in examples(ROOT / "docs" / "two-steps.md") if "MCPServer(" in str(each.parsed))
     example.evaluate()
     return example.namespace["server"]
 

@@ -34,6 +34,7 @@ def examples(page: Path) -> list[Example]:
 
 def take_the_clouds_place(authority: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let credentials that name no authority sign in here, where every code is approved, and keep caches there."""
+    authority.configure(interval=1)
     tenant = authority.add_tenant("contoso.onmicrosoft.com")
     authority.add_user("you@contoso.onmicrosoft.com", name="You", tenant=tenant.tenant_id)
 
