@@ -25,7 +25,7 @@ ROWS = (
     ("_record", "_worker"),
     ("_frames", "errors"),
     ("_error_mapping", "cache"),
-    ("_config",),
+    ("_config", "_credential_options"),
     ("_entra",),
     ("_session",),
     ("_browser",),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from doorcode import errors as errors
     from doorcode import prompts as prompts
     from doorcode._core.clouds import AzureAuthorityHosts, KnownAuthorities
+    from doorcode._credential_options import InteractiveCredentialOptions, PipelineOptions
     from doorcode._record import AuthenticationRecord
     from doorcode._sync.bearer import get_bearer_token_provider
     from doorcode._sync.browser import InteractiveBrowserCredential
@@ -36,8 +37,10 @@ __all__ = [
     "DeviceCodeCredential",
     "InteractiveBrowserCredential",
     "InteractiveCredential",
+    "InteractiveCredentialOptions",
     "KnownAuthorities",
     "PendingSignIn",
+    "PipelineOptions",
     "TokenCachePersistenceOptions",
     "UserCredential",
     "get_bearer_token_provider",
@@ -51,8 +54,10 @@ _HOME: Final = {
     "DeviceCodeCredential": "doorcode._sync.device_code",
     "InteractiveBrowserCredential": "doorcode._sync.browser",
     "InteractiveCredential": "doorcode._sync.credential",
+    "InteractiveCredentialOptions": "doorcode._credential_options",
     "KnownAuthorities": "doorcode._core.clouds",
     "PendingSignIn": "doorcode._sync.pending",
+    "PipelineOptions": "doorcode._credential_options",
     "TokenCachePersistenceOptions": "doorcode.cache._options",
     "UserCredential": "doorcode._sync.user",
     "get_bearer_token_provider": "doorcode._sync.bearer",

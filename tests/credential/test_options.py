@@ -228,7 +228,7 @@ def test_an_empty_text_is_not_given_to_the_browser(name: str) -> None:
 
 def test_an_empty_text_in_a_list() -> None:
     """An empty entry among the tenants is passed over."""
-    credential = DeviceCodeCredential(additionally_allowed_tenants=["", "a", None, ""])
+    credential = DeviceCodeCredential(additionally_allowed_tenants=["", "a", None, ""])  # type: ignore[list-item] # untyped programs do
     assert credential._session.config.allowed_tenants == ("a",)
 
 

@@ -35,7 +35,7 @@ class AzureAuthorityHosts(metaclass=_ClosedClouds):
 
 
 class KnownAuthorities(AzureAuthorityHosts):
-    """Name the same hosts as :class:`AzureAuthorityHosts`; older programs use this name."""
+    """Name the same hosts as ``AzureAuthorityHosts``; older programs use this name."""
 
 
 # A cloud's hosts share accounts and refresh tokens; instance discovery returns these hosts as aliases.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from doorcode._core.model import Failure, TokenRequest, Tokens
     from doorcode._core.msal_cache.lookup import StoredToken
     from doorcode._core.steps import Flow, SignIn
+    from doorcode._credential_options import RecordFields
     from doorcode._session.prompt import PromptCallback
     from doorcode._session.step_handler import StepHandler
     from doorcode.errors import AuthenticationFailedError
@@ -50,7 +51,7 @@ class BaseCredential:
     def __init__(
         self,
         *,
-        authentication_record: AuthenticationRecord | None = None,
+        authentication_record: RecordFields | None = None,
         disable_automatic_authentication: bool = False,
         client_id: str = DEVELOPER_CLIENT_ID,
         **kwargs: Any,
@@ -92,7 +93,7 @@ class BaseCredential:
         return by_request_token
 
     def _sign_in_flow(self, request: TokenRequest, started: float, now: float) -> Flow[Tokens | Failure]:
-        """Return the flow that signs a user in, as :data:`doorcode._core.steps.SignIn`."""
+        """Return the flow that signs a user in, as ``doorcode._core.steps.SignIn``."""
         raise NotImplementedError
 
     def _handler(self, *, any_account: bool = False) -> StepHandler:

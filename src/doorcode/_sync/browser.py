@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from doorcode._browser.agent import check_redirect
 from doorcode._browser.credential_base import BaseBrowser
@@ -11,6 +11,11 @@ from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._sync.credential import InteractiveCredential
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
 
 
 class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
@@ -31,7 +36,7 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
             terminal. A function replaces the terminal: it is called with a ``doorcode.prompts.PasteRequest`` in a
             thread of its own, and returns the pasted address. Read ``docs/browser.md`` first: attackers trick users
             this way.
-        **kwargs: as for :class:`InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -46,7 +51,7 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
         login_hint: str | None = None,
         timeout: float | None = 300,
         paste: bool | PastePrompt = False,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         self._paste = paste
         self._redirect_uri = check_redirect(redirect_uri, paste)

@@ -26,17 +26,14 @@ R = TypeVar("R")
 class InteractiveCredential(BaseCredential, ABC):
     """The base of credentials that sign a user in and keep them signed in. Thread-safe.
 
-    A subclass says how the user signs in: :meth:`_request_token`.
+    A subclass says how the user signs in: ``_request_token``.
 
     Args:
         authentication_record: the account, as an earlier ``authenticate`` returned it; it also names the application,
             and the tenant and the authority if those are not given.
         disable_automatic_authentication: whether get_token raises AuthenticationRequiredError instead of prompting.
         client_id: the application that users sign in to.
-        **kwargs: ``username`` (names the account), ``use_cached_account`` (whether the only account in the cache is
-            used without a record; by default where the prompt appears on this machine), ``authority``, ``tenant_id``,
-            ``cache_persistence_options``, ``disable_instance_discovery``, ``enable_support_logging``,
-            ``additionally_allowed_tenants``, and what an azure-core pipeline takes. An empty text counts as not given.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -60,7 +57,7 @@ class InteractiveCredential(BaseCredential, ABC):
             claims: the claims that a resource demands, a JSON object as text; stored tokens do not satisfy them.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the caller handles claims challenges (continuous access evaluation).
-            **kwargs: passed to :meth:`_request_token`.
+            **kwargs: passed to ``_request_token``.
 
         Returns:
             azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
@@ -89,7 +86,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
         Args:
             *scopes: what the token is for, at least one.
-            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to :meth:`_request_token`.
+            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to ``_request_token``.
 
         Returns:
             azure-core's ``AccessTokenInfo``, times in Unix seconds.
@@ -128,7 +125,7 @@ class InteractiveCredential(BaseCredential, ABC):
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
             force_prompt: prompt in any case, for example to change the account.
-            **kwargs: passed to :meth:`_request_token`.
+            **kwargs: passed to ``_request_token``.
 
         Returns:
             The record; keep ``record.serialize()``, it holds no secret.
@@ -165,7 +162,7 @@ class InteractiveCredential(BaseCredential, ABC):
         expire. Other objects and processes notice when they next read the cache, and do not write the account back.
 
         Args:
-            account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
+            account: one of ``accounts``; by default the one that this credential uses, or would use.
 
         Raises:
             StoreError: its tokens may still be in a store that the error names; all other stores were cleared.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._frames import clears_frames
@@ -13,6 +13,9 @@ from doorcode._sync.credential import InteractiveCredential
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
     from doorcode._sync.pending import PendingSignIn
 
 
@@ -30,9 +33,9 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         prompt_callback: called with ``verification_uri``, ``user_code`` and ``expires_on`` (an aware UTC
             ``datetime``) instead of printing the service's message. An exception that it raises ends the sign-in. An
             object may also have ``waiting(seconds_left)``, called before each wait, and ``finished(outcome)``, called
-            once when the sign-in has ended, with a :class:`doorcode.prompts.SignInOutcome`.
+            once when the sign-in has ended, with a ``doorcode.prompts.SignInOutcome``.
         max_codes: how many codes to show, one after the other, if each expires before the user signs in.
-        **kwargs: as for :class:`InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -46,7 +49,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         timeout: float | None = None,
         prompt_callback: Callable[[str, str, datetime], None] | None = None,
         max_codes: int = 1,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         from doorcode._core.checks import check_count, check_plain_callback, check_timeout
 

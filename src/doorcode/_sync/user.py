@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from doorcode._browser.credential_base import BaseUser
 from doorcode._browser.paste import PastePrompt
@@ -12,6 +12,11 @@ from doorcode._browser.user_flow import SignInOptions
 from doorcode._core.checks import check_plain_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._sync.credential import InteractiveCredential
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
 
 
 class UserCredential(BaseUser, InteractiveCredential):
@@ -26,11 +31,11 @@ class UserCredential(BaseUser, InteractiveCredential):
         prefer: ``"browser"`` or ``"device_code"`` to choose the first method yourself.
         timeout: seconds to wait for the user, with each method; by default 300 for a browser, and for a code as long as
             it is valid. 0 shows no prompt and times out at once.
-        prompt_callback: shows a code, as for :class:`DeviceCodeCredential`.
-        redirect_uri: as for :class:`InteractiveBrowserCredential`.
+        prompt_callback: shows a code, as for ``DeviceCodeCredential``.
+        redirect_uri: as for ``InteractiveBrowserCredential``.
         login_hint: likewise.
         paste: likewise; the browser is then on another machine.
-        **kwargs: as for :class:`InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -47,7 +52,7 @@ class UserCredential(BaseUser, InteractiveCredential):
         redirect_uri: str | None = None,
         login_hint: str | None = None,
         paste: bool | PastePrompt = False,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         self._choose(SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste))
         self._paste = paste

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from doorcode._browser.agent import BrowserAgent, check_redirect
 from doorcode._browser.credential_base import BaseBrowser
@@ -12,6 +12,11 @@ from doorcode._core.checks import check_login_hint, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.paste import AsyncPastePrompt, open_agent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
 
 
 class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
@@ -25,9 +30,9 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
         login_hint: a sign-in name to fill the sign-in page in with. Of the accounts in the cache, only the one with
             this name is used; the user may choose another account on the page.
         timeout: seconds to wait for the user; None waits for a day, 0 opens no page and times out at once.
-        paste: as for :class:`doorcode.InteractiveBrowserCredential`; a coroutine function is awaited on the event
+        paste: as for ``doorcode.InteractiveBrowserCredential``; a coroutine function is awaited on the event
             loop, any other function is called in a thread of its own.
-        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -42,7 +47,7 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
         login_hint: str | None = None,
         timeout: float | None = 300,
         paste: bool | AsyncPastePrompt = False,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         self._paste = paste
         self._redirect_uri = check_redirect(redirect_uri, paste)

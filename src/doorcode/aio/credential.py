@@ -37,7 +37,7 @@ class InteractiveCredential(BaseCredential, ABC):
     Cancelling a task ends its sign-in at once; another task that waits for the sign-in takes over.
 
     Args:
-        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+        **kwargs: as for ``doorcode.InteractiveCredential``.
     """
 
     async def get_token(
@@ -57,7 +57,7 @@ class InteractiveCredential(BaseCredential, ABC):
             claims: the claims that a resource demands, a JSON object as text; stored tokens do not satisfy them.
             tenant_id: another tenant than the credential's.
             enable_cae: whether the caller handles claims challenges (continuous access evaluation).
-            **kwargs: passed to :meth:`_request_token`.
+            **kwargs: passed to ``_request_token``.
 
         Returns:
             azure-core's ``AccessToken``, ``expires_on`` in Unix seconds.
@@ -84,7 +84,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
         Args:
             *scopes: what the token is for, at least one.
-            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to :meth:`_request_token`.
+            options: ``claims``, ``tenant_id``, ``enable_cae``; others are passed to ``_request_token``.
 
         Returns:
             azure-core's ``AccessTokenInfo``, times in Unix seconds.
@@ -118,7 +118,7 @@ class InteractiveCredential(BaseCredential, ABC):
             enable_cae: whether the token is for a caller that handles claims challenges.
             force_prompt: prompt in any case, for example to change the account. Otherwise, if the credential has a
                 record and gets a token for the scopes silently, it returns that record without a prompt.
-            **kwargs: passed to :meth:`_request_token`.
+            **kwargs: passed to ``_request_token``.
 
         Returns:
             The record; keep ``record.serialize()``, it holds no secret.
@@ -153,7 +153,7 @@ class InteractiveCredential(BaseCredential, ABC):
         expire. Other objects and processes notice when they next read the cache, and do not write the account back.
 
         Args:
-            account: one of :meth:`accounts`; by default the one that this credential uses, or would use.
+            account: one of ``accounts``; by default the one that this credential uses, or would use.
 
         Raises:
             StoreError: its tokens may still be in a store that the error names; all other stores were cleared.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from doorcode._core.checks import check_callback, check_count, check_timeout
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -12,6 +12,11 @@ from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.pending import PendingSignIn
 from doorcode.aio.prompt import AsyncPromptCallback
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
 
 
 class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
@@ -26,9 +31,9 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
             ``expires_on`` (an aware UTC ``datetime``) instead of printing the service's message. A plain function
             runs on the event loop, so it must not block. An exception that it raises ends the sign-in. An object may
             also have ``waiting(seconds_left)``, called before each wait, and ``finished(outcome)``, called once when
-            the sign-in has ended, with a :class:`doorcode.prompts.SignInOutcome`; both may be coroutine functions.
+            the sign-in has ended, with a ``doorcode.prompts.SignInOutcome``; both may be coroutine functions.
         max_codes: how many codes to show, one after the other, if each expires before the user signs in.
-        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -42,7 +47,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         timeout: float | None = None,
         prompt_callback: AsyncPromptCallback | None = None,
         max_codes: int = 1,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         self._timeout = check_timeout(timeout)
         self._max_codes = check_count("max_codes", max_codes)

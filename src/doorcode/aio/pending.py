@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class PendingSignIn(BasePending):
     """A sign-in whose polls the program sends itself: an agent, a server, any program that streams its own progress.
 
-    Use it from the tasks of one event loop; only :meth:`cancel` may be called from other threads. The tokens go to the
+    Use it from the tasks of one event loop; only ``cancel`` may be called from other threads. The tokens go to the
     cache of the credential that started it, and its record is set.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from doorcode._browser.agent import BrowserAgent
 from doorcode._browser.credential_base import BaseUser
@@ -13,6 +13,11 @@ from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.paste import AsyncPastePrompt, open_agent
 from doorcode.aio.prompt import AsyncPromptCallback
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from doorcode._credential_options import InteractiveCredentialOptions
 
 
 class UserCredential(BaseUser, InteractiveCredential):
@@ -24,11 +29,11 @@ class UserCredential(BaseUser, InteractiveCredential):
         prefer: ``"browser"`` or ``"device_code"`` to choose the first method yourself.
         timeout: seconds to wait for the user, with each method; by default 300 for a browser, and for a code as long as
             it is valid. 0 shows no prompt and times out at once.
-        prompt_callback: shows a code, as for :class:`doorcode.aio.DeviceCodeCredential`.
-        redirect_uri: as for :class:`doorcode.aio.InteractiveBrowserCredential`.
+        prompt_callback: shows a code, as for ``doorcode.aio.DeviceCodeCredential``.
+        redirect_uri: as for ``doorcode.aio.InteractiveBrowserCredential``.
         login_hint: likewise.
         paste: likewise; the browser is then on another machine.
-        **kwargs: as for :class:`doorcode.InteractiveCredential`.
+        **kwargs: the options of every credential: ``InteractiveCredentialOptions``.
 
     Raises:
         TypeError: an option has a wrong type, or a name close to an option's.
@@ -45,7 +50,7 @@ class UserCredential(BaseUser, InteractiveCredential):
         redirect_uri: str | None = None,
         login_hint: str | None = None,
         paste: bool | AsyncPastePrompt = False,
-        **kwargs: Any,
+        **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
         self._choose(SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste))
         self._paste = paste

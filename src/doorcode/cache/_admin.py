@@ -78,8 +78,8 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
     has received stay valid until they expire.
 
     Args:
-        account: one of the result of :func:`accounts`, or an AuthenticationRecord.
-        options: as for :func:`accounts`.
+        account: one of the result of ``accounts``, or an AuthenticationRecord.
+        options: as for ``accounts``.
         client_id: remove only this application's tokens; by default those of every application.
 
     Raises:
@@ -100,7 +100,7 @@ def clear(options: object | None = None) -> None:
     """Delete a cache, with the tokens of every application that shares it, in every store that may hold it.
 
     Args:
-        options: as for :func:`accounts`.
+        options: as for ``accounts``.
 
     Raises:
         StoreError: the stores that the message names may still hold content; all others were deleted.

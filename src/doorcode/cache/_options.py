@@ -39,7 +39,7 @@ class TokenCachePersistenceOptions:
             ``DOORCODE_CACHE_KEY`` is the base64 form of 32 bytes, ``DOORCODE_CACHE_KEY_FILE`` the path of a file with
             such text.
         path: the file to use instead of ``~/.IdentityService/<name>``; ``.nocae`` or ``.cae`` is added.
-        store: the program's own :class:`doorcode.cache.TokenStore`, which then holds both caches. Options with a store
+        store: the program's own ``doorcode.cache.TokenStore``, which then holds both caches. Options with a store
             can be pickled if the store can.
         **kwargs: unknown options, which are ignored with a warning, as azure-identity ignores them.
 

@@ -85,7 +85,7 @@ class RedisUser:
 class RedisStore:
     """Keep a token cache on a Redis server (or on a compatible one, such as Valkey), for programs on many machines.
 
-    Pass it to :class:`doorcode.TokenCachePersistenceOptions` as ``store``. If another process has written since the
+    Pass it to ``doorcode.TokenCachePersistenceOptions`` as ``store``. If another process has written since the
     last read, a write is repeated on the newer content. One process at a time refreshes, under a lease. Content that
     this program cannot read is never overwritten. The first operation connects to the server.
 
@@ -94,7 +94,7 @@ class RedisStore:
             cluster; or a function that returns one of these. A function is called once in each process. A function and
             a URL without a password can be pickled.
         name: the name of the cache; programs with the same name and key share sign-ins.
-        user: the program's own identifier of the user with these tokens; see :meth:`for_user`.
+        user: the program's own identifier of the user with these tokens; see ``for_user``.
         client_id: the application, if the program keeps several applications of a user apart.
         encryption_key: 32 bytes, or a function that returns them, to encrypt the content with. Of several keys, the
             first one encrypts and each of them decrypts. By default the key of the environment, as for files.
