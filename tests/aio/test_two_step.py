@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from doorcode import errors
+from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator, Hang, Latency, Pending
 from support.loops import in_a_loop, reached, until
 from support.signing import ADA, SCOPE
@@ -126,3 +127,30 @@ def test_a_cancelled_one_keeps_a_token_that_comes_late(
         assert (await credential.get_token(SCOPE)).token
 
     in_a_loop(main)
+
+
+def test_other_tasks_run_between_polls(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply ends the wait for that reply, and no later one: each poll is heard, and the loop is free meanwhile."""
+    missed: list[object] = []
+    monkeypatch.setattr("doorcode.aio.pending.PendingSignIn.miss_reply", lambda _self, poll: missed.append(poll))
+    monkeypatch.setattr(Pace, "pause", property(lambda _pace: 0.5))
+    authority.faults.queue("token:device_code", Pending(), Pending())
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        _, pending = await begun(make, authority)
+        counting = asyncio.create_task(count())
+        record = await pending.wait()
+        counting.cancel()
+        assert record.username == ADA
+
+    in_a_loop(main)
+    assert missed == []
+    assert authority.count("token:device_code") == 3
+    assert turns > 20

@@ -25,7 +25,7 @@ from doorcode._session.prompt import PromptCallback
 from doorcode._session.prompt_hooks import SignInPrompts
 from doorcode._session.step_handler import StepHandler
 from doorcode._worker import in_background
-from doorcode.aio.cancel_scope import Alarm, call, join_flight, off_loop, sleep, wait_for
+from doorcode.aio.cancel_scope import Alarm, alarm, call, join_flight, off_loop, sleep, wait_for
 from doorcode.aio.prompt import Prompt
 
 R = TypeVar("R")
@@ -182,13 +182,21 @@ class Driver:
         else:
             await wait_for(self._woken_by[0], seconds)
 
+    def _one_alarm(self) -> Alarm | None:
+        """Return an alarm for one request: its reply sets it, and so does the flow's own alarm."""
+        if self._woken_by is None:
+            return None
+        one = alarm()
+        self._woken_by[0].add_done_callback(one[1])
+        return one
+
     async def _exchange(self, step: Exchange[Any]) -> object:
         handler, limits = self._handler, self._handler.session.limits
         answer = await call(
             lambda: handler.exchange(step),
             handler.on_late_result(step),
             step.wait(limits),
-            self._woken_by,
+            self._one_alarm(),
             kept=step.kept(limits),
         )
         return handler.on_timeout(step) if answer is None else answer
