@@ -20,6 +20,7 @@ HEAVY = {
     "http.server",
     "msal",
     "msal_extensions",
+    "redis",
     "requests",
 }
 
@@ -31,6 +32,7 @@ STATEMENTS = (
     "from doorcode import get_bearer_token_provider",
     "from doorcode import DeviceCodeCredential",
     "from doorcode import DeviceCodeCredential; DeviceCodeCredential()",
+    "from doorcode.cache import RedisStore; RedisStore('redis://localhost', encryption_key=bytes(32))",
     "from doorcode import InteractiveBrowserCredential; InteractiveBrowserCredential()",
     "from doorcode import UserCredential; UserCredential()",
     "from doorcode._session.stored_token import StoredTokens",
@@ -92,5 +94,7 @@ def test_a_stored_token_costs_neither_a_request_nor_its_libraries(doorcode_emula
 
 def test_the_budget_can_be_exceeded() -> None:
     """Whatever is named in the budget can be loaded here, under that very name."""
-    code = "import asyncio, azure.core, azure.identity, cryptography, http.server, msal, msal_extensions, requests"
+    code = (
+        "import asyncio, azure.core, azure.identity, cryptography, http.server, msal, msal_extensions, redis, requests"
+    )
     assert modules_after(code) & HEAVY == HEAVY

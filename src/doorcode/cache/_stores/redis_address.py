@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -36,6 +35,8 @@ def checked_server(server: object) -> object:
         if getattr(encoder, "decode_responses", False):
             raise ValueError("make the Redis client without decode_responses=True: token caches are bytes")
         return server
+    from inspect import iscoroutinefunction
+
     if not callable(server) or iscoroutinefunction(server):
         kind = type(server).__name__
         raise TypeError(f"server must be a URL, a redis.Redis, or a function that returns one of them, not {kind}")
