@@ -18,3 +18,10 @@ ALSO = {50196}
 def test_each_code_has_one_heading() -> None:
     """A reader who searches for a number finds one answer."""
     assert sorted(HEADINGS) == sorted({*BY_CODE, *WRONG_SCOPES, *ALSO})
+
+
+def test_each_number_can_be_searched_for() -> None:
+    """A number stands by itself too, as in Entra's sign-in logs: a search does not find the end of a word."""
+    assert [
+        code for code in HEADINGS if not re.search(rf"^Sign-in error codes? .*\b{code}\b", PAGE, re.MULTILINE)
+    ] == []
