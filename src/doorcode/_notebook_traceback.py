@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from traceback import FrameSummary
@@ -38,5 +38,6 @@ def _place(filename: str) -> str:
 
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    named = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(filename)
+    compiler: Any = getattr(shell, "compile", None)
+    named = compiler.format_code_name(filename) if hasattr(compiler, "format_code_name") else None
     return " ".join(named) if named else filename

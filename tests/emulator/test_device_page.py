@@ -35,6 +35,8 @@ def test_a_person_signs_in(client: Client) -> None:
         assert shown in page.words
     page = page.submit(action="accept")
     assert (page.heading, page.response.status_code) == ("You are signed in", 200)
+    for shown in ("grace@contoso.example", "Payroll", "You can close this window"):
+        assert shown in page.words
     access = client.authority.verify(text(body(client.poll(device)), "access_token"))
     assert access["upn"] == "grace@contoso.example"
 

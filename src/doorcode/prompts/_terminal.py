@@ -90,12 +90,12 @@ class TerminalPrompt(ReadyMadePrompt):
         card = Card(verification_uri, user_code, self._details, picture, last_line)
         if self._will_finish and _SCREEN.acquire(blocking=False):
             # Standard output is the program's own: only what others write on standard error is moved above the card.
-            self._live = Live(
+            live = self._live = Live(
                 card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
                 redirect_stdout=False,
             )  # fmt: skip
             self._card = card
-            self._live.start()
+            live.start()
         else:
             console.print(card)
         return True

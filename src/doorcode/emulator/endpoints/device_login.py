@@ -39,7 +39,14 @@ def answer(context: Context, _: str, request: Request) -> Response:
         state.answer(code, Answer.DECLINED)
         return context.pages.message("declined")
     state.answer(code, Answer.APPROVED, interaction.user)
-    return context.pages.message("done")
+    return context.pages.message("done", _facts(context, interaction))
+
+
+def _facts(context: Context, interaction: Interaction) -> dict[str, str]:
+    """Return who signed in to what."""
+    application = context.state.application(interaction.client_id, interaction.tenant_name)
+    account = interaction.user.username if interaction.user is not None else ""
+    return {"Account": account, "Program": application.name}
 
 
 def _enter(context: Context, interaction: Interaction, user_code: str) -> Response:

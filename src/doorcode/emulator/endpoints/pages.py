@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,7 +21,7 @@ SUBMIT_SCRIPT: Final = "document.forms[0].submit()"
 SUBMIT_HASH: Final = f"'sha256-{base64.b64encode(hashlib.sha256(SUBMIT_SCRIPT.encode()).digest()).decode()}'"
 
 MESSAGES: Final[Mapping[str, tuple[int, str, str]]] = {
-    "done": (200, "You are signed in", "The program on your other device has what it needs. You can close this page."),
+    "done": (200, "You are signed in", "You can close this window and go back to the program on your other device."),
     "declined": (200, "You declined", "Nothing was shared with the program. You can close this page."),
     "expired": (
         410,
@@ -88,17 +89,22 @@ class Pages:
         }
         return Response(status, body.encode(), headers)
 
-    def message(self, name: str) -> Response:
-        """Return a page without a form, one of `MESSAGES`."""
+    def message(self, name: str, facts: Mapping[str, str] = MappingProxyType({})) -> Response:
+        """Return a page without a form, one of `MESSAGES`.
+
+        Args:
+            name: which.
+            facts: labels and texts below the heading.
+        """
         status, heading, text = MESSAGES[name]
-        values = {"heading": heading, "text": text, "details": "", "outcome": OUTCOMES.get(name, "")}
+        values = {"heading": heading, "text": text, "details": "", "outcome": OUTCOMES.get(name, ""), "facts": facts}
         return self.show("message.html", values, status=status)
 
     def error(self, status: int, details: str) -> Response:
         """Return the page for a request that failed before the user could be asked."""
         heading = "The sign-in cannot go on"
         text = "The program asked for something that this authority does not give."
-        values = {"heading": heading, "text": text, "details": IDS.sub("\n", details), "outcome": ""}
+        values = {"heading": heading, "text": text, "details": IDS.sub("\n", details), "outcome": "", "facts": {}}
         return self.show("message.html", values, status=status)
 
     def form_post(self, redirect_uri: str, fields: Mapping[str, str], origin: str) -> Response:
