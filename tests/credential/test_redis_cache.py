@@ -159,3 +159,13 @@ def test_a_server_that_does_not_help(
     authority.reset_counters()
     assert make(**options(disable_automatic_authentication=True)).get_token(OTHER).token == new
     assert authority.count() == 0
+
+
+def test_an_error_waits_for_no_other_thread(make: Any, kept: Any) -> None:
+    """Another thread may hold the lock while it waits for the server: an asyncio error is made on the loop."""
+    credential = make(**kept(disable_automatic_authentication=True))
+    with pytest.raises(AuthenticationRequiredError):
+        credential.get_token(SCOPE)
+    session = getattr(credential, "credential", credential)._session
+    with session._lock:
+        assert session.outage() is None

@@ -257,8 +257,8 @@ class Session:
 
     def outage(self) -> str | None:
         """Return why the server of the token cache is of no use now; None if it is, or if there is none."""
-        with self._lock:
-            return next(filter(None, (cache.outage() for cache in self._caches.values())), None)
+        # Without the lock, which another thread may hold while it waits for that very server.
+        return next(filter(None, (cache.outage() for cache in tuple(self._caches.values()))), None)
 
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
