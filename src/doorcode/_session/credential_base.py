@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -71,7 +72,7 @@ class BaseCredential:
         self._session = Session(config)
         self._memory = self._session.memory
         if "azure.core" in sys.modules:  # once too many files are open, no error's class can be imported any more
-            import doorcode.errors  # noqa: F401
+            import_module("doorcode.errors")
 
     def _prompts_here(self) -> bool:
         """Return whether the prompt appears on this machine; a program's own subclass may prompt users anywhere."""

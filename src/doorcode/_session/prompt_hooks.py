@@ -36,7 +36,7 @@ class PromptHooks:
         # A ready-made prompt has a state while it is on the screen; several sign-ins may use one.
         copy = hook_of(callback, "for_sign_in")
         self.callback: PromptCallback | None = callback if copy is None else copy()  # type: ignore[assignment] # likewise
-        self.shown = False
+        self.shown: bool = False
 
     def call_waiting(self, seconds_left: float) -> object:
         """Call ``waiting``, if there is one and the prompt was shown; return what it returns."""

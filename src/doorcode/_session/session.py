@@ -67,8 +67,8 @@ class Session:
         self.config = config
         self.clock = clock
         self.memory: dict[Key, Entry] = {}
-        self.account = CurrentAccount(config.record, self.memory)
-        self.transport = GivenTransport(config.pipeline.get("transport"))
+        self.account: CurrentAccount = CurrentAccount(config.record, self.memory)
+        self.transport: GivenTransport = GivenTransport(config.pipeline.get("transport"))
         self.limits: RequestLimits = request_limits(config.pipeline)
         self._start()
 

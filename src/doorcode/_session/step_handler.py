@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
@@ -72,7 +73,7 @@ class StepHandler:
     def __init__(self, session: Session, *, any_account: bool = False) -> None:
         self.session = session
         self.any_account = any_account
-        self.since = session.sign_outs.count
+        self.since: int = session.sign_outs.count
         self._led: dict[Name, PendingFlight] = {}
         self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
 
@@ -135,9 +136,8 @@ class StepHandler:
         """Send one request to the authority; blocks."""
         # What stores a reply or raises an error is imported before the request is sent: later, this process may have
         # too many files open to import anything.
-        import doorcode._error_mapping
-        import doorcode._session.reply_storage  # noqa: F401 - as above
-
+        import_module("doorcode._error_mapping")
+        import_module("doorcode._session.reply_storage")
         application = self.session.application
         if isinstance(step, Begin):
             return application.begin(step.request, step.within)

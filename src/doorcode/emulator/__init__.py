@@ -28,11 +28,11 @@ try:
     from doorcode.emulator.authority.directory import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Application, Tenant, User
     from doorcode.emulator.authority.grants import Policy
     from doorcode.emulator.authority.settings import AZURE_CLI_CLIENT_ID, Settings
-except ModuleNotFoundError as missing:
-    if str(missing.name).startswith("doorcode"):
+except ModuleNotFoundError as _missing:
+    if str(_missing.name).startswith("doorcode"):
         raise
-    message = f"doorcode.emulator needs {missing.name}: pip install 'doorcode[emulator]'"
-    raise ModuleNotFoundError(message, name=missing.name, path=missing.path) from missing
+    _message = f"doorcode.emulator needs {_missing.name}: pip install 'doorcode[emulator]'"
+    raise ModuleNotFoundError(_message, name=_missing.name, path=_missing.path) from _missing
 
 __all__ = [
     "AZURE_CLI_CLIENT_ID",

@@ -20,7 +20,7 @@ class SignOuts:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         """Guards the tokens in memory and the record, which a sign-out forgets at the moment when it is counted."""
         self._one_at_a_time = threading.Lock()
         self._count = 0
