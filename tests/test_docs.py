@@ -46,6 +46,14 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert extras <= set(metadata("doorcode").get_all("Provides-Extra") or [])
 
 
+def test_the_first_page_names_every_extra() -> None:
+    """What can be installed is what a reader can choose from."""
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`doorcode\[(\w[\w-]*)\]`", text)) == set(
+        metadata("doorcode").get_all("Provides-Extra") or []
+    )
+
+
 def shell_blocks(page: Path) -> list[str]:
     """Return what a page tells a reader to type; a line may begin with the prompt of a shell."""
     found = re.findall(

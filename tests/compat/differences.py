@@ -35,7 +35,7 @@ class Row:
     opt_out: str = ""
 
 
-PERSON: Final = "Asking the person"
+USER: Final = "Asking the user"
 BROWSER: Final = "In the browser"
 TOKENS: Final = "Tokens"
 ERRORS: Final = "Errors"
@@ -45,7 +45,7 @@ OTHERS: Final = "What others see"
 ROWS: Final = (
     Row(
         "one-prompt",
-        PERSON,
+        USER,
         theirs="Threads that want a token at the same time each show a code",
         ours="One code is shown, and every thread gets its token",
         why="Only one of those codes can be entered",
@@ -54,7 +54,7 @@ ROWS: Final = (
     ),
     Row(
         "one-sign-in-for-cae",
-        PERSON,
+        USER,
         theirs=(
             "A client that asks with `enable_cae=True` after a sign-in without it (Microsoft Graph's "
             "does) brings a second prompt, and the other way round"
@@ -66,7 +66,7 @@ ROWS: Final = (
     ),
     Row(
         "account-in-the-cache",
-        PERSON,
+        USER,
         theirs="A cache is ignored unless the program kept an `AuthenticationRecord` too",
         ours=(
             "The only signed-in account in the cache is used where the prompt appears on this machine (the default "
@@ -82,48 +82,48 @@ ROWS: Final = (
     ),
     Row(
         "renamed-user",
-        PERSON,
+        USER,
         theirs="An account whose user name changed is asked to sign in again",
         ours="The account is found by its `home_account_id`; the name is for display",
-        why="OpenID Connect Core 5.7: a user name does not identify anybody",
+        why="OpenID Connect Core 5.7: a user name does not identify a user",
         reference="case P05",
         reported=("AzureAD/microsoft-authentication-library-for-objc#986",),
     ),
     Row(
         "other-account",
-        PERSON,
-        theirs="Whoever signs in, a credential with a record switches to them without a word",
+        USER,
+        theirs="A credential with a record switches to any other account that signs in, without a word",
         ours=(
             "`get_token` raises `OtherAccountError` and stores nothing of the reply; `authenticate()` "
-            "adopts whoever signed in"
+            "adopts the account that signed in"
         ),
-        why="A program must not go on as somebody else unnoticed",
+        why="A program must not go on as another user unnoticed",
         reference="contract: Better than azure-identity",
         opt_out="call `authenticate()` to change the account",
     ),
     Row(
         "wait-before-the-first-poll",
-        PERSON,
+        USER,
         theirs="The first poll is sent at once",
         ours="The first poll is sent after the authority's `interval`",
-        why="Nobody can have entered the code yet",
+        why="The user cannot have entered the code yet",
         reference="design: The device flow",
     ),
     Row(
         "polling-goes-on",
-        PERSON,
+        USER,
         theirs=(
             "A few lost connections, 5xx or 429 in a row, or a single page of a proxy or "
             "`temporarily_unavailable`, end the sign-in while polling"
         ),
         ours="Polling goes on, with back-off, until the code expires",
-        why="RFC 8628 3.5; the code that the person has just entered would be void",
+        why="RFC 8628 3.5; the code that the user has just entered would be void",
         reference="cases P15, P16",
         reported=("Azure/azure-cli#28305", "Azure/azure-cli#23805"),
     ),
     Row(
-        "prompt-reaches-the-person",
-        PERSON,
+        "prompt-reaches-the-user",
+        USER,
         theirs=(
             "The message is not flushed, is lost without a standard output, and fails on a terminal "
             "that cannot show one of its characters"
@@ -132,13 +132,13 @@ ROWS: Final = (
             "The message is flushed, goes to standard error where there is no standard output, and "
             "characters are replaced"
         ),
-        why="A code that nobody sees is none",
+        why="The user has to see the code",
         reference="case P34",
         reported=("Azure/azure-sdk-for-python#27543", "Azure/azure-cli#14774"),
     ),
     Row(
         "control-characters",
-        PERSON,
+        USER,
         theirs="Control characters in the service's message reach the terminal",
         ours="They are removed",
         why="An escape sequence could rewrite what the terminal shows",
@@ -146,7 +146,7 @@ ROWS: Final = (
     ),
     Row(
         "prompt-without-message",
-        PERSON,
+        USER,
         theirs="A device code reply without `message` is an error",
         ours="The text is made of the address and the code",
         why="Only Microsoft's replies have one (RFC 8628 3.2)",
@@ -155,18 +155,18 @@ ROWS: Final = (
     ),
     Row(
         "timeout-of-zero",
-        PERSON,
+        USER,
         theirs="`timeout=0` shows a code and polls once, or opens a page",
-        ours="It asks nobody and times out at once",
-        why="Nobody can sign in within no time",
+        ours="It times out at once, without asking the user",
+        why="A user cannot sign in within 0 seconds",
         reference="case P18",
     ),
     Row(
         "timeout-says-so",
-        PERSON,
+        USER,
         theirs="A `slow_down` at the deadline is reported in place of the time-out",
         ours="The error says that the time was up",
-        why="The person was late, and not the program fast",
+        why="The user was late; the program was not too fast",
         reference="case P18",
     ),
     Row(
@@ -207,7 +207,7 @@ ROWS: Final = (
             "one is used"
         ),
         ours="`ValueError` in the constructor",
-        why="This machine cannot answer there; `0.0.0.0` would be answered to everybody",
+        why="This machine cannot answer there; `0.0.0.0` would answer other machines too",
         reference="issue 9: Toughness",
     ),
     Row(
@@ -215,7 +215,7 @@ ROWS: Final = (
         BROWSER,
         theirs="A browser that draws on the terminal (w3m, lynx, links) is started, and waited for",
         ours="It never is: `CredentialUnavailableError` at once, so that a chain goes on to its next credential",
-        why="Nobody can sign in there, and the program's own output is gone",
+        why="A user cannot sign in there, and the program's own output is gone",
         reference="case P40",
         reported=("Azure/azure-cli#21112", "Azure/azure-sdk-for-python#33021"),
     ),
@@ -224,7 +224,7 @@ ROWS: Final = (
         BROWSER,
         theirs="Nothing is printed",
         ours="Standard error gets the page's address, and until when it is waited for",
-        why="A window may not appear, and then nobody knew what the program waits for",
+        why="If no window appears, the user has to know what the program waits for",
         reference="case P40",
         reported=("Azure/azure-sdk-for-python#8859",),
     ),
@@ -233,7 +233,7 @@ ROWS: Final = (
         BROWSER,
         theirs="`webbrowser.open` gets the authority's address, with `state`, `nonce` and challenge in it",
         ours="It gets a local address, which sends a browser of the same user on to the authority",
-        why="Other users read it in the process list, and could sign the program in as somebody else",
+        why="Other users read it in the process list, and could sign the program in as another user",
         reference="contract: Seams that programs use",
     ),
     Row(
@@ -241,7 +241,7 @@ ROWS: Final = (
         BROWSER,
         theirs="The browser shows that all went well before the code is redeemed, and after an error",
         ours="The last page comes once the code is redeemed, and says what happened",
-        why="A person who reads that all is well does not look for an error",
+        why="A user who reads that all is well does not look for an error",
         reference="issue 9: pages worth looking at",
     ),
     Row(
@@ -249,7 +249,7 @@ ROWS: Final = (
         BROWSER,
         theirs="The words for a time-out are others than the device code's",
         ours="They are the same",
-        why="It is the same thing to whoever reads them",
+        why="It is the same event for the user",
         reference="contract: Behaviour",
     ),
     Row(
@@ -328,7 +328,7 @@ ROWS: Final = (
         TOKENS,
         theirs=("`claims` that are no JSON object show a prompt first and fail then, with `ClientAuthenticationError`"),
         ours="`ValueError`, before any request",
-        why="A person would sign in for nothing",
+        why="The user would sign in for nothing",
         reference="case P23",
     ),
     Row(
@@ -339,7 +339,7 @@ ROWS: Final = (
             "sent, or fail in MSAL with `ClientAuthenticationError`"
         ),
         ours="`TypeError` or `ValueError`, before any request; the message says what to write",
-        why="A person would sign in for nothing",
+        why="The user would sign in for nothing",
         reference="case P31",
         reported=("Azure/azure-sdk-for-python#16067", "Azure/azure-sdk-for-python#16688"),
     ),
@@ -366,7 +366,7 @@ ROWS: Final = (
         TOKENS,
         theirs="A token reply without a usable ID token or `client_info` is an error after the sign-in",
         ours="`get_token` returns the token; `authenticate()` alone needs the account",
-        why="A sign-in that the person finished is not thrown away",
+        why="A sign-in that the user finished is not thrown away",
         reference="contract: Better than azure-identity",
     ),
     Row(
@@ -423,7 +423,7 @@ ROWS: Final = (
         ERRORS,
         theirs="The text of an error ends with the reply's body",
         ours="The text is a sentence or two, with the next step; the body is in `.response`",
-        why="The body is for nobody's log",
+        why="The body does not belong in a log",
         reference="design: Secrets",
     ),
     Row(
@@ -486,8 +486,8 @@ ROWS: Final = (
         "misspelt-options",
         OPTIONS,
         theirs="An option that is misspelt, or named as in another language's library, is silently ignored",
-        ours="`TypeError` that names the right one; a name that nobody knows is a warning",
-        why="No cache, and nobody knows why",
+        ours="`TypeError` that names the right one; an unknown name is a warning",
+        why="Otherwise there is no cache, and no hint why",
         reference="case P02",
         reported=("Azure/azure-sdk-for-python#37576",),
     ),
@@ -527,7 +527,7 @@ ROWS: Final = (
         OPTIONS,
         theirs="`localhost:8443` is refused, though records hold such names",
         ours="A host with a port is an authority, and a record with one can be used",
-        why="A record has to be readable by whoever wrote it",
+        why="The program that wrote a record has to be able to read it",
         reference="contract: Behaviour",
     ),
     Row(
@@ -634,7 +634,7 @@ ROWS: Final = (
         OTHERS,
         theirs="A cache in plain text is used without a word",
         ours="One warning names the file and why nothing encrypts it",
-        why="Whoever runs the program should know",
+        why="The user of the program should know",
         reference="case P11",
     ),
     Row(

@@ -132,7 +132,7 @@ def prompt_callback_is_interrupted(stage: Stage) -> None:
 def declined(stage: Stage) -> None:
     """The person declines."""
     stage.person.answer = stage.authority.decline
-    stage.step("get", stage.credential().get_token, STORAGE, says=("declined",))
+    stage.step("get", stage.credential().get_token, STORAGE, says=("denied",))
     stage.step("authenticate", stage.credential().authenticate, scopes=[STORAGE])
 
 

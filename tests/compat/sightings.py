@@ -56,7 +56,7 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "unavailable": ("ClientAuthenticationError, prompts: 1, requests: 3", "succeeds, prompts: 1, requests: 4"),
         },
     },
-    "prompt-reaches-the-person": {
+    "prompt-reaches-the-user": {
         "prompt_flushed": {
             "flushed": ("no", "yes"),
         },
