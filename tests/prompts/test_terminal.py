@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import sys
@@ -139,6 +140,41 @@ prompts.terminal("{URI}", "{CODE}", datetime(2026, 11, 25, 12, 30, tzinfo=timezo
     screen = terminal.shows(lambda text: "ended" in text)
     assert CODE in [line.strip() for line in screen.splitlines()]
     assert "Valid until " in screen
+
+
+class Screen(io.StringIO):
+    """A terminal that only remembers what is written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [100, 60])
+def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """With and without room for a picture beside it; a second sign-in meanwhile has a card that stands still."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    first: Any = prompts.TerminalPrompt({"Application": "Reports"}, qr=columns > 80).for_sign_in()
+    second: Any = prompts.terminal.for_sign_in()
+    first(URI, CODE, UNTIL)
+    first.waiting(600.0)
+    second(URI, "IJKL-MNOP", UNTIL)
+    second.waiting(600.0)
+    first._live.refresh()
+    first(URI, "QRST-UVWX", UNTIL)
+    outcome = SignInOutcome("signed_in", "Signed in.")
+    first.finished(outcome)
+    second.finished(outcome)
+    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", screen.getvalue())
+    assert CODE in shown
+    assert "left. Ctrl-C gives up." in shown
+    assert "Reports" in shown
+    assert "IJKL-MNOP" in shown
+    assert "QRST-UVWX" in shown
+    assert f"Valid until {UNTIL.astimezone():%H:%M:%S}." in shown
+    assert shown.endswith("Signed in.\nSigned in.\n")
 
 
 def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:

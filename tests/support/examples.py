@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +41,27 @@ def take_the_clouds_place(authority: Emulator, folder: Path, monkeypatch: pytest
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             if "authority" not in kwargs:
                 kwargs = {**authority.credential_options, **kwargs}
-                kwargs["prompt_callback"] = partial(prompt, kwargs.get("prompt_callback"))
+                kwargs["prompt_callback"] = Prompt(kwargs.get("prompt_callback"))
             super().__init__(*args, **kwargs)
 
         @override
         def authenticate(self, **kwargs: Any) -> AuthenticationRecord:
             return super().authenticate(**{"scopes": [ARM], **kwargs})  # which the real cloud's authority implies
 
-    def prompt(shown: Any, verification_uri: str, user_code: str, expires_on: datetime) -> None:
-        if shown:
-            shown(verification_uri, user_code, expires_on)
-        authority.approve(user_code)
+    class Prompt:
+        def __init__(self, shown: Any) -> None:
+            self._shown = shown
+
+        def __call__(self, verification_uri: str, user_code: str, expires_on: datetime) -> None:
+            if self._shown:
+                self._shown(verification_uri, user_code, expires_on)
+            authority.approve(user_code)
+
+        def waiting(self, seconds_left: float) -> None:
+            getattr(self._shown, "waiting", lambda _: None)(seconds_left)
+
+        def finished(self, outcome: Any) -> None:
+            getattr(self._shown, "finished", lambda _: None)(outcome)
 
     _take_it_for_browsers(authority, monkeypatch)
     monkeypatch.setattr("doorcode.DeviceCodeCredential", AtTheEmulator)
