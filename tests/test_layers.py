@@ -30,6 +30,7 @@ ROWS = (
     ("_session",),
     ("_browser",),
     ("_sync", "aio", "prompts"),
+    ("_azure_identity",),
     ("__init__",),
     ("emulator",),
     ("testing",),

@@ -1,0 +1,1 @@
+"""What concerns a process that has azure-identity installed beside doorcode."""
