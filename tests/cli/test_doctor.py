@@ -15,7 +15,7 @@ from doorcode._cli import account_file, health_checks
 from doorcode._cli.health_checks import Finding
 from doorcode.emulator import Emulator
 
-CHECKS = ["versions", "account", "store", "proxy", "tls", "network", "clock", "discovery"]
+CHECKS = ["versions", "account", "store", "sign-in", "proxy", "tls", "network", "clock", "discovery"]
 
 
 def verdicts(text: str) -> dict[str, str]:
@@ -48,6 +48,8 @@ def test_no_network_fails_with_advice(command: Command, authority: Emulator) -> 
     assert "clock" not in found
     advice = next(each["advice"] for each in json.loads(done.out)["checks"] if each["check"] == "network")
     assert "HTTPS_PROXY" in advice
+    [detail] = [each["detail"] for each in json.loads(done.out)["checks"] if each["check"] == "network"]
+    assert detail.endswith(" cannot be reached: Connection refused.")
 
 
 def test_an_untrusted_certificate_fails(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +66,24 @@ def test_a_cache_that_cannot_be_used_fails(command: Command, monkeypatch: pytest
     """With the reasons."""
     monkeypatch.setenv("DOORCODE_CACHE_KEY", "short")
     assert verdicts(command("doctor", "--json").out)["store"] == "fail"
+
+
+def test_a_cache_that_lost_the_sign_in_is_told(signed_in: Command) -> None:
+    """Neither doctor nor status says that the next command gets a token."""
+    for file in Path.home().glob(".IdentityService/*.keyed"):
+        file.unlink()
+    assert verdicts(signed_in("doctor", "--json").out)["sign-in"] == "warn"
+    done = signed_in("status")
+    assert (done.code, "No sign-in of ada@contoso.example can be found" in done.out) == (0, True)
+    assert "the next command" not in done.out
+    assert json.loads(signed_in("status", "--json").out)["signed_in"] is False
+
+
+def test_a_cache_of_another_key_fails(signed_in: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store could be used, and cannot be read."""
+    monkeypatch.setenv("DOORCODE_CACHE_KEY", b64encode(bytes([1]) * 32).decode())
+    done = signed_in("doctor", "--json")
+    assert (done.code, verdicts(done.out)["sign-in"]) == (1, "fail")
 
 
 def test_a_plain_cache_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

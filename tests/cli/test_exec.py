@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from cli.conftest import Command
+from doorcode._cli import token_endpoint
 from doorcode._cli.exec_command import child_environment, tokens_of
 from doorcode._cli.options import account_named, silent_credential
 from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint
@@ -103,6 +104,8 @@ def test_a_request_with_the_secret_gets_a_token(endpoint: TokenEndpoint) -> None
         ({"Host": "127.0.0.1"}, 403),
         ({"Origin": "http://127.0.0.1"}, 403),
         ({"Origin": "null"}, 403),
+        ({"host": "rebound.example"}, 403),  # a second one, in another case
+        ({"x_identity_header": "guess"}, 401),
     ],
 )
 def test_whoever_is_no_child_gets_nothing(
@@ -133,6 +136,37 @@ def test_wrong_requests_say_what_is_wrong(endpoint: TokenEndpoint, asked: list[s
     answer = ask(endpoint, path)
     assert (answer.status, answer.body["statusCode"]) == (status, status)
     assert asked == []
+
+
+def test_a_target_that_names_another_host_is_refused(endpoint: TokenEndpoint, asked: list[str]) -> None:
+    """It would count instead of the Host header (RFC 9112 3.2.2)."""
+    for host in ("http://rebound.example", "http://[", f"http://127.0.0.1:{endpoint.port}"):
+        assert ask(endpoint, host + query(VAULT)).status == 403
+    assert asked == []
+
+
+def test_a_client_that_sends_byte_by_byte_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is for the whole request: here it has run out when the second byte arrives."""
+    monkeypatch.setattr(token_endpoint, "LONGEST_REQUEST", 0.05)
+    with closing(TokenEndpoint(lambda _: Token(), None)) as running:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=30) as client:
+            client.sendall(b"G")
+            assert client.recv(1) == b""
+        assert token_endpoint._RequestReader(client).readable()
+
+
+def test_a_request_in_pieces_is_read(endpoint: TokenEndpoint) -> None:
+    """One request a connection: what follows it is not answered, as with keep-alive or pipelining."""
+    secret = endpoint.environment["IDENTITY_HEADER"]
+    head = f"GET {query(VAULT)} HTTP/1.1\r\nHost: 127.0.0.1:{endpoint.port}\r\nX-IDENTITY-HEADER: {secret}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", endpoint.port), timeout=30) as client:
+        for piece in (head[:7], head[7:60], head[60:]):
+            client.sendall(piece.encode())
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as reply:
+            text = reply.read()
+    assert text.startswith(b"HTTP/1.0 200 ")
+    assert text.count(b"made-up") == 1
 
 
 def test_only_get_is_answered(endpoint: TokenEndpoint, asked: list[str]) -> None:
@@ -264,7 +298,7 @@ def test_variables_that_win_are_named(signed_in: Command, monkeypatch: pytest.Mo
 
 WAITS = """
 import os, signal, sys
-for number in (signal.SIGINT, signal.SIGTERM):  # which may come while the line below is being printed
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # which may come while the line below is being printed
     signal.signal(number, lambda number, frame: (os.write(1, b"got %d\\n" % number), sys.exit(5)))
 print("ready", flush=True)
 while True:
@@ -272,7 +306,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_reach_the_command(signed_in: Command, number: signal.Signals) -> None:
     """One that only doorcode gets is passed on; Ctrl-C, which the terminal sends to both, is left to the command."""
     arguments = [sys.executable, "-m", "doorcode", "exec", "--", sys.executable, "-c", WAITS]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,69 @@ def test_a_named_account_that_is_signed_in_is_used(signed_in: Command) -> None:
     """And one that is not is asked for."""
     assert "Already signed in" in signed_in("login", "--no-instance-discovery", "--username", ADA.upper()).err
     assert "enter this code" in signed_in("login", "--no-instance-discovery", "--username", GRACE).err
+
+
+def test_another_login_meanwhile_is_this_ones_too(command: Command, authority: Emulator) -> None:
+    """The second waits for the first, and does not ask the user again."""
+    authority.approve_none()
+    line = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--device-code"]
+    with (
+        subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as first,
+        subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as second,
+    ):
+        said = {each: [each.stderr.readline()] for each in (first, second) if each.stderr}
+        asks = next(each for each, lines in said.items() if "enter this code" in lines[0])
+        assert asks.stderr is not None
+        code = next(line.strip() for line in asks.stderr if line.strip())
+        authority.approve(code)
+        rest = {each: each.communicate(timeout=120)[1] for each in (first, second)}
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert all(f"Signed in as {ADA} (" in text for text in rest.values())
+    assert authority.count("devicecode") == 1
+
+
+def test_a_sign_in_that_could_not_be_remembered_is_not_begun(
+    command: Command, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user is not asked for nothing."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null/made-up")
+    done = command("login", "--no-instance-discovery")
+    assert done.code == 1
+    assert "cannot be written" in done.err
+    assert authority.count("devicecode") == 0
+
+
+def test_an_account_keeps_the_options_of_its_sign_in(signed_in: Command) -> None:
+    """A login that finds it signed in forgets none of them."""
+    assert "Already signed in" in signed_in("login").err
+    assert account_file.read()[0].disable_instance_discovery
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("login", "--scope", ""),
+        ("login", "--scope", "a b"),
+        ("token", "--resource", " "),
+        ("token", "--account", ""),
+        ("token", "--tenant", ""),
+        ("exec", "--resource", "", "--", "true"),
+        ("exec", "--resuorce", "x", "--", "true"),
+        ("switch", ""),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_happens(signed_in: Command, arguments: tuple[str, ...]) -> None:
+    """An empty one is an unset variable of a script; exit code 2."""
+    done = signed_in(*arguments)
+    assert done.code == 2
+    assert "Error: " in done.err
+    assert done.out == ""
+
+
+def test_a_user_who_comes_too_late(command: Command, authority: Emulator) -> None:
+    """The option that helps is the command's, not the library's."""
+    authority.approve_none()
+    done = command("login", "--no-instance-discovery", "--device-code", "--timeout", "0.01")
+    assert done.code == 1
+    assert "--timeout" in done.err
+    assert "timeout=" not in done.err

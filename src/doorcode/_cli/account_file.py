@@ -139,6 +139,29 @@ def read() -> Accounts:
         raise AccountFileError(message) from error
 
 
+def check_writable() -> None:
+    """Find out whether the file can be written, before a user signs in for it.
+
+    Raises:
+        AccountFileError: it cannot.
+    """
+    from doorcode.cache import StoreError
+    from doorcode.cache._locks.lock import CacheLock
+
+    where = path()
+    try:
+        os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
+        with CacheLock(f"{where}.lockfile").hold():
+            pass
+    except (OSError, StoreError) as error:
+        raise _unwritable(where, error) from error
+
+
+def _unwritable(where: str, error: Exception) -> AccountFileError:
+    reason = getattr(error, "strerror", None) or error
+    return AccountFileError(f"The account file {where} cannot be written: {reason}")
+
+
 def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> None:
     """Replace what the file holds, while no other process does.
 
@@ -159,8 +182,7 @@ def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> N
         with CacheLock(f"{where}.lockfile").hold():
             replace(where, _text(change(_readable(where, repair=repair))), time.time_ns())
     except (OSError, StoreError) as error:
-        message = f"The account file {where} cannot be written: {getattr(error, 'strerror', None) or error}"
-        raise AccountFileError(message) from error
+        raise _unwritable(where, error) from error
 
 
 def _readable(where: str, *, repair: bool) -> Accounts:

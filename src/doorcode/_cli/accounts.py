@@ -15,7 +15,16 @@ from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import chosen, stored_tokens
 from doorcode._cli.login import made_current
-from doorcode._cli.options import account_named, account_option, cache_option, json_option, notes, silent_credential
+from doorcode._cli.options import (
+    account_named,
+    account_option,
+    cache_option,
+    is_stored,
+    json_option,
+    name_argument,
+    notes,
+    silent_credential,
+)
 
 
 @click.command(short_help="List the signed-in accounts.")
@@ -35,7 +44,7 @@ def accounts(*, as_json: bool) -> None:
 
 
 @click.command(short_help="Make another account the current one.")
-@click.argument("name")
+@name_argument
 @cache_option
 def switch(name: str, *, cache: str | None) -> None:
     """Make another signed-in account the current one. NAME is its user name, or its home_account_id."""
@@ -95,13 +104,17 @@ def status(*, as_json: bool, cache: str | None) -> None:
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
     store = token_caches.status(options)
-    tokens = _tokens(current) if current and store.store is not None else []
+    tokens: list[dict[str, Any]] = []
+    stored = False
+    if current is not None and store.store is not None:
+        tokens, stored = _tokens(current), is_stored(current)
     if as_json:
         _print_json(
             {
                 "account": _described(current, current=True) if current else None,
                 "accounts_file": account_file.path(),
                 "cache": name,
+                "signed_in": stored,
                 "store": store.store,
                 "encrypted": store.encrypted,
                 "error": store.error,
@@ -110,16 +123,20 @@ def status(*, as_json: bool, cache: str | None) -> None:
             }
         )
     else:
-        _print_status(current, name, str(store), tokens)
+        _print_status(current, name, str(store), tokens, stored=stored)
     if store.error is not None:
         raise click.exceptions.Exit(ExitCode.NO_CACHE)
 
 
-def _print_status(current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]]) -> None:
+def _print_status(
+    current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool
+) -> None:
     if current is None:
         click.echo("No account is signed in. Begin with `doorcode login`.")
-    else:
+    elif stored:
         click.echo(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
+    else:
+        click.echo(f"No sign-in of {current.name} can be found in the cache. Run `doorcode login`.")
     click.echo(f"The cache is called {cache}.\n{store}")
     for each in tokens:
         minutes = max(0, int(each["expires_on"] - time.time()) // 60)
@@ -127,7 +144,7 @@ def _print_status(current: SignedIn | None, cache: str, store: str, tokens: list
         click.echo(
             f"Token for {shown(each['scope'])} (tenant {shown(each['tenant_id'])}): until {ends}, {minutes} min."
         )
-    if current is not None and not tokens:
+    if stored and not tokens:
         click.echo("No valid access token is stored; the next command gets one.")
     click.echo(f"The list of accounts is {account_file.path()}.")
 

@@ -14,6 +14,7 @@ from doorcode._cli.accounts import accounts, logout, status, switch
 from doorcode._cli.doctor import doctor
 from doorcode._cli.exec_command import exec_command
 from doorcode._cli.failures import CommandError, ExitCode, as_command_error
+from doorcode._cli.help_format import Commands, help_width
 from doorcode._cli.login import login
 from doorcode._cli.token import token
 
@@ -23,7 +24,7 @@ Data goes to standard output, everything for people to standard error. Exit code
 """
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="doorcode")
 def cli() -> None:
     """Sign in to Microsoft Entra ID once, and let every program on this machine use it.
@@ -82,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write("doorcode: standard output is closed\n")
         return ExitCode.FAILED
     try:
-        result = cli.main(list(arguments), "doorcode", standalone_mode=False)
+        result = cli.main(list(arguments), "doorcode", standalone_mode=False, terminal_width=help_width())
         sys.stdout.flush()
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None

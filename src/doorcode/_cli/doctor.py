@@ -16,7 +16,9 @@ from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
-from doorcode._cli.options import cache_option, json_option
+from doorcode._cli.options import cache_option, is_stored, json_option
+from doorcode.cache import StoreError
+from doorcode.errors import CacheUnavailableError
 
 STYLES: Final = {OK: "green", WARN: "yellow", FAIL: "red"}
 HTTPS: Final = 443
@@ -65,6 +67,8 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
     yield health_checks.store(options)
+    if current is not None:
+        yield _sign_in(current)
     url, host, port = _address(authority, current)
     yield health_checks.proxy(host)
     yield health_checks.certificate(host, port)
@@ -75,6 +79,16 @@ def _account(current: SignedIn | None) -> Finding:
     if current is None:
         return Finding("account", WARN, "No account is signed in.", "Run `doorcode login`.")
     return Finding("account", OK, f"{current.name} is the current account.")
+
+
+def _sign_in(current: SignedIn) -> Finding:
+    """Tell whether the cache has the sign-in of an account."""
+    try:
+        if is_stored(current):
+            return Finding("sign-in", OK, f"The sign-in of {current.name} is stored.")
+    except (StoreError, CacheUnavailableError) as error:
+        return Finding("sign-in", FAIL, f"The cache cannot be read: {error}.")
+    return Finding("sign-in", WARN, f"The cache has no sign-in of {current.name}.", "Run `doorcode login`.")
 
 
 def _address(authority: str | None, current: SignedIn | None) -> tuple[str, str, int]:

@@ -20,6 +20,7 @@ from doorcode._cli.fast_token import as_scope
 from doorcode._cli.options import (
     account_named,
     account_option,
+    allowed_resources_option,
     cache_option,
     no_prompt_option,
     notes,
@@ -47,10 +48,10 @@ _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 @click.command(
     "exec",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
     short_help="Run a command whose Azure SDK uses the sign-in.",
 )
-@click.option("--resource", "resources", multiple=True, metavar="URI", help="Allow this resource only; repeatable.")
+@allowed_resources_option
 @tenant_option
 @account_option
 @no_prompt_option
@@ -71,7 +72,8 @@ def exec_command(
 
     The command and its children find an endpoint on 127.0.0.1 in IDENTITY_ENDPOINT and IDENTITY_HEADER, as on Azure's
     App Service: ManagedIdentityCredential and DefaultAzureCredential use it by themselves. It is gone when the command
-    ends. The exit code is the command's own.
+    ends. The exit code is the command's own; 126 says that the command cannot be run, 127 that it is not there,
+    128 + N that signal N ended it.
 
     \b
     doorcode exec -- node upload.js
@@ -162,7 +164,8 @@ def _signals() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
             child.send_signal(number)
 
     # Handlers, for what a process ignores its children ignore too. What is ignored already stays so for both.
-    handlers = {"SIGINT": _leave, "SIGQUIT": _leave, "SIGTERM": forward, "SIGHUP": forward}
+    handlers: dict[str, Callable[[int, FrameType | None], None]] = {"SIGINT": _leave, "SIGQUIT": _leave}
+    handlers |= dict.fromkeys(("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"), forward)
     before: dict[int, Any] = {}
     for name, handler in handlers.items():
         number = getattr(signal, name, None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from doorcode import errors
 from doorcode.cache import StoreError
+
+TOO_LATE: Final = "The user did not sign in in time. `doorcode login --timeout SECONDS` waits longer."
 
 
 class ExitCode(IntEnum):
@@ -48,5 +51,6 @@ def as_command_error(error: Exception) -> CommandError | None:
     if isinstance(error, errors.AuthorityUnreachableError):
         return CommandError(f"{error}\n`doorcode doctor` checks the network.", ExitCode.UNREACHABLE)
     if isinstance(error, errors.AuthenticationFailedError):
-        return CommandError(str(error))
+        late = isinstance(error, errors.SignInTimedOutError)
+        return CommandError(TOO_LATE if late else str(error))
     return None

@@ -94,6 +94,17 @@ def as_scope(resource: str) -> str:
     return f"{resource}/.default"
 
 
+def can_be_scope(text: str) -> bool:
+    """Tell whether a text can be a scope (RFC 6749 3.3)."""
+    from doorcode._core.checks import check_scopes
+
+    try:
+        check_scopes((text,), "doorcode")
+    except ValueError:
+        return False
+    return True
+
+
 def chosen(accounts: Accounts, name: str | None, cache: str | None) -> Accounts:
     """Return the accounts that fit, the current one first; several only where a name means several.
 
@@ -110,10 +121,19 @@ def chosen(accounts: Accounts, name: str | None, cache: str | None) -> Accounts:
 
 def default_scopes(account: SignedIn) -> tuple[str, ...]:
     """Return the scope of the account's cloud's Resource Manager; empty where the cloud is not known."""
+    return default_scopes_of(account.record.authority)
+
+
+def default_scopes_of(host: str) -> tuple[str, ...]:
+    """Return the scope of an authority's cloud's Resource Manager; empty where the cloud is not known.
+
+    Raises:
+        ValueError: it cannot be an authority.
+    """
     from doorcode._core.authorities import parse_authority
     from doorcode._core.clouds import default_scope
 
-    authority = parse_authority(account.record.authority)
+    authority = parse_authority(host)
     scope = default_scope(authority.host, authority.port)
     return () if scope is None else (scope,)
 

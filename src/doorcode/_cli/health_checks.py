@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import socket
 import ssl
 import time
@@ -32,6 +33,7 @@ PACKAGES: Final = ("doorcode", "msal", "azure-core", "requests", "cryptography")
 PUBLIC_ISSUERS: Final = ("DigiCert", "Microsoft")
 """Who issues the certificates of Microsoft's authorities."""
 CLOUD_DOMAINS: Final = (".microsoftonline.com", ".microsoftonline.us", ".chinacloudapi.cn")
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ([^\"'()\[\]]+)")
 _BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -64,7 +66,8 @@ def store(options: TokenCachePersistenceOptions) -> Finding:
     """Tell where tokens would be kept."""
     found = token_caches.status(options)
     if found.store is None:
-        return Finding("store", FAIL, str(found.error), "Name a key in DOORCODE_CACHE_KEY, as docs/containers.md says.")
+        advice = "Give a key: `openssl rand -base64 32` makes one for DOORCODE_CACHE_KEY."
+        return Finding("store", FAIL, str(found.error), advice)
     if not found.encrypted:
         return Finding(
             "store", WARN, str(found), "Whoever can read this file has the sign-ins: prefer a keyring or a key."
@@ -102,7 +105,7 @@ def authority(url: str) -> Iterator[Finding]:
             took = time.perf_counter() - started
             status, date, body = response.status_code, response.headers.get("Date"), response.body()
     except (AzureError, OSError, ValueError) as error:
-        yield Finding("network", FAIL, f"{host} cannot be reached: {_first_line(error)}", network_advice(error))
+        yield Finding("network", FAIL, f"{host} cannot be reached: {_reason(error)}.", network_advice(error))
         return
     yield Finding("network", OK, f"{host} answered within {took * 1000:.0f} ms.")
     yield clock(date, time.time())
@@ -151,7 +154,7 @@ def certificate(host: str, port: int) -> Finding:
         advice = "Name your organization's CA in REQUESTS_CA_BUNDLE, if it inspects TLS."
         return Finding("tls", FAIL, f"The certificate of {host} is not trusted: {error.verify_message}.", advice)
     except (OSError, HTTPException, ValueError) as error:
-        return Finding("tls", WARN, f"The certificate of {host} could not be looked at: {_first_line(error)}")
+        return Finding("tls", WARN, f"The certificate of {host} could not be looked at: {_reason(error)}.")
     cloud = any(f".{host}".endswith(domain) for domain in CLOUD_DOMAINS)
     if cloud and not issuer.startswith(PUBLIC_ISSUERS):
         advice = "Your organization inspects TLS. That works while its CA is trusted here; it can read the tokens."
@@ -216,6 +219,12 @@ def network_advice(error: BaseException) -> str:
     if isinstance(error.__cause__, socket.gaierror) or "resolve" in words or "name or service" in words:
         return "The name is not resolved: check the network's DNS, or set HTTPS_PROXY."
     return "Check the network and its firewall: the authority's port 443 has to be open, or HTTPS_PROXY set."
+
+
+def _reason(error: BaseException) -> str:
+    """Return the operating system's words for an error of the network, else the error's own."""
+    found = _ERRNO.search(str(error))
+    return found[1] if found else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

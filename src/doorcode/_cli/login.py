@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
@@ -22,6 +23,7 @@ from doorcode import (
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn
 from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
     credential_options,
@@ -43,7 +45,7 @@ DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
 """What the authority's page calls the application that the library uses where no other is named."""
 
 
-@click.command()
+@click.command(short_help="Sign a user in.")
 @click.option("--tenant", metavar="TENANT", help="Domain or ID of the tenant; by default the account's own.")
 @click.option("--client-id", metavar="ID", help="The application to sign in to; by default Microsoft's own.")
 @click.option("--cloud", type=click.Choice(list(CLOUDS)), help="One of Microsoft's clouds; by default public.")
@@ -94,14 +96,18 @@ def login(  # noqa: PLR0913 - one for each option
     with notes():
         account = None if force else _signed_in_already(place, options, username, wanted, tenant)
         if account is None:
+            account_file.check_writable()
             prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
             with interactive(method, prompt, timeout, username=username, **options) as credential:
                 before = credential.accounts()
-                with asking():
-                    record = credential.authenticate(scopes=wanted or None, force_prompt=True)
-                account = place._replace(record=record)
+                if not force and not before and username is None:
+                    _sign_in_once(credential, wanted or default_scopes_of(_authority(options)))
+                    account = _signed_in_already(place, options, username, wanted, tenant)
+                if account is None:
+                    with asking():
+                        account = place._replace(record=credential.authenticate(scopes=wanted or None))
                 if username is not None and not account.answers_to(username):
-                    _send_away(credential, record, known=record in before, expected=username)
+                    _send_away(credential, account.record, known=account.record in before, expected=username)
             lead = "Signed in as"
         else:
             lead = "Already signed in as"
@@ -161,6 +167,19 @@ def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
     click.echo(f"Signed in as {account.name}.", err=True)
 
 
+def _sign_in_once(credential: InteractiveCredential, scopes: tuple[str, ...]) -> None:
+    """Have a user sign in, unless another process is asking them already: its sign-in is this one's, too."""
+    if scopes:
+        with asking():
+            credential.get_token(*scopes)
+
+
+def _authority(options: dict[str, Any]) -> str:
+    """Return the authority that a credential with these options would use."""
+    named = options.get("authority") or os.environ.get("AZURE_AUTHORITY_HOST") or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD
+    return str(named)
+
+
 def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
     """Return where a sign-in is kept, with nobody in it yet."""
     nobody = SignedIn(AuthenticationRecord("", "", "", "", ""), cache, plain, alone)
@@ -182,12 +201,13 @@ def _signed_in_already(
         if isinstance(error, AuthenticationFailedError):
             raise
         raise CommandError(str(error), ExitCode.USAGE) from error
-    current = _current_key(place.cache)
+    known = _known(place.cache)
+    current = next(iter(known), None)
     fitting = [each for each in found if username is None or each.answers_to(username)]
     fitting = [each for each in fitting if each.key == current] or fitting
     if len(fitting) != 1:
         return None
-    account = fitting[0]
+    account = _as_known(fitting[0], known)
     if tenant is not None:
         account = account._replace(record=_in_tenant(account.record, tenant))
     try:
@@ -212,11 +232,26 @@ def _send_away(
     raise CommandError(message)
 
 
-def _current_key(cache: str) -> tuple[str, str, str, str] | None:
+Known = dict[tuple[str, str, str, str], SignedIn]
+
+
+def _known(cache: str) -> Known:
+    """Return the accounts of a cache in the account file by their keys, the current one first."""
     try:
-        return next((each.key for each in account_file.read() if each.cache == cache), None)
+        return {each.key: each for each in account_file.read() if each.cache == cache}
     except account_file.AccountFileError:
-        return None  # which the sign-in repairs
+        return {}  # the sign-in repairs the file
+
+
+def _as_known(account: SignedIn, known: Known) -> SignedIn:
+    """Return an account with the tenant and the options of its earlier sign-in, and those of this one."""
+    before = known.get(account.key)
+    if before is None:
+        return account
+    return before._replace(
+        allow_unencrypted_storage=before.allow_unencrypted_storage or account.allow_unencrypted_storage,
+        disable_instance_discovery=before.disable_instance_discovery or account.disable_instance_discovery,
+    )
 
 
 def _in_tenant(record: AuthenticationRecord, tenant: str) -> AuthenticationRecord:

@@ -14,7 +14,7 @@ from doorcode import DeviceCodeCredential
 from doorcode._cli import account_file
 from doorcode._cli.account_file import SignedIn, shown
 from doorcode._cli.failures import CommandError, ExitCode, sign_in_needed
-from doorcode._cli.fast_token import CACHE_VARIABLE, as_scope, chosen, default_scopes
+from doorcode._cli.fast_token import CACHE_VARIABLE, as_scope, can_be_scope, chosen, default_scopes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,10 +24,39 @@ cache_option = click.option(
     envvar=CACHE_VARIABLE,
     help=f"Name of the token cache; by default the one that doorcode's programs share. Also {CACHE_VARIABLE}.",
 )
+
+
+def _checked_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return an option's value; refuse an empty one, which is an unset variable of a script more often than not."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty.", context, parameter)
+    return value
+
+
+def _checked_scopes(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes or resources that an option names; refuse what cannot be one."""
+    for value in values:
+        if not value.strip():
+            raise click.BadParameter("it is empty.", context, parameter)
+        if not can_be_scope(value):
+            message = f"{shown(value)} cannot be a scope or resource. Give the option once for each."
+            raise click.BadParameter(message, context, parameter)
+    return values
+
+
 account_option = click.option(
-    "--account", metavar="NAME", help="User name of a signed-in account; by default the current one."
+    "--account",
+    metavar="NAME",
+    callback=_checked_text,
+    help="User name of a signed-in account; by default the current one.",
 )
-tenant_option = click.option("--tenant", metavar="TENANT", help="Domain or ID of another tenant than the account's.")
+name_argument = click.argument("name", callback=_checked_text)
+tenant_option = click.option(
+    "--tenant",
+    metavar="TENANT",
+    callback=_checked_text,
+    help="Domain or ID of another tenant than the account's.",
+)
 no_prompt_option = click.option("--no-prompt", is_flag=True, help="Never ask for a sign-in: end with exit code 3.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more on standard error; never a token.")
@@ -35,10 +64,35 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more on
 
 def scope_options(command: F) -> F:
     """Add ``--scope`` and ``--resource`` to a command."""
-    command = click.option("--resource", "resources", multiple=True, metavar="URI", help="The same as URI/.default.")(
-        command
+    resource = click.option(
+        "--resource",
+        "resources",
+        multiple=True,
+        metavar="URI",
+        callback=_checked_scopes,
+        help="The same as --scope URI/.default.",
     )
-    return click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What for; may be repeated.")(command)
+    scope = click.option(
+        "--scope",
+        "scopes",
+        multiple=True,
+        metavar="SCOPE",
+        callback=_checked_scopes,
+        help="What to get a token for; may be repeated.",
+    )
+    return scope(resource(command))
+
+
+def allowed_resources_option(command: F) -> F:
+    """Add ``--resource`` to a command that limits what its children may ask for."""
+    return click.option(
+        "--resource",
+        "resources",
+        multiple=True,
+        metavar="URI",
+        callback=_checked_scopes,
+        help="Allow this resource only; may be repeated.",
+    )(command)
 
 
 def scopes_of(scopes: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, ...]:
@@ -80,7 +134,7 @@ def account_named(name: str | None, cache: str | None) -> SignedIn:
     if name is None:
         raise sign_in_needed("no account is signed in" + (f" in the cache {cache}." if cache else "."))
     known = ", ".join(each.name for each in accounts) or "no account"
-    raise sign_in_needed(f"{name} is not signed in here ({known} is).")
+    raise sign_in_needed(f"{shown(name)} is not signed in here ({known} is).")
 
 
 def credential_options(account: SignedIn) -> dict[str, Any]:
@@ -96,6 +150,17 @@ def credential_options(account: SignedIn) -> dict[str, Any]:
 def silent_credential(account: SignedIn) -> DeviceCodeCredential:
     """Return a credential that gets tokens of an account, and never asks the user."""
     return DeviceCodeCredential(disable_automatic_authentication=True, **credential_options(account))
+
+
+def is_stored(account: SignedIn) -> bool:
+    """Tell whether the cache has the sign-in of an account; no request is made, and nobody is asked.
+
+    Raises:
+        StoreError: the cache cannot be read.
+        CacheUnavailableError: no store can be used.
+    """
+    with notes(quiet=True), silent_credential(account) as credential:
+        return any(each.home_account_id == account.record.home_account_id for each in credential.accounts())
 
 
 def may_prompt() -> bool:

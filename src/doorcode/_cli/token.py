@@ -35,7 +35,8 @@ from doorcode._cli.options import (
     "form",
     type=click.Choice(list(FORMATS)),
     default="raw",
-    help="raw (default), json, a header for curl, what az prints, or what kubectl reads.",
+    metavar="FORMAT",
+    help="raw (default), json, header (for curl), az (what az prints), or exec-credential (what kubectl reads).",
 )
 @no_prompt_option
 @cache_option

@@ -6,24 +6,27 @@ The protocol: https://learn.microsoft.com/azure/app-service/overview-managed-ide
 from __future__ import annotations
 
 import hmac
+import io
 import json
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import ClassVar, Final, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from typing_extensions import override
+from typing_extensions import Buffer, override
 
 API_VERSION: Final = "2019-08-01"
 PATH: Final = "/msi/token"
 SECRET_HEADER: Final = "X-IDENTITY-HEADER"  # noqa: S105 - the name of a header
 LONGEST_REQUEST: Final = 10.0
-"""Seconds that a child may take to send a request."""
+"""Seconds that a client may take to send a request: all of it, however it is cut up."""
 
 
 class TokenLike(Protocol):
@@ -112,7 +115,7 @@ class TokenEndpoint:
         Raises:
             RequestRefusedError: it is not to be answered.
         """
-        self._check_sender(headers)
+        self._check_sender(target, headers)
         resource = self._resource(target)
         if self._allowed is not None and resource not in self._allowed:
             message = (
@@ -127,25 +130,28 @@ class TokenEndpoint:
             "token_type": token.token_type,
         }
 
-    def _check_sender(self, headers: Message[str, str]) -> None:
+    def _check_sender(self, target: str, headers: Message[str, str]) -> None:
         """Refuse browsers, names that merely lead here, and whoever does not know the secret; in this order.
 
         Raises:
             RequestRefusedError: without a word about what is right.
         """
-        if headers.get("Host") not in {f"127.0.0.1:{self.port}", f"localhost:{self.port}"} or "Origin" in headers:
+        hosts = headers.get_all("Host", [])
+        here = hosts in ([f"127.0.0.1:{self.port}"], [f"localhost:{self.port}"])
+        # A target that names a host of its own would count instead of Host (RFC 9112 3.2.2).
+        if not here or "Origin" in headers or not target.startswith("/"):
             raise RequestRefusedError(HTTPStatus.FORBIDDEN, "Forbidden")
-        given = headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
+        given = "\n".join(headers.get_all(SECRET_HEADER, [])).encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._secret.encode()):
             raise RequestRefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized")
 
     @staticmethod
     def _resource(target: str) -> str:
         """Return the resource that a request names. Which identity it names is not looked at: there is the user's."""
-        parts = urlsplit(target)
-        if parts.path != PATH:
+        path, _, text = target.partition("?")
+        if path != PATH:
             raise RequestRefusedError(HTTPStatus.NOT_FOUND, f"The path is {PATH}")
-        query = parse_qs(parts.query, keep_blank_values=True)
+        query = parse_qs(text.partition("#")[0], keep_blank_values=True)
         if query.get("api-version") != [API_VERSION]:
             raise RequestRefusedError(HTTPStatus.BAD_REQUEST, f"The api-version is {API_VERSION}")
         resources = query.get("resource", [])
@@ -158,6 +164,7 @@ class _Server(ThreadingHTTPServer):
     """Answer each request in a thread that ends with the process."""
 
     daemon_threads = True
+    request_queue_size = 128  # children that all begin at once
     allow_reuse_address = False  # on Windows, another process could take the port over
 
     @override
@@ -170,12 +177,45 @@ class _Server(ThreadingHTTPServer):
         """Print no traceback: a child that closes its connection early is no error, and standard error is its own."""
 
 
+class _RequestReader(io.RawIOBase):
+    """Read from a connection until a point in time, so that a client that sends byte by byte holds no thread.
+
+    Args:
+        connection: of the client.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._ends = time.monotonic() + LONGEST_REQUEST
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Buffer, /) -> int:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(LONGEST_REQUEST)
+
+
 class _TokenHandler(BaseHTTPRequestHandler):
     """Speak HTTP for an endpoint: one request a connection, GET alone."""
 
     timeout: ClassVar[float | None] = LONGEST_REQUEST
     server_version = "doorcode"
     sys_version = ""
+
+    @override
+    def setup(self) -> None:
+        """Limit the time that the whole request may take."""
+        super().setup()
+        self.rfile = io.BufferedReader(_RequestReader(self.connection))
 
     def reply(self) -> Mapping[str, object]:
         """Return the reply to the request that was read."""
@@ -217,5 +257,6 @@ class _TokenHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
         self.close_connection = True

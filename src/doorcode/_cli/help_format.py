@@ -1,0 +1,54 @@
+"""How ``--help`` is laid out, on a narrow terminal too."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from typing import Final
+
+import click
+from typing_extensions import override
+
+WIDEST: Final = 80
+NARROW: Final = 60
+"""Columns below which an option's words go under it: click would leave them a column of ten characters."""
+
+
+def help_width() -> int:
+    """Return the columns that help may fill; click alone takes 50 where a terminal has fewer."""
+    return max(min(shutil.get_terminal_size().columns, WIDEST) - 2, 20)
+
+
+class HelpFormatter(click.HelpFormatter):
+    """Write a list of options beneath each other where there is no room for two columns."""
+
+    @override
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of names and what they mean."""
+        rows = list(rows)
+        longest = max((len(name) for name, _ in rows), default=0)
+        narrow = self.width < NARROW and longest > self.width // 3
+        super().write_dl(rows, 4 if narrow else col_max, col_spacing)
+
+
+class HelpContext(click.Context):
+    """A click context that lays help out as above."""
+
+    formatter_class: type[click.HelpFormatter] = HelpFormatter
+
+
+class Commands(click.Group):
+    """The commands, in the order in which a user meets them."""
+
+    context_class: type[click.Context] = HelpContext
+
+    @override
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, whose help is laid out likewise."""
+        cmd.context_class = HelpContext
+        super().add_command(cmd, name)
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which the commands were added."""
+        return list(self.commands)
