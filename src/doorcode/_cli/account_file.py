@@ -1,7 +1,7 @@
 """The file that names the accounts which signed in with ``doorcode login``, without any secret."""
 
 # Text for paths, as in the system calls below: pathlib would double what a stored token costs.
-# ruff: noqa: PTH103, PTH105, PTH111, PTH117, PTH118, PTH120
+# ruff: noqa: PTH103, PTH111, PTH117, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 DEFAULT_CACHE: Final = "msal.cache"
 """The name of the library's default cache, which programs with ``TokenCachePersistenceOptions()`` share."""
-_BROKEN_SUFFIX: Final = ".broken"
+_BROKEN: Final = "broken"
 
 
 class AccountFileError(Exception):
@@ -191,7 +191,9 @@ def _readable(where: str, *, repair: bool) -> Accounts:
     except AccountFileError:
         if not repair:
             raise
-        os.replace(where, where + _BROKEN_SUFFIX)
+        from doorcode.cache._files.disk import move_aside
+
+        move_aside(where, _BROKEN, None)
         return ()
 
 

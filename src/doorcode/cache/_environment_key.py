@@ -11,6 +11,9 @@ import os
 import stat
 from typing import Final
 
+from doorcode.cache._files.in_use import when_free
+from doorcode.cache._locks.flock import flag
+
 __all__ = ["KEY_FILE_VARIABLE", "KEY_VARIABLE", "environment_has_key", "key_of_environment"]
 
 KEY_VARIABLE: Final = "DOORCODE_CACHE_KEY"
@@ -64,7 +67,7 @@ def _content(path: str) -> str:
         raise ValueError(f"{KEY_FILE_VARIABLE} must be an absolute path (it is {path!r})")
     try:
         # Mounted secrets are symbolic links, so links are followed. O_NONBLOCK: opening a named pipe must not wait.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        descriptor = when_free(lambda: os.open(path, os.O_RDONLY | flag("O_NONBLOCK") | flag("O_CLOEXEC")))
     except OSError as error:
         raise ValueError(f"cannot read the file {path} of {KEY_FILE_VARIABLE}: {error.strerror}") from error
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from doorcode import _clock
 from doorcode._core.values import dataclass, field
+from doorcode.cache._files.in_use import when_free
 from doorcode.cache._files.ownership import failure, make_private, refuse_foreign, refuse_others, user_id
 from doorcode.cache._locks.flock import flag
 
@@ -63,10 +64,10 @@ def read(path: str, at_most: int = -1) -> Raw | None:
         StoreError: the file is a link, belongs to another user, or cannot be read.
     """
     try:
-        status = os.stat(path, follow_symlinks=False)
+        status = when_free(lambda: os.stat(path, follow_symlinks=False))
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
             return _no_file(status)  # not opened: opening a device can have an effect
-        descriptor = os.open(path, _READ)
+        descriptor = when_free(lambda: os.open(path, _READ))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -91,7 +92,7 @@ def _read_open(path: str, descriptor: int, at_most: int) -> Raw:
     data = b""
     for _ in range(_READS):
         before = _stamp(os.fstat(descriptor))
-        data = _read_from_start(descriptor, at_most)
+        data = when_free(lambda: _read_from_start(descriptor, at_most))
         if _stamp(os.fstat(descriptor)) == before:
             return Raw(data, before)
     # Another program is still writing into the file. A unique stamp makes the caller read it again.
@@ -123,7 +124,7 @@ def file_stamp(path: str) -> str | None:
         StoreError: the directory cannot be read.
     """
     try:
-        return _stamp(os.stat(path, follow_symlinks=False))
+        return _stamp(when_free(lambda: os.stat(path, follow_symlinks=False)))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -137,7 +138,7 @@ def signal_stamp(path: str) -> str | None:
         StoreError: the directory cannot be read, or the file is not a regular file of this user.
     """
     try:
-        status = os.stat(path, follow_symlinks=False)
+        status = when_free(lambda: os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -179,14 +180,13 @@ def replace(path: str, data: bytes, now: int, confirm: Callable[[], None] = lamb
     temporary = f"{path}.tmp"
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        descriptor = os.open(temporary, _WRITE, 0o600)
+            when_free(lambda: os.unlink(temporary))
+        descriptor = when_free(lambda: os.open(temporary, _WRITE, 0o600))
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 _write_all(file.fileno(), data)
                 os.fsync(file.fileno())
-            confirm()
-            os.replace(temporary, path)
+            when_free(lambda: _put_in_place(temporary, path, confirm))
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -197,6 +197,11 @@ def replace(path: str, data: bytes, now: int, confirm: Callable[[], None] = lamb
         os.utime(path, ns=(now, now))
         _sync_directory(os.path.dirname(path))
     return file_stamp(path)
+
+
+def _put_in_place(temporary: str, path: str, confirm: Callable[[], None]) -> None:
+    confirm()  # before each attempt: the lock may be lost while another process has the file open
+    os.replace(temporary, path)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -242,7 +247,7 @@ def remove(path: str) -> None:
     """
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            when_free(lambda: os.unlink(path))
     except OSError as error:
         raise failure("remove", path, error) from error
 
@@ -269,7 +274,7 @@ def move_aside(path: str, why: str, seconds: float | None) -> str:
             count += 1
             target = f"{base}-{count}"
     try:
-        os.replace(path, target)
+        when_free(lambda: os.replace(path, target))
         if os.path.isfile(target):
             os.chmod(target, 0o600)
     except OSError as error:

@@ -49,8 +49,8 @@ def is_locked(descriptor: int, start: int, end: int) -> int | None:
 
 
 def unlock_bytes(descriptor: int) -> None:
-    """Unlock every byte that an open file has locked."""
-    with contextlib.suppress(OSError):
+    """Unlock every byte that an open file has locked; do nothing on a system without such locks."""
+    with contextlib.suppress(OSError, AttributeError, ImportError):
         _control("F_OFD_SETLK", descriptor, "F_UNLCK", 0, _TO_THE_END)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode import _clock
 from doorcode.cache._files.ownership import open_own
 from doorcode.cache._locks.byte_lock import is_locked, lock_byte, unlock_bytes
-from doorcode.cache._locks.flock import LockedFile, LockResult
+from doorcode.cache._locks.flock import LockedFile, LockResult, on_linux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,8 @@ class FairQueue:
             StoreError: the queue's path leads to something that is not a regular file of this user.
             TimeoutError: the queue did not move for that many seconds.
         """
+        if not on_linux():
+            return None
         try:
             descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
         except OSError:  # taking the lock itself reports what is wrong with the directory
