@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 from importlib.metadata import metadata
@@ -15,7 +14,7 @@ import pytest
 
 from doorcode._cli.app import cli
 from doorcode.emulator import Emulator
-from support.examples import ROOT, examples, take_the_clouds_place
+from support.examples import ROOT, doorcode_commands, examples, shell_blocks, take_the_clouds_place
 
 PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 WITH_EXAMPLES = [page for page in PAGES if page.parent != ROOT and examples(page)]
@@ -52,23 +51,6 @@ def test_the_first_page_names_every_extra() -> None:
     assert set(re.findall(r"`doorcode\[(\w[\w-]*)\]`", text)) == set(
         metadata("doorcode").get_all("Provides-Extra") or []
     )
-
-
-def shell_blocks(page: Path) -> list[str]:
-    """Return what a page tells a reader to type; a line may begin with the prompt of a shell."""
-    found = re.findall(
-        r"^```(?:console|sh|bash)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in found]
-
-
-def doorcode_commands(block: str) -> list[list[str]]:
-    """Return the arguments of each `doorcode ...` of a block."""
-    joined = block.replace("\\\n", " ")
-    found = re.findall(
-        r"(?:^|[|(]\s?|\s)doorcode ((?:login|token|exec|accounts|switch|logout|status|doctor)\b[^|)\n]*)", joined
-    )
-    return [shlex.split(each.replace('"', "").replace("$@", ""), comments=True) for each in found]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if shell_blocks(page)], ids=lambda page: page.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,23 @@ ROOT = Path(__file__).parent.parent.parent
 def examples(page: Path) -> list[Example]:
     """Return the Python examples of a page; they share a namespace, in their order."""
     return list(Sybil(parsers=[PythonCodeBlockParser()]).parse(page))
+
+
+def shell_blocks(page: Path) -> list[str]:
+    """Return what a page tells a reader to type; a line may begin with the prompt of a shell."""
+    found = re.findall(
+        r"^```(?:console|sh|bash)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in found]
+
+
+def doorcode_commands(block: str) -> list[list[str]]:
+    """Return the arguments of each `doorcode ...` of a block."""
+    joined = block.replace("\\\n", " ")
+    found = re.findall(
+        r"(?:^|[|(]\s?|\s)doorcode ((?:login|token|exec|accounts|switch|logout|status|doctor)\b[^|)\n]*)", joined
+    )
+    return [shlex.split(each.replace('"', "").replace("$@", ""), comments=True) for each in found]
 
 
 def take_the_clouds_place(authority: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
