@@ -32,7 +32,8 @@ def test_every_option_has_a_type() -> None:
 def test_every_option_has_a_meaning(options: Any) -> None:
     """In the order in which they are declared."""
     public = [name for name in options.__annotations__ if not name.startswith("_")]
-    described = re.findall(r"^        (\w+): ", options.__doc__, re.MULTILINE)
+    # Python 3.13 takes the indentation away by itself.
+    described = re.findall(r"^    (\w+): ", inspect.cleandoc(options.__doc__), re.MULTILINE)
     own = [name for name in public if options is PipelineOptions or name not in PIPELINE]
     assert described == own
 

@@ -7,6 +7,7 @@ import re
 import select
 import sys
 import threading
+from _thread import interrupt_main
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -17,6 +18,8 @@ LONGEST: Final = 64 * 1024
 POLL_SECONDS: Final = 0.05
 """Seconds between polls of a Windows console, which has no blocking wait that can be cancelled."""
 TTY: Final = "/dev/tty"
+_CTRL_C: Final = "\x03"
+_CTRL_Z: Final = "\x1a"
 _ERASE: Final = re.compile(r"[^\x08\x7f]?[\x08\x7f]")
 _PASTE_MARKS: Final = re.compile(r"\x1b\[20[01]~")
 
@@ -134,10 +137,19 @@ class Terminal:
         line = ""
         while len(line) < LONGEST and not line.endswith(("\r", "\n")):
             if msvcrt.kbhit():
-                line += msvcrt.getwch()
+                line += _key(msvcrt.getwch())
             elif self._given_up.wait(POLL_SECONDS):
                 raise EOFError
         return line.rstrip("\r\n").encode("utf-8", "replace")
+
+
+def _key(key: str) -> str:
+    """Return a key of a Windows console, which may give Ctrl-C and Ctrl-Z as characters."""
+    if key == _CTRL_C:
+        interrupt_main()
+    if key in {_CTRL_C, _CTRL_Z}:
+        raise EOFError
+    return key
 
 
 def _decoded(line: bytes) -> str:
