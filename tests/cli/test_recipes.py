@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.identity import AzureCliCredential
@@ -18,6 +21,7 @@ from cli.conftest import Command
 pytestmark = pytest.mark.slow
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+TENANT = "c0de0000-0000-4000-8000-00000000c0de"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -93,3 +97,36 @@ def test_programs_that_ask_az(signed_in: Command, installed: Path) -> None:
     token = AzureCliCredential(process_timeout=60).get_token("https://vault.azure.net/.default")
     assert TOKEN.fullmatch(token.token)
     assert run("az login").returncode == 2
+
+
+def test_terraform(signed_in: Command, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Terraform's provider asks of az, in the form in which it does."""
+    (installed / "az").write_text(recipe("Programs that read"))
+    (installed / "az").chmod(0o755)
+    monkeypatch.setenv("ARM_SUBSCRIPTION_ID", "the-subscription")
+    monkeypatch.setenv("ARM_TENANT_ID", TENANT)
+    monkeypatch.setenv("USER", "ada")
+    assert json.loads(run("az version -o=json").stdout)["azure-cli"].startswith("2.")
+    account = json.loads(run("az account show -o=json").stdout)
+    assert account == {"id": "the-subscription", "tenantId": TENANT, "user": {"name": "ada", "type": "user"}}
+    assert json.loads(run("az account list -o=json").stdout) == [account]
+    scope = "https://management.core.windows.net//.default"
+    token = json.loads(run(f"az account get-access-token --scope {scope} --tenant {TENANT} -o=json").stdout)
+    assert TOKEN.fullmatch(token["accessToken"])
+    assert (token["tokenType"], token["tenant"]) == ("Bearer", TENANT)
+
+
+def test_odbc(signed_in: Command, installed: Path) -> None:
+    """The bytes are the length and the token in UTF-16, as the driver reads them."""
+    names: dict[str, Any] = {}
+    exec(recipe("ODBC"), names)  # noqa: S102 - what a reader would paste
+    content = names["sql_token"]()
+    assert struct.unpack("<I", content[:4]) == (len(content) - 4,)
+    assert TOKEN.fullmatch(content[4:].decode("utf-16-le"))
+
+
+def test_without_a_sign_in_a_service_and_a_build_end_at_once(command: Command, installed: Path) -> None:
+    """With the exit code at which systemd is told not to restart."""
+    assert run("doorcode exec --no-prompt -- true").returncode == 3
+    assert run("doorcode token --no-prompt").returncode == 3
+    assert "RestartPreventExitStatus=3" in recipe("systemd")

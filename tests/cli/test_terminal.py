@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,25 @@ def test_a_terminal_that_cannot_draw_gets_lines(terminal: Terminal, command: Com
     assert "enter this code before" in screen
     assert LEFT.search(screen) is None
     assert screen.endswith("ended 0")
+
+
+@pytest.mark.parametrize(("shell", "start"), [("bash", "--norc"), ("zsh", "-f")])
+def test_tab_completes(terminal: Terminal, command: Command, installed: Path, shell: str, start: str) -> None:
+    """As a user types it in a shell that has read the script."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not here")
+    terminal.start("-c", f"import os; os.execlp({shell!r}, {shell!r}, {start!r}, '-i')", width=80)
+    if shell == "zsh":
+        terminal.type("autoload -U compinit; compinit -u")
+        terminal.press("Enter")
+    terminal.type(f'eval "$(doorcode completion {shell})"; echo the script is" read"')
+    terminal.press("Enter")
+    terminal.shows(lambda text: "the script is read" in text)
+    for typed, completed in (("doorcode login --dev", "ice-code"), (" --clo", "ud"), (" ch", "ina")):
+        terminal.type(typed)
+        terminal.press("Tab")
+        screen = terminal.shows(lambda text: typed + completed in text)  # noqa: B023 - called at once
+        assert typed + completed in screen
 
 
 def test_each_character_has_a_picture() -> None:

@@ -31,6 +31,10 @@ class Terminal:
         """Press a key."""
         self._run("send-keys", key)
 
+    def type(self, text: str) -> None:
+        """Type text, without Enter."""
+        self._run("send-keys", "-l", text)
+
     def shows(self, condition: Condition) -> str:
         """Return what it shows as soon as that is what is waited for; or what it shows in the end."""
         screen = ""
