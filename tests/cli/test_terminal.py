@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_the_time_that_is_left_runs(terminal: Terminal, command: Command, author
     first = LEFT.search(terminal.shows(LEFT.search))
     assert first
     terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_status_and_doctor_break_lines_between_words(terminal: Terminal, signed_in: Command, width: int) -> None:
+    """And what follows is indented."""
+    terminal.start("-m", "doorcode", "status", width=width, before=f"{sys.executable} -m doorcode doctor; ")
+    screen = terminal.shows(lambda text: "ended" in text)
+    said = " ".join(screen.split())
+    assert "Signed in as ada@contoso.example, tenant c0de0000-0000-4000-8000-00000000c0de, at 127.0.0.1:" in said
+    assert "ok discovery: Tokens are asked for at 127.0.0.1:" in said
+    assert re.search(r"^ok   (versions|sign-in): .*\n     \S", screen, re.MULTILINE)
+    assert re.search(r"^Signed in as .*\n  \S", screen, re.MULTILINE)
 
 
 def test_ctrl_c_leaves_one_line(terminal: Terminal, command: Command, authority: Emulator) -> None:

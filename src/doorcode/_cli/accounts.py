@@ -14,6 +14,7 @@ from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import chosen, stored_tokens
+from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.login import made_current
 from doorcode._cli.options import (
     account_named,
@@ -132,21 +133,22 @@ def _print_status(
     current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool
 ) -> None:
     if current is None:
-        click.echo("No account is signed in. Begin with `doorcode login`.")
+        echo_wrapped("No account is signed in. Begin with `doorcode login`.")
     elif stored:
-        click.echo(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
+        echo_wrapped(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
     else:
-        click.echo(f"No sign-in of {current.name} can be found in the cache. Run `doorcode login`.")
-    click.echo(f"The cache is called {cache}.\n{store}")
+        echo_wrapped(f"No sign-in of {current.name} can be found in the cache. Run `doorcode login`.")
+    echo_wrapped(f"The cache is called {cache}.")
+    echo_wrapped(store)
     for each in tokens:
         minutes = max(0, int(each["expires_on"] - time.time()) // 60)
         ends = f"{datetime.fromtimestamp(each['expires_on']).astimezone():%H:%M}"
-        click.echo(
+        echo_wrapped(
             f"Token for {shown(each['scope'])} (tenant {shown(each['tenant_id'])}): until {ends}, {minutes} min."
         )
     if stored and not tokens:
-        click.echo("No valid access token is stored; the next command gets one.")
-    click.echo(f"The list of accounts is {account_file.path()}.")
+        echo_wrapped("No valid access token is stored; the next command gets one.")
+    echo_wrapped(f"The list of accounts is {account_file.path()}.")
 
 
 def _tokens(account: SignedIn) -> list[dict[str, Any]]:

@@ -16,11 +16,13 @@ from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
+from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.options import cache_option, is_stored, json_option
 from doorcode.cache import StoreError
 from doorcode.errors import CacheUnavailableError
 
 STYLES: Final = {OK: "green", WARN: "yellow", FAIL: "red"}
+MARGIN: Final = " " * 5
 HTTPS: Final = 443
 
 
@@ -108,8 +110,9 @@ def _address(authority: str | None, current: SignedIn | None) -> tuple[str, str,
 
 
 def _print(finding: Finding) -> None:
-    verdict = click.style(f"{finding.verdict:<4}", fg=STYLES[finding.verdict])
     first, *more = map(shown, finding.detail.split("\n"))
-    click.echo(f"{verdict} {finding.check}: {first}")
+    click.secho(f"{finding.verdict:<4} ", fg=STYLES[finding.verdict], nl=False)
+    echo_wrapped(f"{finding.check}: {first}", MARGIN)
     for line in [*more, *(["-> " + finding.advice] if finding.advice else [])]:
-        click.echo(f"     {line}")
+        click.echo(MARGIN, nl=False)
+        echo_wrapped(line, MARGIN)

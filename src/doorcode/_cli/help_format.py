@@ -1,8 +1,10 @@
-"""How ``--help`` is laid out, on a narrow terminal too."""
+"""Lay out ``--help`` and other text for the width of the terminal."""
 
 from __future__ import annotations
 
 import shutil
+import sys
+import textwrap
 from collections.abc import Iterable
 from typing import Final
 
@@ -52,3 +54,17 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which the commands were added."""
         return list(self.commands)
+
+
+def echo_wrapped(text: str, indent: str = "  ") -> None:
+    """Print a line, broken between words where a terminal is narrower; a pipe gets it whole.
+
+    Args:
+        text: the line.
+        indent: what begins the lines after the first, and leaves as much room on the first.
+    """
+    if sys.stdout.isatty():
+        width = max(shutil.get_terminal_size().columns - len(indent), 20)
+        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+        text = text.replace("\n", f"\n{indent}")
+    click.echo(text)
