@@ -119,6 +119,15 @@ def peer(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Sign in with other people's clients, as docs/clients.md shows them: the newest of each."""
+    install(session, *group("test"), *group("clients"), ".[emulator,cli]")
+    # Warnings are of the clients' own code: -W takes back that they are errors.
+    command = ("pytest", "-n", "2", "--dist", "loadfile", "-W", "default", "tests/clients", *session.posargs)
+    session.run(*command, env={"DOORCODE_CLIENTS": "1"})
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Report what the last `tests` and `slow` covered together, and fail below the threshold of pyproject.toml."""
     install(session, *(requirement for requirement in group("test") if requirement.startswith("coverage")))

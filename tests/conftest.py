@@ -23,8 +23,9 @@ pytest_plugins = ["doorcode.testing"]
 settings.register_profile("doorcode", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("doorcode")
 
-# The session `peer` brings what these run; nothing of it is kept here.
-collect_ignore = [] if "DOORCODE_PEER_SDISTS" in os.environ else ["peer"]
+# The sessions `peer` and `clients` bring what these run; nothing of it is kept here.
+SESSIONS = {"peer": "DOORCODE_PEER_SDISTS", "clients": "DOORCODE_CLIENTS"}
+collect_ignore = [folder for folder, variable in SESSIONS.items() if variable not in os.environ]
 
 REQUIRE_ALL = "DOORCODE_REQUIRE_ALL"
 NOT_OURS = {
