@@ -14,7 +14,7 @@ import pytest
 
 from doorcode import TokenCachePersistenceOptions, errors
 from doorcode._core.flows.interactive import _user_lease
-from doorcode._core.flows.lease_steps import LONGEST_PROMPT
+from doorcode._core.flows.leases import LONGEST_PROMPT
 from doorcode._session import reply_storage
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover

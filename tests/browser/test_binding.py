@@ -127,8 +127,6 @@ def test_the_rules_where_users_are_told_apart() -> None:
     """This user may open a link in any browser and bring the answer with any; another user may do neither."""
     binding = BrowserBinding()
     path = binding.link()
-    assert binding.is_link(path)
-    assert not binding.is_link("/")
     assert binding.visit(path, Peer.ANOTHER_USER, "") is Verdict.ANOTHER_USER
     assert [binding.visit(path, Peer.THIS_USER, "") for _ in range(3)] == [Verdict.ALLOWED] * 3
     assert binding.answer(Peer.THIS_USER, "") is Verdict.ALLOWED

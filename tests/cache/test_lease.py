@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doorcode._core.flows.lease_steps import LeaseHolder
+from doorcode._core.flows.leases import LeaseHolder
 from doorcode.cache import StoreError
 from doorcode.cache._locks.flock import LockResult, try_lock
 from doorcode.cache._locks.lease import FileLease, FileLeases, try_lease

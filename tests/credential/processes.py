@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
-from doorcode._core.flows.lease_steps import REFRESH_LEASE
+from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode.cache import RedisStore
 from doorcode.cache._locks.lease_note import holder_in
 from doorcode.cache._protocol import LeaseHolder

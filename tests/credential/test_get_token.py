@@ -21,7 +21,7 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, errors
-from doorcode._core.flows.lease_steps import REFRESH_LEASE
+from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode._core.flows.refresh import LEASE_SECONDS
 from doorcode._entra.msal_client import MsalApplication
 from doorcode.cache import _select

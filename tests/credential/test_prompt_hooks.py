@@ -12,7 +12,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.emulator import Emulator, Expire, Pending, PromptApprover, Refuse
 from support.signing import SCOPE, start
 

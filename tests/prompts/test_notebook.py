@@ -13,7 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from doorcode import DeviceCodeCredential, aio, prompts
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.cache import StoreError
 from doorcode.emulator import Emulator
 

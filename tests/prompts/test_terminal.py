@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from doorcode import DeviceCodeCredential, aio, prompts
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.emulator import Emulator
 from support.terminal import Terminal
 

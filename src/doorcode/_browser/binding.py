@@ -46,10 +46,6 @@ class BrowserBinding:
         self._cookies[path] = secrets.token_urlsafe(_BYTES)
         return path
 
-    def is_link(self, path: str) -> bool:
-        """Return whether a path is one of the links."""
-        return path in self._cookies
-
     def visit(self, path: str, peer: Peer, cookies: str) -> Verdict:
         """Decide whether a browser that opened a link is redirected to the page.
 

@@ -15,7 +15,7 @@ from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRol
 from doorcode._core.values import dataclass
 
 if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
-    from doorcode._core.flows.lease_steps import LeaseHolder  # noqa: F401 - in quotes below
+    from doorcode._core.flows.leases import LeaseHolder  # noqa: F401 - in quotes below
     from doorcode._core.flows.limits import RequestLimits
     from doorcode._core.msal_cache.lookup import Account, StoredToken
     from doorcode._core.replies.device_code import DeviceCode

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from doorcode._core.flows.lease_steps import REFRESH_LEASE
+from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode._core.steps import DropLease, FindLeaseHolder, PromptLives, RenewLease, TakeLease
 from doorcode._session.nesting import held, refuse_to_wait
 
 if TYPE_CHECKING:
-    from doorcode._core.flows.lease_steps import LeaseHolder
+    from doorcode._core.flows.leases import LeaseHolder
     from doorcode._session.session import Session
     from doorcode.cache._protocol import Lease
 
@@ -23,12 +23,12 @@ class HeldLeases:
 
     Args:
         session: the credential's session.
-        asking: the leases of the flow whose ``_request_token`` of a program runs this flow, if there is one.
+        outer: the leases of the flow that has called a program's ``_request_token``, for a flow inside that call.
     """
 
-    def __init__(self, session: Session, asking: HeldLeases | None) -> None:
+    def __init__(self, session: Session, outer: HeldLeases | None) -> None:
         self._session = session
-        self._asking = asking
+        self._outer = outer
         self._held: dict[str, Lease] = {}
 
     def __bool__(self) -> bool:
@@ -54,7 +54,7 @@ class HeldLeases:
             case FindLeaseHolder(name):
                 return cache.lease_holder(name)
             case PromptLives(seconds):
-                (self._asking or self).note_prompt(self._session, seconds)
+                (self._outer or self).note_prompt(self._session, seconds)
             case DropLease(name):
                 self._drop(name)
         return None

@@ -8,15 +8,15 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from doorcode._core.display import log_line
-from doorcode._core.outcome import outcome_of
+from doorcode._core.messages.outcome import outcome_of
 from doorcode._log import logger
 from doorcode._session.nesting import put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from doorcode._core.messages.outcome import SignInOutcome
     from doorcode._core.model import Failure, Tokens
-    from doorcode._core.outcome import SignInOutcome
     from doorcode._session.prompt import PromptCallback
 
 _LOGGER: Final = logger(__name__)
@@ -101,7 +101,7 @@ class SignInPrompts(Generic[P]):
 
 
 _UNDER_WAY: Final[ContextVar[Any]] = ContextVar("doorcode_sign_in", default=None)
-"""The prompts of the sign-in whose ``_request_token`` of a program runs in this thread or task."""
+"""The prompts of the sign-in that has called a program's ``_request_token`` in this thread or task."""
 
 
 def hook_of(callback: object, name: str) -> Callable[..., object] | None:

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from doorcode._session.session import Session
     from doorcode._session.singleflight import Name, PendingFlight
 
-_ASKING: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_asking", default=None)
-"""The leases of the flow whose ``_request_token`` of a program runs in this thread or task, for flows inside it."""
+_OUTER: Final[ContextVar[HeldLeases | None]] = ContextVar("doorcode_outer_leases", default=None)
+"""The leases of the flow that has called a program's ``_request_token`` in this thread or task."""
 
 
 class TokenResult(SecretDict):
@@ -75,7 +75,7 @@ class StepHandler:
         self.any_account = any_account
         self.since: int = session.sign_outs.count
         self._led: dict[Name, PendingFlight] = {}
-        self.leases: HeldLeases = HeldLeases(session, _ASKING.get())
+        self.leases: HeldLeases = HeldLeases(session, _OUTER.get())
 
     @property
     def holds_lease(self) -> bool:
@@ -124,13 +124,13 @@ class StepHandler:
         return holding(*self._led.values(), self.leases) if self._led or self.leases else nullcontext()
 
     @contextmanager
-    def asking(self) -> Generator[None]:
+    def calling_program(self) -> Generator[None]:
         """Let flows inside a program's ``_request_token`` know the leases of this flow."""
-        asking = _ASKING.set(self.leases)
+        token = _OUTER.set(self.leases)
         try:
             yield
         finally:
-            put_back(_ASKING, asking)
+            put_back(_OUTER, token)
 
     def exchange(self, step: Exchange[Any]) -> object:
         """Send one request to the authority; blocks."""

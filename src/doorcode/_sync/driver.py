@@ -163,7 +163,7 @@ class Driver:
         return handler.on_timeout(step) if answer is None else answer
 
     def _request(self, credential: PromptingCredential, request: TokenRequest) -> Tokens | Failure:
-        with self._handler.asking(), self._signing_in().inside():
+        with self._handler.calling_program(), self._signing_in().inside():
             result = credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,

@@ -8,7 +8,7 @@ from doorcode._session.prompt import present, prompting
 from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
 
 if TYPE_CHECKING:
-    from doorcode._core.outcome import SignInOutcome
+    from doorcode._core.messages.outcome import SignInOutcome
     from doorcode._core.replies.device_code import DeviceCode
 
 

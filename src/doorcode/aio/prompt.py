@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from doorcode._core.account_selection import prompts_here
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._session.prompt import present, prompting
 from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from doorcode._core.flows.lease_steps import LeaseHolder
+from doorcode._core.flows.leases import LeaseHolder
 from doorcode._core.values import dataclass, field
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from doorcode._lazy import on_first_use
 
 if TYPE_CHECKING:
     from doorcode._browser.paste import PastePrompt, PasteRequest
-    from doorcode._core.outcome import SignInOutcome
+    from doorcode._core.messages.outcome import SignInOutcome
     from doorcode.prompts._browser import browser
     from doorcode.prompts._by_place import default, qr
     from doorcode.prompts._notebook import NotebookPrompt, notebook
@@ -42,7 +42,7 @@ _HOME: Final = {
     "NotebookPrompt": "doorcode.prompts._notebook",
     "PastePrompt": "doorcode._browser.paste",
     "PasteRequest": "doorcode._browser.paste",
-    "SignInOutcome": "doorcode._core.outcome",
+    "SignInOutcome": "doorcode._core.messages.outcome",
     "TerminalPrompt": "doorcode.prompts._terminal",
     "browser": "doorcode.prompts._browser",
     "default": "doorcode.prompts._by_place",

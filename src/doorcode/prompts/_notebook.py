@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from doorcode._core.display import safe_repr
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode._lazy import needs_extra
 from doorcode.prompts import _notebook_page, _qr_code
 from doorcode.prompts._ready_made import ReadyMadePrompt

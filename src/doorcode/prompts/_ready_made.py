@@ -1,4 +1,4 @@
-"""What the ready-made prompts have in common: each sign-in has a copy of its own."""
+"""The base of the ready-made prompts, which gives each sign-in a copy of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class ReadyMadePrompt:
     """A prompt that may be given to any number of credentials."""
 
     _will_finish = False
-    """Whether ``finished`` will be called: a program that calls the prompt itself may not do so."""
+    """Whether ``finished`` is certain to be called: a program that calls the prompt itself may leave it out."""
 
     def for_sign_in(self) -> ReadyMadePrompt:
         """Return a copy for one sign-in, whose credential calls all of its methods."""

@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 from typing import Final
 
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode._log import logger
 from doorcode._session.prompt import print_as_is
 from doorcode.prompts._ready_made import ReadyMadePrompt

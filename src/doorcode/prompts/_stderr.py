@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.prompts import _standard_error
 from doorcode.prompts._ready_made import ReadyMadePrompt
 from doorcode.prompts._words import instructions

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode import _clock
-from doorcode._core.outcome import SignInOutcome
+from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.prompts import _qr_code, _standard_error
 from doorcode.prompts._ready_made import ReadyMadePrompt
 from doorcode.prompts._words import paragraphs

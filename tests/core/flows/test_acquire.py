@@ -10,7 +10,7 @@ import pytest
 
 from doorcode._core.flows import acquire, interactive, refresh
 from doorcode._core.flows.interactive import by_request_token
-from doorcode._core.flows.lease_steps import LONGEST_PROMPT, LeaseHolder, waiting_for
+from doorcode._core.flows.leases import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.flows.refusals import MOST, FindRefusal, NoteReply, Refusals
 from doorcode._core.messages.failures import refused, required, unreachable
 from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who

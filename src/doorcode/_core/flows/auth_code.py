@@ -16,7 +16,7 @@ from doorcode._core.flows.browser_steps import (
     Redirect,
     SignInPage,
 )
-from doorcode._core.flows.lease_steps import LONGEST_PROMPT
+from doorcode._core.flows.leases import LONGEST_PROMPT
 from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, timed_out, unreachable, without_answer
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
@@ -29,7 +29,7 @@ LONGEST_OPENING: Final = 5.0
 """Seconds to wait for a browser to start; a browser that still runs after that has started."""
 LONGEST_REDEEMING: Final = 30.0
 """Seconds after which the code is not sent again. The user has signed in, so ``timeout`` does not apply any more."""
-LONGEST_FAREWELL: Final = 2.0
+LONGEST_RESULT_PAGE: Final = 2.0
 """Seconds to wait until the browser has received the result page."""
 NO_LIMIT: Final = 86400.0
 """Seconds to wait without a ``timeout``: no sign-in page is valid for longer than a day."""
@@ -77,13 +77,13 @@ def _interactive(
     yield from ask(PromptLives(min(left, LONGEST_PROMPT)))
     at, trouble = yield from ask(OpenPage(page, left, min(left, LONGEST_OPENING)))
     if trouble is not None:
-        yield from ask(Conclude(trouble, LONGEST_FAREWELL))
+        yield from ask(Conclude(trouble, LONGEST_RESULT_PAGE))
         return trouble
     at, redirect = yield from ask(AwaitRedirect(page, max(0.0, deadline - at)))
     if isinstance(redirect, Failure):
         return redirect
     outcome = timed_out(seconds, None) if redirect is None else (yield from _settle(request, page, redirect, at))
-    yield from ask(Conclude(outcome, LONGEST_FAREWELL))
+    yield from ask(Conclude(outcome, LONGEST_RESULT_PAGE))
     return outcome
 
 

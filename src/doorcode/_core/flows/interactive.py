@@ -8,7 +8,7 @@ from typing import Final
 
 from doorcode._core.account_selection import may_use_cache
 from doorcode._core.flows.cached import InteractionRequired, Retry, find
-from doorcode._core.flows.lease_steps import LONGEST_PROMPT, waiting_for
+from doorcode._core.flows.leases import LONGEST_PROMPT, waiting_for
 from doorcode._core.messages.failures import timed_out
 from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who
 from doorcode._core.msal_cache.lookup import StoredToken

@@ -1,4 +1,4 @@
-"""How long requests to the authority may take, and which of them may be abandoned."""
+"""How long requests to the authority may take: the time limits that the options of azure-core set, and the defaults."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
-from doorcode._core.flows.lease_steps import REFRESH_LEASE
+from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, required, unreachable
@@ -40,7 +40,7 @@ LOOK_SELDOM: Final = 0.05
 """Seconds between reads of the cache while another process refreshes: at first, after this process has waited for
 some time, and once the authority appears to be slow. Without the second value, a process that gets many tokens in a row
 takes the lease again before any other process reads the cache."""
-OUT_OF_LUCK: Final = 1.0
+SLOW_AFTER: Final = 1.0
 """Seconds of waiting after which the authority appears to be slow: from here on the cache is read less often."""
 PREPARE_AFTER: Final = 0.2
 """After waiting this long for another process's refresh, in seconds, import MSAL and requests, so that this process can
@@ -115,13 +115,13 @@ def _due(
         if past is None or at >= past.until:
             return known
         tried.append(known.refresh_token)
-        found = yield from _otherwise(request, _Answered(known, past.reply, tuple(tried), past.until - at, new=False))
+        found = yield from _next_token(request, _Answered(known, past.reply, tuple(tried), past.until - at, new=False))
         if not isinstance(found, Refreshable):
             return found
         known = found
 
 
-def _otherwise(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
+def _next_token(request: TokenRequest, answered: _Answered) -> Flow[Refreshable | StoredToken | Retry | _Answered]:
     """Return what else the caches hold if a refresh token turned out to be spent; else the authority's answer."""
     reply = answered.reply
     if not (isinstance(reply, ServiceError) and reply.error == "invalid_grant"):
@@ -191,7 +191,7 @@ def _wait_for_lease(
 
 
 def _until_next_look(waited: float) -> float:
-    return max(min(LOOK_OFTEN * max(1.0, waited / OUT_OF_LUCK), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
+    return max(min(LOOK_OFTEN * max(1.0, waited / SLOW_AFTER), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
 
 
 def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Retry]:
@@ -205,7 +205,7 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
         _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
         if not held:
             return Retry()
-        found = yield from _otherwise(request, (yield from _sent(request, due, tried)))
+        found = yield from _next_token(request, (yield from _sent(request, due, tried)))
         if not isinstance(found, Refreshable):
             return found
         known = found

@@ -1,4 +1,4 @@
-"""The steps and values with which a process learns who holds a lease, and tells others how long it needs it."""
+"""The leases that processes share: their names, who holds one, and what the user reads while this process waits."""
 
 from __future__ import annotations
 

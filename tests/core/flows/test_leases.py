@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.flows.lease_steps import LeaseHolder, waiting_for
+from doorcode._core.flows.leases import LeaseHolder, waiting_for
 
 NOW = 1_700_000_000.0
 
