@@ -121,7 +121,7 @@ def peer(session: nox.Session) -> None:
 @nox.session
 def clients(session: nox.Session) -> None:
     """Sign in with other people's clients, as docs/clients.md shows them: the newest of each."""
-    install(session, *group("test"), *group("clients"), ".[emulator,cli]")
+    install(session, *group("test"), *group("clients"), EVERY_EXTRA)
     # Warnings are of the clients' own code: -W takes back that they are errors.
     command = ("pytest", "-n", "2", "--dist", "loadfile", "-W", "default", "tests/clients", *session.posargs)
     session.run(*command, env={"DOORCODE_CLIENTS": "1"})

@@ -1,25 +1,46 @@
-"""azure-storage-blob, adlfs with fsspec, polars and obstore, on Azurite."""
+"""azure-storage-blob, adlfs with fsspec and Dask, polars and obstore, on Azurite."""
 
 from __future__ import annotations
 
 import pytest
+from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
 from azure.storage.blob import BlobServiceClient
+from typing_extensions import override
 
 from clients.conftest import Run
-from doorcode import DeviceCodeCredential
+from doorcode import AuthenticationRequiredError, DeviceCodeCredential
 from doorcode.emulator import Emulator
 
 BLOBS = "https://contoso.blob.core.windows.net"
 
 
-def test_blobs_and_fsspec(
+def test_blobs_fsspec_and_dask(
     run_example: Run, azurite: str, authority: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What one client writes the other reads, each after one prompt."""
+    """What one client writes the other reads, each credential after one prompt."""
     here = f'account_name="devstoreaccount1", account_host="{azurite.removeprefix("https://")}"'
-    run_example("Azure Storage and fsspec", {BLOBS: azurite, 'account_name="contoso"': here})
-    assert capsys.readouterr().out.endswith("['letters/ada.txt']\nb'Dear Ada'\n")
+    run_example("Azure Storage, fsspec and Dask", {BLOBS: azurite, 'account_name="contoso"': here})
+    assert capsys.readouterr().out.endswith("['letters/ada.txt']\nb'Dear Ada'\n['Dear Ada']\n")
     assert authority.count("devicecode") == 2
+
+
+def test_a_client_without_retries_fails_at_once(authority: Emulator) -> None:
+    """Where the user has to sign in first, the client asks once, and the error says so."""
+    asked = []
+
+    class Counted(DeviceCodeCredential):
+        @override
+        def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+            asked.append(scopes)
+            return super().get_token_info(*scopes, options=options)
+
+    with (
+        Counted(disable_automatic_authentication=True, **authority.credential_options) as credential,
+        BlobServiceClient(BLOBS, credential, retry_total=0) as blobs,
+        pytest.raises(AuthenticationRequiredError),
+    ):
+        blobs.get_service_properties()
+    assert asked == [("https://storage.azure.com/.default",)]
 
 
 def test_polars_and_obstore(
