@@ -25,7 +25,7 @@ ROWS = (
     ("_record", "_worker"),
     ("_frames", "errors"),
     ("_error_mapping", "cache"),
-    ("_config", "_credential_options"),
+    ("_config", "_credential_options", "_pipeline_options"),
     ("_entra",),
     ("_session",),
     ("_browser",),
@@ -69,7 +69,7 @@ CLOCKS = {"now", "today", "utcnow"}  # of datetime and date
 HOMES = {
     "azure.core": {"*"},
     "typing_extensions": {"*"},
-    "msal": {"_config", "_entra.msal_client", "cache"},
+    "msal": {"_entra.msal_client", "cache"},
     "msal_extensions": {"cache"},
     "requests": {"_entra.transport"},
     "urllib3": {"_entra.transport"},

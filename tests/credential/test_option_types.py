@@ -11,7 +11,7 @@ import pytest
 import doorcode
 from doorcode import InteractiveCredentialOptions, PipelineOptions, aio, cache, errors, prompts
 from doorcode._config import resolve
-from doorcode._core.option_names import PIPELINE
+from doorcode._pipeline_options import PIPELINE
 
 CLASSES = [
     getattr(module, name)

@@ -16,7 +16,7 @@ from azure.core.pipeline.policies import RetryPolicy
 import doorcode
 import doorcode.aio
 from doorcode import AuthenticationRecord, DeviceCodeCredential, InteractiveCredential, TokenCachePersistenceOptions
-from doorcode._core.option_names import OTHER_NAMES
+from doorcode._pipeline_options import OTHER_NAMES
 
 MEANT = {
     "token_cache_persistence_options": "cache_persistence_options",

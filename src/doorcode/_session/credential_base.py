@@ -57,7 +57,8 @@ class BaseCredential:
         client_id: str = DEVELOPER_CLIENT_ID,
         **kwargs: Any,
     ) -> None:
-        from doorcode._config import resolve, without_empty
+        from doorcode._config import resolve
+        from doorcode._pipeline_options import without_empty
         from doorcode._session.session import Session
 
         options = {

@@ -1,9 +1,14 @@
-"""The names of options: those of an azure-core pipeline, and those that programs bring from other libraries."""
+"""Pass a credential's further options on to the azure-core pipeline, and find out which option a wrong name means."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from doorcode._core import checks
 
 PIPELINE: Final = frozenset({
     "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
@@ -104,3 +109,88 @@ OF_OTHERS: Final[Mapping[str, str]] = {
     "timeout": "the credentials that doorcode offers have",
 }
 """Options that only some credentials have."""
+
+_CLOSE: Final = 0.8
+"""The similarity above which a name counts as a misspelt option."""
+
+
+def without_empty(options: Mapping[str, object]) -> dict[str, Any]:
+    """Leave out options that are empty text, which ``os.environ.get(name, "")`` returns for unset variables.
+
+    Otherwise an empty ``connection_verify`` would disable the check of certificates.
+    """
+    return {name: value for name, value in options.items() if not (isinstance(value, str) and not value)}
+
+
+def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterable[str]) -> dict[str, object]:
+    """Return what is left for the azure-core pipeline.
+
+    Args:
+        class_name: for messages.
+        given: keyword arguments that the constructor has no parameter for.
+        known: the constructor's own parameters.
+
+    Raises:
+        TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one,
+            or proxies or headers are no mapping.
+        ValueError: a text cannot stand in a header, or a time limit is none.
+
+    Warns:
+        UserWarning: a name that neither this library nor an azure-core pipeline knows.
+    """
+    _check_transport(class_name, given.get("transport"))
+    checks.check_mappings(given)
+    checks.check_headers(given)
+    checks.check_time_limits(given)
+    ours = [name for name in known if not name.startswith("_")]
+    for name in given:
+        if name in PIPELINE:
+            continue
+        if name in OF_OTHERS:
+            warn(f"{class_name} has no option {name!r}, which {OF_OTHERS[name]}: it has no effect.")
+            continue
+        if name in OF_CONFIGURATION:
+            words = f"it has no effect, as with azure-identity. Use {OF_CONFIGURATION[name]}."
+            warn(f"{class_name} takes no policy as {name!r}: {words}")
+            continue
+        meant = _meant(name, ours)
+        if meant is not None:
+            message = f"{class_name} has no option {name!r}. Did you mean {meant}?"
+            raise TypeError(message)
+        warn(f"{class_name} has no option {name!r}, and neither has an azure-core pipeline: it has no effect.")
+    return dict(given)
+
+
+def _meant(name: str, ours: list[str]) -> str | None:
+    """Return the option that a name stands for, also one in camel case; None if there is no such option."""
+    from difflib import get_close_matches
+
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    names = [*ours, *sorted(PIPELINE)]
+    return OTHER_NAMES.get(snake) or next(iter(get_close_matches(snake, names, n=1, cutoff=_CLOSE)), None)
+
+
+def _check_transport(class_name: str, transport: object) -> None:
+    if transport is None:
+        return
+    from inspect import iscoroutinefunction
+
+    if iscoroutinefunction(getattr(transport, "send", None)):
+        message = (
+            f"{class_name} takes a transport that is not asynchronous, such as azure.core.pipeline.transport's "
+            f"RequestsTransport, not {type(transport).__name__}: requests are made in threads of their own"
+        )
+        raise TypeError(message)
+
+
+def warn(message: str) -> None:
+    """Warn about an option; the warning points to the program's line."""
+    warnings.warn(message, UserWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """Return the stack level of the program's line, past the constructors of this library."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings.warn counts these frames
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("doorcode."):
+        level, frame = level + 1, frame.f_back
+    return level
