@@ -21,6 +21,7 @@ MET = {
     53003: "InteractiveBrowserCredential",
     53000: "InteractiveBrowserCredential",
     50005: "InteractiveBrowserCredential",
+    50196: "one credential",
     50199: "Confirm in the browser",
     7000218: "Allow public client flows",
     70002: "Allow public client flows",

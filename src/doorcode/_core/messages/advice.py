@@ -173,6 +173,10 @@ BY_CODE: Final = {
         "The application is registered for one tenant, and was asked for at the shared endpoint.",
         "Pass tenant_id= with the tenant of the app registration.",
     ),
+    50196: Advice(
+        "The program asked for tokens many times in a short time.",
+        "Use one credential for every client, give it cache_persistence_options=, and wait a few minutes.",
+    ),
     50199: _CONFIRM,
     53000: _DEVICE,
     53001: _DEVICE,
