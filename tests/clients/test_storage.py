@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
 from azure.storage.blob import BlobServiceClient
 from typing_extensions import override
 
+import doorcode.aio
 from clients.conftest import Run
 from doorcode import AuthenticationRequiredError, DeviceCodeCredential
 from doorcode.emulator import Emulator
@@ -58,3 +61,31 @@ def test_polars_and_obstore(
     assert "│ 36  │" in out
     assert r'b"age\n36\n"' in out
     assert authority.count("devicecode") == 2  # the first uploaded the file
+
+
+def test_obstore_on_a_loop(azurite: str, authority: Emulator) -> None:
+    """Its provider for asyncio awaits the token of a credential of doorcode.aio, once for both requests."""
+    import obstore
+    from obstore.auth.azure import AzureAsyncCredentialProvider
+    from obstore.store import AzureStore
+
+    person = authority.prompt_approver()
+    with (
+        DeviceCodeCredential(prompt_callback=authority.prompt_approver(), **authority.credential_options) as uploader,
+        BlobServiceClient(azurite, uploader) as blobs,
+    ):
+        blobs.create_container("letters").upload_blob("ada.txt", b"Dear Ada")
+
+    async def main() -> bytes:
+        async with doorcode.aio.DeviceCodeCredential(
+            prompt_callback=person, **authority.credential_options
+        ) as credential:
+            provider = AzureAsyncCredentialProvider(credential=credential)
+            store = AzureStore(
+                "letters", account_name="devstoreaccount1", endpoint=azurite, credential_provider=provider
+            )
+            await obstore.head_async(store, "ada.txt")
+            return bytes(await (await obstore.get_async(store, "ada.txt")).bytes_async())
+
+    assert asyncio.run(main()) == b"Dear Ada"
+    assert len(person.prompts) == 1

@@ -1,10 +1,11 @@
-"""Use the package without any extra: a cache of the program's own key, and a credential that may not ask."""
+"""Use the package without any extra and without azure-identity: a key of the program's own, and no prompt."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+import doorcode
 from doorcode import AuthenticationRequiredError, DeviceCodeCredential, TokenCachePersistenceOptions, cache
 
 with tempfile.TemporaryDirectory() as folder:
@@ -16,3 +17,11 @@ with tempfile.TemporaryDirectory() as folder:
             assert cache.accounts(options) == ()
         else:
             raise SystemExit("a token without a sign-in")
+
+try:
+    doorcode.install_as_azure_identity()
+except ModuleNotFoundError as error:
+    advice = str(error)
+else:
+    raise SystemExit("azure-identity is here")
+assert "pip install azure-identity" in advice
