@@ -78,9 +78,9 @@ def test_a_stored_token_costs_neither_a_request_nor_its_libraries(doorcode_emula
     scope, path = "https://vault.azure.net/.default", str(tmp_path / "tokens")
     (tmp_path / "tokens.nocae").write_text("{}")  # a plain file that is there is used: sealed ones need cryptography
     options = TokenCachePersistenceOptions(path=path, allow_unencrypted_storage=True)
-    person = doorcode_emulator.prompt_approver()
+    approver = doorcode_emulator.prompt_approver()
     with DeviceCodeCredential(
-        prompt_callback=person, cache_persistence_options=options, **doorcode_emulator.credential_options
+        prompt_callback=approver, cache_persistence_options=options, **doorcode_emulator.credential_options
     ) as credential:
         credential.get_token(scope)
     before = doorcode_emulator.count()

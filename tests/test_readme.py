@@ -111,7 +111,7 @@ def test_the_first_example_lists_containers(
 def test_the_second_example_says_who_signed_in(
     doorcode_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The example for the real cloud signs somebody of the named tenant in."""
+    """The example for the real cloud signs a user of the named tenant in."""
     take_the_clouds_place(doorcode_emulator, tmp_path, monkeypatch)
     examples(ROOT / "README.md")[1].evaluate()
     assert capsys.readouterr().out == "Signed in as you@contoso.onmicrosoft.com.\n"

@@ -111,9 +111,7 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     """
     if isinstance(authority, str) and not authority.strip():
         authority = None
-    place = parse_authority(
-        os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or _default() if authority is None else authority
-    )
+    place = _named_authority() if authority is None else parse_authority(authority)
     own_tenant = None if tenant_id is None else checks.check_tenant(tenant_id)
     config = Config(
         class_name,
@@ -142,6 +140,11 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     if doubt is not None:
         warn(doubt)
     return config
+
+
+def _named_authority() -> AuthorityAddress:
+    """Return the authority that the environment names, by default Microsoft's public cloud."""
+    return parse_authority(os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD)
 
 
 def _is_checked(place: AuthorityAddress, given: object, disabled: object) -> bool:
@@ -180,10 +183,6 @@ def _username(value: object) -> str | None:
         return value
     message = f"username must be a sign-in name such as ada@contoso.com, not {value!r}"
     raise ValueError(message) if isinstance(value, str) else TypeError(message)
-
-
-def _default() -> str:
-    return AzureAuthorityHosts.AZURE_PUBLIC_CLOUD
 
 
 def _tenants(value: object) -> tuple[str, ...]:

@@ -339,7 +339,7 @@ def test_closing_while_the_browser_waits(listener: Listener, port: int) -> None:
     taken(listener)
     listener.close()
     answer = page.result(PATIENCE)
-    assert (answer.status_code, "Nobody is waiting any more" in answer.text) == (410, True)
+    assert (answer.status_code, "No program is waiting any more" in answer.text) == (410, True)
 
 
 def test_the_port_can_be_had_again_at_once(port: int) -> None:

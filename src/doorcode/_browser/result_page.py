@@ -77,7 +77,7 @@ class Words:
 
 FINISHED: Final = Words("You are signed in", ("You can close this window and go back to the program.",), mark="done")
 GIVEN_UP: Final = Words(
-    "Nobody is waiting any more",
+    "No program is waiting any more",
     ("The program ended this sign-in before it was finished. You can close this page and start again there.",),
     410,
 )
@@ -95,7 +95,7 @@ ANOTHER_USER: Final = Words(
 OPENED_TWICE: Final = Words(
     "This sign-in was opened in another browser before",
     (
-        "The program has ended it, because the other browser may belong to somebody else.",
+        "The program has ended it, because the other browser may belong to another user.",
         "You can close this page and start again there.",
     ),
     403,

@@ -46,23 +46,23 @@ class SignedIn(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What tells two of them apart."""
+        """What identifies the entry: the account, the application, the authority and the cache."""
         record = self.record
         return record.home_account_id, record.client_id, record.authority, self.cache
 
     @property
     def name(self) -> str:
-        """What messages call the account."""
+        """The name of the account in messages."""
         return shown(self.record.username or self.record.home_account_id)
 
     @property
     def tenant(self) -> str:
-        """What messages call its tenant."""
+        """Its tenant in messages."""
         return shown(self.record.tenant_id)
 
     @property
     def authority(self) -> str:
-        """What messages call its authority."""
+        """Its authority in messages."""
         return shown(self.record.authority)
 
     def cache_options(self) -> TokenCachePersistenceOptions:

@@ -56,16 +56,16 @@ def switch(name: str, *, cache: str | None) -> None:
 
 @click.command(short_help="Sign an account out.")
 @account_option
-@click.option("--all", "everybody", is_flag=True, help="Sign every account out.")
+@click.option("--all", "every_account", is_flag=True, help="Sign every account out.")
 @cache_option
-def logout(*, account: str | None, everybody: bool, cache: str | None) -> None:
+def logout(*, account: str | None, every_account: bool, cache: str | None) -> None:
     """Sign an account out: remove its tokens from the cache, and the account from the list.
 
     Access tokens that programs hold already live on until they expire, an hour or so.
     """
-    if everybody and account is not None:
+    if every_account and account is not None:
         raise click.UsageError("--all and --account exclude each other.")
-    if everybody:
+    if every_account:
         known = account_file.read()
         leaving = tuple(each for each in known if cache in {None, each.cache})
     else:
@@ -76,7 +76,7 @@ def logout(*, account: str | None, everybody: bool, cache: str | None) -> None:
     if not leaving:
         click.echo("No account is signed in.", err=True)
     left = account_file.read()
-    if left and not everybody:
+    if left and not every_account:
         click.echo(f"The current account is {left[0].name}.", err=True)
 
 
@@ -85,7 +85,7 @@ def _sign_out(account: SignedIn) -> None:
 
     Raises:
         StoreError: tokens of it are still stored.
-        CacheUnavailableError: the cache cannot be opened, so that nobody knows.
+        CacheUnavailableError: the cache cannot be opened; tokens may still be stored.
     """
     with notes(quiet=True), silent_credential(account) as credential:
         credential.sign_out(account.record)

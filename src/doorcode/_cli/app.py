@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         Its exit code.
     """
     if sys.stdout is None:
-        # Closed by whoever started the command. What is opened next would get its number.
+        # The parent process has closed it: the next file that is opened would get its descriptor.
         sys.stderr.write("doorcode: standard output is closed\n")
         return ExitCode.FAILED
     try:

@@ -33,7 +33,7 @@ def main() -> int:
         _tell("\nInterrupted.")
         return 130
     except OSError as error:
-        # Nobody reads the pipe any more, or the disk is full. Python would complain again when it flushes at the end.
+        # The reader of the pipe has ended, or the disk is full. Python would report it again at its last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
             _tell(f"doorcode: {error.strerror or error}")

@@ -183,7 +183,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str | None) -> Callable[[str], TokenLike]:
-    """Return how the endpoint gets tokens: from a credential that asks nobody.
+    """Return how the endpoint gets tokens: from a credential that never prompts the user.
 
     Args:
         credential: of the account.

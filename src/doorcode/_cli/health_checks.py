@@ -25,13 +25,13 @@ OK: Final = "ok"
 WARN: Final = "warn"
 FAIL: Final = "fail"
 SECONDS: Final = 10.0
-"""How long the authority is waited for."""
+"""Seconds to wait for the authority."""
 MOST_SKEW: Final = 300
 """Seconds by which authority and services accept a clock to be wrong."""
 NOTED_SKEW: Final = 30
 PACKAGES: Final = ("doorcode", "msal", "azure-core", "requests", "cryptography")
 PUBLIC_ISSUERS: Final = ("DigiCert", "Microsoft")
-"""Who issues the certificates of Microsoft's authorities."""
+"""The issuers of the certificates of Microsoft's authorities."""
 CLOUD_DOMAINS: Final = (".microsoftonline.com", ".microsoftonline.us", ".chinacloudapi.cn")
 _ERRNO: Final = re.compile(r"\[Errno -?\d+\] ([^\"'()\[\]]+)")
 _BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -70,7 +70,10 @@ def store(options: TokenCachePersistenceOptions) -> Finding:
         return Finding("store", FAIL, str(found.error), advice)
     if not found.encrypted:
         return Finding(
-            "store", WARN, str(found), "Whoever can read this file has the sign-ins: prefer a keyring or a key."
+            "store",
+            WARN,
+            str(found),
+            "A program that can read this file has the sign-ins: prefer a keyring or a key.",
         )
     return Finding("store", OK, str(found))
 

@@ -159,7 +159,7 @@ def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
     """Have the user of an account sign in, for a command that found no token.
 
     Raises:
-        AuthenticationFailedError: nobody did, or another user.
+        AuthenticationFailedError: the user did not, or another user did.
     """
     prompt = sign_in_prompt(account.record.client_id, scopes, account.name)
     with notes(), asking(), interactive(None, prompt, None, **credential_options(account)) as credential:
@@ -181,13 +181,13 @@ def _authority(options: dict[str, Any]) -> str:
 
 
 def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
-    """Return where a sign-in is kept, with nobody in it yet."""
-    nobody = SignedIn(AuthenticationRecord("", "", "", "", ""), cache, plain, alone)
+    """Return where a sign-in is kept, with an empty record for the account."""
+    place = SignedIn(AuthenticationRecord("", "", "", "", ""), cache, plain, alone)
     try:
-        nobody.cache_options()
+        place.cache_options()
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
-    return nobody
+    return place
 
 
 def _signed_in_already(

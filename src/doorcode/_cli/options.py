@@ -153,7 +153,7 @@ def silent_credential(account: SignedIn) -> DeviceCodeCredential:
 
 
 def is_stored(account: SignedIn) -> bool:
-    """Tell whether the cache has the sign-in of an account; no request is made, and nobody is asked.
+    """Tell whether the cache has the sign-in of an account, without a request or a prompt.
 
     Raises:
         StoreError: the cache cannot be read.

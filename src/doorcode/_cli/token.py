@@ -69,7 +69,7 @@ def with_sign_in(account: SignedIn, scopes: tuple[str, ...], tenant: str | None,
     """Return a token of an account, after a sign-in where that is needed and a user is there.
 
     Raises:
-        AuthenticationRequiredError: nobody may be asked.
+        AuthenticationRequiredError: the user may not be prompted.
         CommandError: an argument cannot be right.
     """
     try:
@@ -108,7 +108,7 @@ def issue(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> Iss
 
 
 def _refuses_prompt() -> bool:
-    """Return whether kubectl says that nobody is there.
+    """Return whether kubectl says that no user can answer a prompt.
 
     Raises:
         CommandError: it asks for a protocol that doorcode does not speak.

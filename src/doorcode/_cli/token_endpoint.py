@@ -61,7 +61,7 @@ GetToken = Callable[[str], TokenLike]
 
 
 class TokenEndpoint:
-    """Answer requests for tokens that know the secret, until it is closed.
+    """Answer requests for tokens, if they carry the secret, until it is closed.
 
     Args:
         get_token: called in a thread of its own for each request that may be answered.
@@ -131,10 +131,10 @@ class TokenEndpoint:
         }
 
     def _check_sender(self, target: str, headers: Message[str, str]) -> None:
-        """Refuse browsers, names that merely lead here, and whoever does not know the secret; in this order.
+        """Refuse other host names, browsers, and requests without the secret, in this order.
 
         Raises:
-            RequestRefusedError: without a word about what is right.
+            RequestRefusedError: the request is refused; the message does not say what is wrong with it.
         """
         hosts = headers.get_all("Host", [])
         here = hosts in ([f"127.0.0.1:{self.port}"], [f"localhost:{self.port}"])

@@ -14,7 +14,7 @@ PAUSE: Final = 2.0
 
 
 class ServerOutage:
-    """Remember what went wrong with a server. For a store that is no server, nothing ever does.
+    """Remember the last failures of a store's server. A store without a server has no outage.
 
     Args:
         store: the store.
@@ -28,7 +28,7 @@ class ServerOutage:
 
     @property
     def reason(self) -> str | None:
-        """Why the refresh tokens that the store held may not be redeemed now; None if they may."""
+        """Return why the refresh tokens that the store held may not be redeemed now; None if they may."""
         if not self.possible:
             return None
         until, why = self._leaseless
@@ -43,7 +43,7 @@ class ServerOutage:
         self._leaseless = (0.0, "") if error is None else (_clock.monotonic() + PAUSE, str(error))
 
     def may_write_again(self) -> bool:
-        """Tell whether it is time to store again what could not be stored; then not for a while."""
+        """Tell whether to try again to store what could not be stored: at most once in ``PAUSE`` seconds."""
         now = _clock.monotonic()
         if not self.possible or self.reason is not None or now < self._next_write:
             return False

@@ -18,9 +18,9 @@ class BrowserPrompt(TerminalPrompt):
         """Show a code, and open the page; without a browser, only show the code.
 
         Args:
-            verification_uri: what to open.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
         """
         super().__call__(verification_uri, user_code, expires_on)
         if has_windows_here():

@@ -27,9 +27,9 @@ class PromptByPlace(ReadyMadePrompt):
         """Show a code.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
         """
         self._fitting(verification_uri, user_code, expires_on)
 

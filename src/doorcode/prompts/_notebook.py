@@ -41,9 +41,9 @@ class NotebookPrompt(ReadyMadePrompt):
         """Show a code, in place of the one before.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
 
         Raises:
             ModuleNotFoundError: this is no notebook: IPython is not installed.
@@ -78,9 +78,9 @@ class Shown:
     """A code as a notebook shows it: HTML where it can, text elsewhere.
 
     Args:
-        verification_uri: where to go.
-        user_code: what to enter there.
-        expires_on: until when, aware.
+        verification_uri: the page where the user enters the code.
+        user_code: the code.
+        expires_on: when the code expires, an aware ``datetime``.
         picture: the address's QR code as SVG; empty for none.
         seconds_left: how long the user has; None until that is known.
     """
@@ -128,7 +128,7 @@ class Ended:
 
 def time_left(seconds: float) -> str:
     """Return how long a code is valid, in minutes, or in seconds where little time is left."""
-    if seconds >= 90:  # noqa: PLR2004 - beyond that, nobody counts seconds
+    if seconds >= 90:  # noqa: PLR2004 - beyond that, minutes are exact enough
         return f"The code is valid for {round(seconds / 60)} minutes more."
     return f"The code is valid for {max(0, 10 * round(seconds / 10))} seconds more."
 

@@ -28,9 +28,9 @@ class JsonLinesPrompt(ReadyMadePrompt):
         """Write a code.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
 
         Raises:
             RuntimeError: standard error is missing, or cannot be written.
@@ -56,9 +56,9 @@ class LogPrompt(ReadyMadePrompt):
         """Log a code.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
 
         Raises:
             RuntimeError: no handler of the program's would show it.

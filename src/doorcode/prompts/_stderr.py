@@ -18,9 +18,9 @@ class StderrPrompt(ReadyMadePrompt):
         """Show a code, at once.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
 
         Raises:
             RuntimeError: standard error is missing, or cannot be written.

@@ -45,9 +45,9 @@ class TerminalPrompt(ReadyMadePrompt):
         """Show a code, in place of the one before.
 
         Args:
-            verification_uri: where to go.
-            user_code: what to enter there.
-            expires_on: until when, aware.
+            verification_uri: the page where the user enters the code.
+            user_code: the code.
+            expires_on: when the code expires, an aware ``datetime``.
 
         Raises:
             ModuleNotFoundError: a QR code is wanted, and segno is not installed.

@@ -16,9 +16,9 @@ def instructions(verification_uri: str, user_code: str, expires_on: datetime) ->
     """Return what the user is to do, in one line.
 
     Args:
-        verification_uri: where to go.
-        user_code: what to enter there.
-        expires_on: until when, aware; shown in the user's own time zone.
+        verification_uri: the page where the user enters the code.
+        user_code: the code.
+        expires_on: when the code expires, an aware ``datetime``; shown in the user's own time zone.
     """
     return f"To sign in, open {verification_uri} and enter the code {user_code} before {expires_on.astimezone():%H:%M}."
 
@@ -27,9 +27,9 @@ def paragraphs(verification_uri: str, user_code: str, expires_on: datetime, deta
     """Return what the user is to do, in lines, with the code alone on one of them.
 
     Args:
-        verification_uri: where to go.
-        user_code: what to enter there.
-        expires_on: until when, aware; shown in the user's own time zone.
+        verification_uri: the page where the user enters the code.
+        user_code: the code.
+        expires_on: when the code expires, an aware ``datetime``; shown in the user's own time zone.
         details: what the user should compare with the page: labels and texts.
     """
     until = f"{expires_on.astimezone():%H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Repeat what Windows refuses while another process has a file open.
+"""Repeat file operations that Windows refuses while another process has the file open.
 
 Windows neither replaces nor removes a file that any process has open, and a program can keep others from opening its
 file. Programs that read a token cache, indexers and antivirus programs have it open for milliseconds.

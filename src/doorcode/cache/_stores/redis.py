@@ -134,7 +134,7 @@ class RedisStore:
 
     @property
     def remote(self) -> bool:
-        """Tell that the content is on another machine, and of no use while that cannot be asked."""
+        """Return True: the content is on a server, which other machines use while this process cannot reach it."""
         return True
 
     def describe(self) -> str:

@@ -27,9 +27,9 @@ _LONGEST_PAUSE: Final = 0.25
 class RedisServer:
     """Call a server. Thread-safe, and usable in a forked child.
 
-    A call is made again for as long as its time allows when a connection is lost or a failover is under way: all calls
-    of the store may be repeated. After one that came to nothing, calls fail at once for as long again, so that a flow
-    with many of them does not wait for each.
+    A call that loses its connection, or meets a failover, is repeated until its time is over: all calls of the store
+    may be repeated. After a call has failed, further calls fail at once for the same time again, so that a flow with
+    many calls does not wait for each of them.
 
     Args:
         server: a URL, a client of redis-py, or a function that returns one of them; called in each process.
@@ -50,7 +50,7 @@ class RedisServer:
         self._pid = os.getpid()
         self._secrets: tuple[str, ...] = secrets_of(self._given)
         self._place = "Redis" if _is_function(self._given) else place_of(self._given)
-        self._away: dict[bool, tuple[float, str]] = {}
+        self._unavailable: dict[bool, tuple[float, str]] = {}
 
     @property
     def place(self) -> str:
@@ -58,18 +58,18 @@ class RedisServer:
         return self._place
 
     def call(self, work: Callable[[Any], T], *, writes: bool, repeats: bool = True) -> T:
-        """Return what a piece of work with the client returns.
+        """Call a function with the client, and return its result.
 
         Args:
-            work: gets the client.
-            writes: whether a server that can only be read is of no use for it.
+            work: takes the client.
+            writes: whether the function writes, so that a server that is read-only at present cannot serve it.
             repeats: whether it may be done again from its start.
 
         Raises:
             StoreError: it failed, or did not end in time.
             ModuleNotFoundError: redis-py is not installed.
         """
-        until, why = self._away.get(writes, (0.0, ""))
+        until, why = self._unavailable.get(writes, (0.0, ""))
         now = _clock.monotonic()
         if now < until:
             raise StoreError(why, where=self._place)
@@ -77,20 +77,20 @@ class RedisServer:
         attempt = _Attempt(lambda: self._repeated(work, failures, now + self.timeout, repeats=repeats))
         error = attempt.wait(self.timeout)
         if error is None:
-            self._away.pop(writes, None)
+            self._unavailable.pop(writes, None)
             return attempt.result
         if isinstance(error, ModuleNotFoundError):
             raise error
-        # A last attempt that is cut off says less than the one before it.
+        # The last attempt may have been cut off; the error of the one before says more.
         raise self._failed(failures[-1] if failures else error)
 
     def _failed(self, error: Exception) -> StoreError:
         failed = store_error(error, self._place, self._secrets)
         if is_passing(error):
             pause = _clock.monotonic() + self.timeout, str(failed)
-            self._away[True] = pause
+            self._unavailable[True] = pause
             if hinders_reading(error):
-                self._away[False] = pause
+                self._unavailable[False] = pause
         return failed
 
     @safe_repr

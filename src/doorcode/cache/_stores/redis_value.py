@@ -33,7 +33,7 @@ _SIZE_CHARACTERS: Final = 4
 _HEAD_BYTES: Final = len(MAGIC) + STAMP_CHARACTERS + _SIZE_CHARACTERS
 USUAL_HEAD: Final = 512
 LONGEST_HEAD: Final = _HEAD_BYTES + 0xFFFF
-"""Bytes at the start of a value in which its stamp and its label stand: mostly, and always."""
+"""Bytes at the start of a value that hold its stamp and its label: usually, and at most."""
 _STAMP: Final = re.compile(rb"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -76,7 +76,7 @@ class Partition:
 
     @property
     def bound(self) -> bytes:
-        """What the sealed tokens are bound to."""
+        """The name that the encrypted tokens are bound to."""
         return json.dumps([self.name, self.user, self.client_id, "tokens"]).encode()
 
     @property
@@ -91,8 +91,8 @@ class StoredValue:
     Attributes:
         stamp: 32 random hexadecimal digits, new with every write: an older copy of the server's data, after a failover
             or a restart, never passes for a newer one.
-        label: the user and the client, sealed where the tokens are.
-        tokens: the content, sealed where there is a key.
+        label: the user and the client, encrypted if the tokens are.
+        tokens: the content, encrypted if there is a key.
     """
 
     stamp: str
@@ -117,7 +117,7 @@ def all_values(name: str) -> str:
 
 
 def label_bound(value_key: str) -> bytes:
-    """Return what the sealed label of a value is bound to: a listing knows no more than the value's key."""
+    """Return what the encrypted label of a value is bound to: a listing knows only the value's key."""
     return json.dumps([value_key, "label"]).encode()
 
 
