@@ -66,7 +66,7 @@ _HOME: Final = {
     "install_as_azure_identity": "doorcode._azure_identity.replacement",
 }
 
-if not TYPE_CHECKING:  # checkers would take any name for one that is here
+if not TYPE_CHECKING:  # with a module-level __getattr__, type checkers would accept every name
     __getattr__, __dir__ = on_first_use(
         globals(),
         _HOME,

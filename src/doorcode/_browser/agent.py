@@ -1,4 +1,4 @@
-"""The agents that show the sign-in page and return the redirect: their Protocol, and the one of a credential."""
+"""The Protocol of agents, which show the sign-in page and return the redirect, and the agent of a credential."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ CONSOLE: Final = frozenset({"browsh", "edbrowse", "elinks", "links", "links2", "
 """Browsers that draw on the terminal: sign-in pages do not work there, and the program's own output is lost."""
 POWERSHELL_SECONDS: Final = 5.0
 OPENERS: Final = frozenset({"gnome-open", "sensible-browser", "x-www-browser", "xdg-open"})
-"""Programs that look for a browser, and find one of those if there is no display."""
+"""Programs that choose the browser themselves: without a display, they choose a console browser."""
 PRINTERS: Final = frozenset({"echo", "printf"})
 """Programs that print an address and open nothing; users set ``BROWSER`` to one if their browser runs elsewhere."""
 _NAMES: Final = "_tryorder"

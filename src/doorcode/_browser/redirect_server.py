@@ -85,7 +85,7 @@ class Listener:
             with selectors.DefaultSelector() as selector:
                 for each in (self._wake_receiver, *self._sockets):
                     selector.register(each, selectors.EVENT_READ)
-                while not self._ended_by(selector):
+                while not self._accept_ready(selector):
                     pass
         finally:
             self._free()
@@ -95,7 +95,7 @@ class Listener:
             each.close()
         self._hang_up(0)
 
-    def _ended_by(self, selector: selectors.BaseSelector) -> bool:
+    def _accept_ready(self, selector: selectors.BaseSelector) -> bool:
         """Accept the connections that are ready; return whether ``close`` was called."""
         ready = [key.fileobj for key, _ in selector.select()]
         for each in ready:

@@ -89,7 +89,7 @@ def exec_command(
                 f"doorcode: {name} is set: DefaultAzureCredential may use that instead of the sign-in.", err=True
             )
     allowed = frozenset(resources) or None
-    log = _said if verbose else _unsaid
+    log = _log_request if verbose else _log_nothing
     with (
         notes(quiet=True, verbose=verbose),
         silent_credential(whose) as credential,
@@ -147,7 +147,7 @@ def _signals() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
     """Leave Ctrl-C to the command, which gets it too, and pass on what only this process gets.
 
     Yields:
-        a function that is told of the command; signals that came before it are passed on then.
+        a function to call with the started command; it passes on the signals that came before.
     """
     children: list[subprocess.Popen[bytes]] = []
     early: list[int] = []
@@ -163,7 +163,7 @@ def _signals() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
         for number in early:
             child.send_signal(number)
 
-    # Handlers, for what a process ignores its children ignore too. What is ignored already stays so for both.
+    # Functions in place of SIG_IGN, which the command would inherit. A signal that is ignored already stays ignored.
     handlers: dict[str, Callable[[int, FrameType | None], None]] = {"SIGINT": _leave, "SIGQUIT": _leave}
     handlers |= dict.fromkeys(("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"), forward)
     before: dict[int, Any] = {}
@@ -183,7 +183,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str | None) -> Callable[[str], TokenLike]:
-    """Return how the endpoint gets tokens: from a credential that never prompts the user.
+    """Return the function with which the endpoint gets tokens; it never prompts the user.
 
     Args:
         credential: of the account.
@@ -207,9 +207,9 @@ def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str |
     return get_token
 
 
-def _said(line: str) -> None:
+def _log_request(line: str) -> None:
     click.echo(f"doorcode: {line}", err=True)
 
 
-def _unsaid(_line: str) -> None:
+def _log_nothing(_line: str) -> None:
     """Log nothing without ``-v``: standard error is the command's."""

@@ -12,7 +12,7 @@ TOO_LATE: Final = "The user did not sign in in time. `doorcode login --timeout S
 
 
 class ExitCode(IntEnum):
-    """What a shell learns of a command; docs/cli.md lists them."""
+    """The exit codes of commands; docs/cli.md lists them."""
 
     DONE = 0
     FAILED = 1

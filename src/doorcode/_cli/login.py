@@ -42,7 +42,7 @@ CLOUDS: Final = {
     "china": AzureAuthorityHosts.AZURE_CHINA,
 }
 DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
-"""What the authority's page calls the application that the library uses where no other is named."""
+"""The name that the authority's page shows for the library's default application."""
 
 
 @click.command(short_help="Sign a user in.")

@@ -30,7 +30,7 @@ LONGEST_REQUEST: Final = 10.0
 
 
 class TokenLike(Protocol):
-    """What is sent of a token."""
+    """A token, with the fields that the endpoint sends."""
 
     @property
     def token(self) -> str:
@@ -39,7 +39,7 @@ class TokenLike(Protocol):
 
     @property
     def token_type(self) -> str:
-        """How it is presented."""
+        """Its type, such as ``Bearer``."""
         ...
 
     @property

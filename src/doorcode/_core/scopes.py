@@ -11,7 +11,7 @@ RESERVED: Final = frozenset({"openid", "profile", "offline_access"})
 _DEFAULT: Final = ".default"
 _DEFAULT_SPELT: Final = frozenset({".default", "default"})
 _HOST: Final = re.compile(r"([a-z0-9-]+\.)+(com|net|us|cn|de|org|io)", re.IGNORECASE)
-"""What a resource without a scheme looks like, and a permission such as ``User.Read`` does not."""
+"""The form of a resource without a scheme; a permission such as ``User.Read`` does not have it."""
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

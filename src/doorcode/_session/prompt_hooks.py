@@ -71,7 +71,7 @@ class SignInPrompts(Generic[P]):
         self.all: list[P] = []
 
     def start(self) -> None:
-        """Start a sign-in that is no part of one that goes on further up this thread or task."""
+        """Start a sign-in of its own, even if another one goes on further up this thread or task."""
         self._apart = True
 
     def for_code(self, callback: PromptCallback | None) -> P:
@@ -105,7 +105,7 @@ _UNDER_WAY: Final[ContextVar[Any]] = ContextVar("doorcode_sign_in", default=None
 
 
 def hook_of(callback: object, name: str) -> Callable[..., object] | None:
-    """Return a method that a prompt really has: a mock, which seems to have any, has none."""
+    """Return a method that a prompt defines; None if it has none, or is a mock, which answers to every name."""
     if inspect.getattr_static(callback, name, None) is None:
         return None
     hook = getattr(callback, name)

@@ -1,4 +1,4 @@
-"""Choose the method of a credential that returns a token, and tell a credential for asyncio from one that is not."""
+"""Choose the method with which a credential returns a token, and tell asyncio credentials from others."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Driver:
                 answer = self._prompt(step, self._credential)
             case _:
                 if isinstance(step, StartSignIn):
-                    self._signing_in().start()
+                    self._sign_in_prompts().start()
                 answer = self._handler.perform(step)
         return answer
 
@@ -126,7 +126,7 @@ class Driver:
             case Notify(message):
                 credential._tell(message)  # noqa: SLF001 - as its prompt
             case Show(code):
-                prompt = self._signing_in().for_code(credential._prompt_callback)  # noqa: SLF001 - likewise
+                prompt = self._sign_in_prompts().for_code(credential._prompt_callback)  # noqa: SLF001 - likewise
                 prompt.show(code)
             case RequestToken(request):
                 return self._request(credential, request)
@@ -136,7 +136,7 @@ class Driver:
         """Give back what the flow still holds."""
         self._handler.release(ended_by)
 
-    def _signing_in(self) -> SignInPrompts[Prompt]:
+    def _sign_in_prompts(self) -> SignInPrompts[Prompt]:
         if self._prompts is None:
             from doorcode._session.prompt_hooks import SignInPrompts
             from doorcode._sync.prompt import Prompt
@@ -163,7 +163,7 @@ class Driver:
         return handler.on_timeout(step) if answer is None else answer
 
     def _request(self, credential: PromptingCredential, request: TokenRequest) -> Tokens | Failure:
-        with self._handler.calling_program(), self._signing_in().inside():
+        with self._handler.calling_program(), self._sign_in_prompts().inside():
             result = credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,

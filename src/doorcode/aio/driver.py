@@ -119,7 +119,7 @@ class Driver:
                 answer = await self._off_loop(lambda: self._handler.perform(step))
             case _:
                 if isinstance(step, StartSignIn):
-                    self._signing_in().start()
+                    self._sign_in_prompts().start()
                 answer = self._handler.perform(step)
         return answer
 
@@ -130,7 +130,7 @@ class Driver:
             case Notify(message):
                 await self._off_loop(lambda: credential._tell(message))  # noqa: SLF001 - as its prompt
             case Show(code):
-                prompt = self._signing_in().for_code(credential._prompt_callback)  # noqa: SLF001 - likewise
+                prompt = self._sign_in_prompts().for_code(credential._prompt_callback)  # noqa: SLF001 - likewise
                 await prompt.show(code)
             case RequestToken(request):
                 return await self._request(credential, request)
@@ -160,7 +160,7 @@ class Driver:
 
         in_background(hand_over, "doorcode-release")
 
-    def _signing_in(self) -> SignInPrompts[Prompt]:
+    def _sign_in_prompts(self) -> SignInPrompts[Prompt]:
         if self._prompts is None:
             self._prompts = SignInPrompts(Prompt)
         return self._prompts
@@ -202,7 +202,7 @@ class Driver:
         return handler.on_timeout(step) if answer is None else answer
 
     async def _request(self, credential: PromptingCredential, request: TokenRequest) -> Tokens | Failure:
-        with self._handler.calling_program(), self._signing_in().inside():
+        with self._handler.calling_program(), self._sign_in_prompts().inside():
             result = await credential._request_token(  # noqa: SLF001 - the seam that subclasses override
                 *request.scopes,
                 claims=request.claims,

@@ -19,7 +19,7 @@ AsyncPastePrompt: TypeAlias = Callable[[PasteRequest], Awaitable[str] | str]
 
 @contextmanager
 def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  # noqa: FBT001 - an option's value
-    """Return the prompt as a function for a thread; if its coroutine still runs at the end, cancel it."""
+    """Yield the prompt as a function for a thread; if its coroutine still runs at the end, cancel it."""
     call = getattr(paste, "__call__", None)  # noqa: B004 - what is looked for is its kind
     if not (inspect.iscoroutinefunction(paste) or inspect.iscoroutinefunction(call)):
         yield cast("bool | PastePrompt", paste)
@@ -45,6 +45,6 @@ def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  
 
 @contextmanager
 def open_agent(paste: bool | AsyncPastePrompt, redirect_uri: str | None, config: Config) -> Generator[BrowserAgent]:  # noqa: FBT001 - an option's value
-    """Yield what brings the user to the page and the answer back, and close it in the end."""
+    """Yield the agent of a sign-in, and close it in the end."""
     with blocking(paste) as prompt, agent.open_agent(prompt, redirect_uri, config) as opened:
         yield opened

@@ -47,7 +47,7 @@ class Prompt(PromptHooks):
             log_failed_hook(error)
 
     async def _call(self, hook: Callable[[], object]) -> None:
-        """Call what is this library's own in a thread: writing blocks while a reader of the output is slow."""
+        """Call a method of the prompt; of a ready-made one in a thread, because writing to a slow reader blocks."""
         if prompts_here(self.callback):
             await off_loop(hook)
             return

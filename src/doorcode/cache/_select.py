@@ -257,7 +257,7 @@ class _Chooser:
         return (ReadOnlyFile(self.base, is_whole=self.is_whole),)
 
     def _plain(self) -> str | None:
-        """Return a reason to use the plain file: it, or a damaged one that was set aside, exists; None without one.
+        """Return why to use the plain file: it exists, or a damaged one was set aside; None if neither is so.
 
         An empty file is no reason: it is the signal file of a keyring.
         """

@@ -2,8 +2,7 @@
 
 Each takes ``verification_uri``, ``user_code`` and ``expires_on``, as the credentials call it. A prompt of a program's
 own may have two methods besides: ``waiting(seconds_left)`` and ``finished(outcome)``, which receives a
-``SignInOutcome``. ``PasteRequest`` is what the other kind of prompt is given, ``paste=`` of the credentials that use a
-browser.
+``SignInOutcome``. The other kind of prompt, ``paste=`` of the credentials that use a browser, takes a ``PasteRequest``.
 """
 
 from __future__ import annotations
@@ -54,5 +53,5 @@ _HOME: Final = {
     "terminal": "doorcode.prompts._terminal",
 }
 
-if not TYPE_CHECKING:  # checkers would take any name for one that is here
+if not TYPE_CHECKING:  # with a module-level __getattr__, type checkers would accept every name
     __getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -16,7 +16,7 @@ LONGEST: Final = 3600.0
 _LEAP_SECOND: Final = re.compile(r":[6-9][0-9] ", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _HEADERS: Final = (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0))
-"""What azure-core waits for before it repeats a request, and how many seconds a unit of it has."""
+"""The headers in which azure-core looks for a wait, in its order, each with the seconds of its unit."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 9110 5.6.7: a recipient MUST accept all three formats.
 _TIME: Final = r"(?P<time>\d{2}:\d{2}:\d{2})"

@@ -33,7 +33,7 @@ _FENCE_KEPT: Final = 604_800
 _LONGEST_HOST: Final = 80
 _ENDED: Final = "ZX"
 _START_TIME: Final = 19
-"""Where the state, and the time of the start, stand in ``/proc/PID/stat`` after the name of the program (proc(5))."""
+"""In ``/proc/PID/stat``: the states of a process that has ended, and the field of its start time (proc(5))."""
 
 _TAKE: Final = """
 local held = redis.call('GET', KEYS[1])
