@@ -19,6 +19,7 @@ ADA = AuthenticationRecord("tid", "client", "login.example", "ada.utid", "ada@co
 GRACE = AuthenticationRecord("tid", "client", "login.example", "grace.utid", "grace@contoso.example")
 TOKEN: Any = {record: replace(token(), home_account_id=record.home_account_id) for record in (ADA, GRACE)}
 KEY: Key = (("https://r/.default",), None, False)
+NOW = 0.0
 FOUND = Account(GRACE.home_account_id, GRACE.username)
 
 
@@ -43,16 +44,16 @@ def test_a_token_that_comes_too_late_is_not_remembered(account: CurrentAccount, 
     """Its user signed in, another one did while it was on its way, and the credential is the other one's."""
     account.sign_in(ADA)
     account.sign_in(GRACE)
-    account.remember(TOKEN[ADA], entry(ADA))
+    account.remember(TOKEN[ADA], entry(ADA), NOW)
     assert memory == {}
-    account.remember(TOKEN[GRACE], entry(GRACE))
-    account.remember(TOKEN[ADA], entry(ADA))
+    account.remember(TOKEN[GRACE], entry(GRACE), NOW)
+    account.remember(TOKEN[ADA], entry(ADA), NOW)
     assert memory[KEY].stored is TOKEN[GRACE]
 
 
 def test_a_token_without_an_account_is_remembered(account: CurrentAccount, memory: dict[Key, Entry]) -> None:
     """The authority named nobody, and the user who signed in is not asked again."""
-    account.remember(token(), entry(ADA))
+    account.remember(token(), entry(ADA), NOW)
     assert memory.keys() == {KEY}
 
 
@@ -117,7 +118,7 @@ def test_a_look_during_a_sign_out_sees_the_account_before_it_or_after_it(memory:
 def test_an_account_that_was_named_stays_while_the_program_shows_a_code(memory: dict[Key, Entry]) -> None:
     """Its tokens are remembered still."""
     account = CurrentAccount(ADA, memory)
-    account.remember(TOKEN[ADA], entry(ADA))
+    account.remember(TOKEN[ADA], entry(ADA), NOW)
     account.ask_elsewhere()
     assert account.record == ADA
     assert memory.keys() == {KEY}

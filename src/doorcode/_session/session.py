@@ -107,7 +107,7 @@ class Session:
         if self._application is not None:
             self._application.cut_abandoned()
         with self._lock:
-            under_way: list[CanCancel] = [*self._pending, *self.waits]
+            under_way: list[CanCancel] = [*self._pending, *self.waits.copy()]
         for each in under_way:
             each.cancel()
 
@@ -224,7 +224,7 @@ class Session:
                 from doorcode._entra.metadata import AuthorityMetadata
                 from doorcode._entra.msal_client import MsalApplication
 
-                metadata = AuthorityMetadata(lambda: tuple(self._caches.values()), self.clock)
+                metadata = AuthorityMetadata(lambda: tuple(self._caches.copy().values()), self.clock)
                 client = HttpClient(self.config.pipeline, self.limits, metadata, self.transport)
                 self._application = MsalApplication(self.config, client, metadata)
             return self._application
@@ -241,11 +241,12 @@ class Session:
     @property
     def refusals(self) -> Refusals:
         """Return the refreshes that the authority has refused in this process."""
-        if self._refusals is None:
-            from doorcode._core.flows.refusals import Refusals
+        with self._lock:
+            if self._refusals is None:
+                from doorcode._core.flows.refusals import Refusals
 
-            self._refusals = Refusals()
-        return self._refusals
+                self._refusals = Refusals()
+            return self._refusals
 
     def opened(self, *, cae: bool) -> TokenCache | None:
         """Return a cache that is in use; None if a persistent one has not been opened."""
@@ -258,7 +259,7 @@ class Session:
     def outage(self) -> str | None:
         """Return why the server of the token cache is of no use now; None if it is, or if there is none."""
         # Without the lock, which another thread may hold while it waits for that very server.
-        return next(filter(None, (cache.outage() for cache in tuple(self._caches.values()))), None)
+        return next(filter(None, (cache.outage() for cache in self._caches.copy().values())), None)
 
     def recall(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
@@ -283,7 +284,7 @@ class Session:
             keys.append((request.scopes, None, request.enable_cae))
         with self.sign_outs.lock:
             if self.sign_outs.count == sign_outs:
-                self.account.remember(token, dict.fromkeys(keys, entry))
+                self.account.remember(token, dict.fromkeys(keys, entry), self.clock())
 
     def warn_once(self, message: str) -> None:
         """Log a warning about a lasting condition, once."""

@@ -75,6 +75,9 @@ class Driver:
         try:
             result = await self._run(flow)
         except BaseException as exception:
+            # Other tasks may get this error too, and clear the frames in its traceback. Before Python 3.13 that would
+            # end this coroutine while it waits below, so its frame is taken out.
+            exception.__traceback__ = exception.__traceback__ and exception.__traceback__.tb_next
             try:
                 await self._finish(exception)
             finally:

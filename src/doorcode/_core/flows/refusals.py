@@ -61,7 +61,7 @@ class NoteReply(Step["Refusal | None"]):
 
 
 class Refusals:
-    """Remember the refused refreshes of one credential, by request and refresh token."""
+    """Remember the refused refreshes of one credential, by request and refresh token. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, Refusal] = {}
@@ -86,14 +86,16 @@ class Refusals:
             wait = min(FIRST_WAIT * 2.0 ** min(count - 1, MOST), LONGEST_WAIT)
             refusal = Refusal(reply, at + (wait if reply.retry_after is None else reply.retry_after), count)
             self._known[key] = refusal
-            for oldest in list(self._known)[:-MOST]:
+            for oldest in list(self._known.copy())[:-MOST]:
                 self._known.pop(oldest, None)
             return refusal
         return None
 
     def forgive(self) -> None:
         """Forget refusals for which the authority has named no time, because the user wants to try again now."""
-        self._known = {key: refusal for key, refusal in self._known.items() if refusal.reply.retry_after is not None}
+        for key, refusal in self._known.copy().items():  # other threads change it meanwhile
+            if refusal.reply.retry_after is None:
+                self._known.pop(key, None)
 
     def clear(self) -> None:
         """Forget all of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from doorcode._core.account_selection import AccountInUse
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from doorcode._core.msal_cache.lookup import Account, StoredToken
     from doorcode._record import AuthenticationRecord
     from doorcode._session.memory import Entry, Key
+
+FIRST_LOOK: Final = 64
+"""The number of remembered tokens at which those that have ended are first looked for."""
 
 
 class _Choice(NamedTuple):
@@ -42,6 +45,7 @@ class CurrentAccount:
         self._choice = _Choice(given)
         self._records: dict[str, AuthenticationRecord] = {}
         self._memory = memory
+        self._look_at = FIRST_LOOK
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
@@ -71,11 +75,25 @@ class CurrentAccount:
         """Return the record of the account that signed in for a token; the latest one if the token names none."""
         return self._records.get(token.home_account_id, self.record)
 
-    def remember(self, token: StoredToken, entries: Mapping[Key, Entry]) -> None:
-        """Remember a token, unless this credential has changed to another account since the token was requested."""
+    def remember(self, token: StoredToken, entries: Mapping[Key, Entry], now: float) -> None:
+        """Remember a token, unless this credential has changed to another account since the token was requested.
+
+        Args:
+            token: the token.
+            entries: the token under each of its keys.
+            now: Unix seconds; tokens that are no longer fresh are forgotten whenever the memory has doubled.
+        """
         with self._lock:
             if token.home_account_id in {"", self.in_use.home_account_id}:
                 self._memory.update(entries)
+                if len(self._memory) >= self._look_at:
+                    self._forget_ended(now)
+
+    def _forget_ended(self, now: float) -> None:
+        for key, entry in list(self._memory.items()):
+            if entry.fresh_until <= now:
+                del self._memory[key]
+        self._look_at = max(FIRST_LOOK, 2 * len(self._memory))
 
     def use(self, account: Account, may_use_cache: Callable[[], bool]) -> tuple[bool, bool]:
         """Change to an account that was found in the cache.

@@ -18,7 +18,7 @@ _KNOWN: Final[dict[bytes, tuple[float, Progress]]] = {}
 def remember(code: DeviceCode, progress: Progress) -> None:
     """Remember the progress of a sign-in, and forget sign-ins whose codes have expired."""
     now = _clock.monotonic()
-    for digest, (until, _) in list(_KNOWN.items()):
+    for digest, (until, _) in _KNOWN.copy().items():
         if until < now:
             _KNOWN.pop(digest, None)
     _KNOWN[_digest(code)] = (now + code.expires_in, progress)

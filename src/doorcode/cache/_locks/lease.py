@@ -98,7 +98,7 @@ class _Seen:
 
 
 class FileLeases:
-    """Give out the leases of one store.
+    """Give out the leases of one store. Thread-safe.
 
     A process takes a lease from a holder that exceeds its own time without renewing it. Such a holder was stopped: the
     kernel ends the lease of a process that died.
@@ -132,8 +132,9 @@ class FileLeases:
             StoreError: the file cannot be created, or the file of a stopped holder cannot be removed.
         """
         lease = try_lease(path)
-        if lease is None and self._is_overdue(path, seconds):
-            self._take_away(path)
+        overdue = self._overdue(path, seconds) if lease is None else None
+        if overdue is not None:
+            self._take_away(path, overdue)
             lease = try_lease(path)
         if lease is None:
             self._had.pop(path, None)
@@ -154,18 +155,18 @@ class FileLeases:
         self._had[path] = now, steps_back + 1
         return True
 
-    def _is_overdue(self, path: str, seconds: float) -> bool:
-        """Tell whether a holder exceeds the time in its note; or, if it wrote no note, ``seconds``."""
+    def _overdue(self, path: str, seconds: float) -> _Seen | None:
+        """Return a holder that exceeds the time in its note; or, if it wrote no note, ``seconds``."""
         try:
             status = os.stat(path, follow_symlinks=False)
             os.utime(path, ns=(int(self._now() * 1e9), status.st_mtime_ns))
         except OSError:  # another process removed the file, or it belongs to another user
-            return False
+            return None
         file, note, at = (status.st_dev, status.st_ino), read_note(path), self._clock()
         seen = self._seen.get(path)
         if seen is None or (seen.file, seen.note) != (file, note):
             seen = self._seen[path] = _Seen(file, note, at + self._left(note, seconds))
-        return at > seen.overdue
+        return seen if at > seen.overdue else None
 
     def _left(self, note: LeaseNote | None, seconds: float) -> float:
         """Return how long this process waits for a holder, in seconds from now."""
@@ -175,9 +176,8 @@ class FileLeases:
         left = note.seconds if note.until is None else min(note.seconds, note.until - self._now())
         return max(left, _SEEN_AT_LEAST)
 
-    def _take_away(self, path: str) -> None:
+    def _take_away(self, path: str, seen: _Seen) -> None:
         """Remove the file of an overdue holder, so that the next process creates a new one."""
-        seen = self._seen[path]
         with _alone_in(os.path.dirname(path)) as alone, contextlib.suppress(FileNotFoundError):
             status = os.stat(path, follow_symlinks=False)
             if alone and (status.st_dev, status.st_ino) == seen.file and read_note(path) == seen.note:

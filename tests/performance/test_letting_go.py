@@ -1,0 +1,95 @@
+"""What a program that runs for months lets go: tokens that have ended, and all that a sign-in and a credential had."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode._core.model import TokenRequest
+from doorcode._core.msal_cache.rows import StoredToken
+from doorcode._core.secret import Secret
+from doorcode._session.accounts.current import FIRST_LOOK
+from doorcode.emulator import Emulator
+
+LIFETIME = 100
+TOKENS = 2_000
+DESCRIPTORS = Path("/dev/fd")
+
+
+@pytest.fixture
+def options(doorcode_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
+    """Give the options of a credential whose user approves every prompt."""
+    doorcode_emulator.configure(interval=1)
+    return {
+        "prompt_callback": doorcode_emulator.prompt_approver(),
+        "cache_persistence_options": TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=bytes(32)),
+        **doorcode_emulator.credential_options,
+    }
+
+
+@pytest.fixture
+def credential(options: dict[str, Any]) -> Iterator[DeviceCodeCredential]:
+    """Give a credential."""
+    with DeviceCodeCredential(**options) as credential:
+        yield credential
+
+
+def held() -> tuple[int, int]:
+    """Return how many descriptors and threads this process has."""
+    gc.collect()
+    return len(list(DESCRIPTORS.iterdir())), threading.active_count()
+
+
+def test_tokens_that_have_ended_are_let_go(credential: DeviceCodeCredential) -> None:
+    """The memory holds the tokens that may still be used, and at most as many others."""
+    session = credential._session
+    most = 0
+    for now in range(TOKENS):
+        session.clock = lambda now=now: float(now)  # type: ignore[misc]
+        request = TokenRequest((f"https://r{now}/.default",), "tid", None, enable_cae=False, options={})
+        token = StoredToken(Secret(f"AT{now}"), now + LIFETIME, cached_at=now)
+        session.keep(request, token, now + LIFETIME, session.sign_outs.count)
+        assert session.recall(request) is token
+        most = max(most, len(session.memory))
+    assert most <= max(FIRST_LOOK, 2 * LIFETIME + 1)
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="this system does not list a process's descriptors")
+def test_sign_ins_leave_no_descriptor_and_no_thread(credential: DeviceCodeCredential) -> None:
+    """Each further sign-in, token and sign-out leaves the process as it was."""
+
+    def once(number: int) -> None:
+        credential.authenticate(scopes=[f"https://r{number}/.default"])
+        credential.get_token(f"https://s{number}/.default")
+        credential.sign_out()
+
+    once(0)
+    before = held()
+    for number in range(1, 4):
+        once(number)
+    assert held() <= before
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="this system does not list a process's descriptors")
+def test_credentials_that_are_dropped_are_gone(options: dict[str, Any]) -> None:
+    """Without ``close()`` too: nothing of the library refers to one, and its connections are closed with it."""
+    with DeviceCodeCredential(**options) as first:
+        first.authenticate(scopes=["https://r/.default"])
+
+    def once(number: int) -> weakref.ref[DeviceCodeCredential]:
+        made = DeviceCodeCredential(**options, use_cached_account=True, disable_automatic_authentication=True)
+        made.get_token(f"https://r{number}/.default")
+        return weakref.ref(made)
+
+    once(0)
+    before = held()
+    dropped = [once(number) for number in range(1, 12)]
+    assert held() <= before
+    assert [each for each in dropped if each() is not None] == []
