@@ -196,6 +196,11 @@ def lint(session: nox.Session) -> None:
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+    forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    config = ".github/ISSUE_TEMPLATE/config.yml"
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-config", config)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.citation-file-format", "CITATION.cff")
     session.run("zizmor", "--quiet", "--offline", "--persona", "pedantic", ".github")
 
 
@@ -222,7 +227,9 @@ def benchmarks(session: nox.Session) -> None:
         session.run(str(programs / "python"), "-m", "pip", "install", "-q", *group("azure-cli"), external=True)
         az = ["--az", str(programs / "az")]
     session.run("python", "-m", "benchmarks", *az, *session.posargs)
-    session.run("python", "-m", "benchmarks.fleet", *(["--quick"] if "--quick" in session.posargs else []))
+    quick = ["--quick"] if "--quick" in session.posargs else []
+    session.run("python", "-m", "benchmarks.fleet", *quick)
+    session.run("python", "-m", "benchmarks.growth", *quick)
 
 
 @nox.session
