@@ -87,7 +87,7 @@ def tokens(options: dict[str, Any]) -> Callable[[range], object]:
             scopes = (f"https://r{number}.example/.default",)
             request = TokenRequest(scopes, "tid", None, enable_cae=False, options={})
             token = StoredToken(Secret("x" * 2000 + str(number)), int(now) + LIFETIME, cached_at=int(now))
-            session.keep(request, token, now + LIFETIME, session.sign_outs.count)
+            session.remember(request, token, now + LIFETIME, session.sign_outs.count)
 
     return some
 

@@ -55,8 +55,8 @@ def test_tokens_that_have_ended_are_let_go(credential: DeviceCodeCredential) -> 
         session.clock = lambda now=now: float(now)  # type: ignore[misc]
         request = TokenRequest((f"https://r{now}/.default",), "tid", None, enable_cae=False, options={})
         token = StoredToken(Secret(f"AT{now}"), now + LIFETIME, cached_at=now)
-        session.keep(request, token, now + LIFETIME, session.sign_outs.count)
-        assert session.recall(request) is token
+        session.remember(request, token, now + LIFETIME, session.sign_outs.count)
+        assert session.remembered(request) is token
         most = max(most, len(session.memory))
     assert most <= max(FIRST_LOOK, 2 * LIFETIME + 1)
 

@@ -52,7 +52,7 @@ def accept_sign_in(
     """
     identity, refused = tokens.identity, refused_account(session, tokens, any_account=any_account)
     if identity is None:
-        session.keep(request, tokens.token, tokens.token.fresh_until, since)
+        session.remember(request, tokens.token, tokens.token.fresh_until, since)
         return refused or tokens
     if refused is not None:
         return refused

@@ -261,14 +261,14 @@ class Session:
         # Without the lock, which another thread may hold while it waits for that very server.
         return next(filter(None, (cache.outage() for cache in self._caches.copy().values())), None)
 
-    def recall(self, request: TokenRequest) -> StoredToken | None:
+    def remembered(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
         entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))
         if entry is None or not entry.cached_at <= self.clock() < entry.fresh_until:
             return None
         return entry.stored
 
-    def keep(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
+    def remember(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
         """Remember a token under its tenant's name and, for the credential's own tenant, also without a name.
 
         Args:

@@ -88,7 +88,7 @@ class StepHandler:
         answer: object = None
         match step:
             case ReadMemory(request):
-                answer = session.recall(request)
+                answer = session.remembered(request)
             case ReadCache(cae):
                 before = session.sign_outs.count
                 answer = CacheSnapshot(session.cache(cae=cae).state(), session.who, session.clock(), before)
@@ -97,7 +97,7 @@ class StepHandler:
             case TakeLease() | RenewLease() | FindLeaseHolder() | PromptLives() | DropLease():
                 answer = self.leases.perform(step)
             case Remember(request, token, fresh_until, sign_outs):
-                session.keep(request, token, fresh_until, sign_outs)
+                session.remember(request, token, fresh_until, sign_outs)
             case FindUser() | UseAccount() | StartSignIn() | AcceptSignIn():
                 answer = self._account(step)
             case LogWarning() | LogDebug():

@@ -214,11 +214,11 @@ class InteractiveCredential(BaseCredential, ABC):
 
     def _run_sign_in(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         """Sign a user in with this credential's own flow: for a subclass whose ``_request_token`` calls its super's."""
-        from doorcode._core.flows.interactive import by_itself
+        from doorcode._core.flows.interactive import for_program_call
         from doorcode._session.step_handler import TokenResult
 
         request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
-        return TokenResult(self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
+        return TokenResult(self._drive(for_program_call(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames
     def _logged(self, method: str, request: TokenRequest, flow: Flow[R | Failure], *, any_account: bool = False) -> R:

@@ -13,7 +13,7 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from typing_extensions import Self
 
 from doorcode import _clock
-from doorcode._core.flows.interactive import by_itself
+from doorcode._core.flows.interactive import for_program_call
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, TokenRequest
 from doorcode._core.steps import Flow
@@ -207,7 +207,7 @@ class InteractiveCredential(BaseCredential, ABC):
     async def _run_sign_in(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         """Sign a user in with this credential's own flow: for a subclass whose ``_request_token`` calls its super's."""
         request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
-        return TokenResult(await self._drive(by_itself(self._sign_in_flow(request, now, now)), request))
+        return TokenResult(await self._drive(for_program_call(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames
     async def _logged(

@@ -30,7 +30,7 @@ def acquire(
             request
         )
         if isinstance(found, Refreshable):
-            found = yield from _renew(request, found)
+            found = yield from _refresh(request, found)
         if isinstance(found, InteractionRequired):
             if not may_ask:
                 return _required(request, found)
@@ -69,12 +69,12 @@ def prompt(request: TokenRequest, sign_in: SignIn, *, timeout: float | None = No
 # Modules that a stored token does not need are imported later: most processes find a stored token.
 
 
-def _renew(
+def _refresh(
     request: TokenRequest, known: Refreshable
 ) -> Flow[StoredToken | Failure | FlightResult | Retry | InteractionRequired]:
-    from doorcode._core.flows.refresh import renew
+    from doorcode._core.flows.refresh import refresh
 
-    return (yield from renew(request, known))
+    return (yield from refresh(request, known))
 
 
 def _required(request: TokenRequest, needed: InteractionRequired) -> Failure:

@@ -61,7 +61,7 @@ def by_request_token(request: TokenRequest, _started: float, _now: float) -> Flo
     return outcome
 
 
-def by_itself(flow: Flow[Tokens | Failure]) -> Flow[Tokens | Failure]:
+def for_program_call(flow: Flow[Tokens | Failure]) -> Flow[Tokens | Failure]:
     """Sign a user in for a program that calls ``_request_token`` itself, and tell the prompts how it ended.
 
     If the call is a part of a larger sign-in, its prompts learn the end of that one instead.

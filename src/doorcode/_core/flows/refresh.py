@@ -68,7 +68,7 @@ class _Answered:
     new: bool
 
 
-def renew(
+def refresh(
     request: TokenRequest, known: Refreshable
 ) -> Flow[StoredToken | Failure | FlightResult | Retry | InteractionRequired]:
     """Redeem the refresh token, unless another request does so already, or the authority has just refused it.
@@ -92,10 +92,10 @@ def renew(
     if role is FlightRole.BUSY and known.valid is not None:
         return known.valid
     if isinstance(role, FlightResult):
-        return _shared(role, request, known)
+        return _from_other_flight(role, request, known)
     if role is not FlightRole.LEAD:
         return Retry()
-    found = yield from _refresh(request, known)
+    found = yield from _refresh_as_leader(request, known)
     yield from ask(FinishFlight(flight, found if isinstance(found, Failure) else _as_failure(found)))
     return found
 
@@ -136,7 +136,7 @@ def _as_failure(found: StoredToken | Retry | InteractionRequired) -> Failure | N
     return required(found.error, next_try=found.next_try) if isinstance(found, InteractionRequired) else None
 
 
-def _shared(
+def _from_other_flight(
     ended: FlightResult, request: TokenRequest, known: Refreshable
 ) -> FlightResult | Retry | InteractionRequired:
     """Return what another request's refresh means for this one: it shares an outage, but not a refusal."""
@@ -150,11 +150,13 @@ def _shared(
     return InteractionRequired((known.refresh_token,), failure.error, home_account_id=known.home_account_id)
 
 
-def _refresh(request: TokenRequest, known: Refreshable) -> Flow[StoredToken | Failure | Retry | InteractionRequired]:
+def _refresh_as_leader(
+    request: TokenRequest, known: Refreshable
+) -> Flow[StoredToken | Failure | Retry | InteractionRequired]:
     found = yield from _wait_for_lease(request, known)
     if not isinstance(found, Refreshable):
         return found
-    outcome = yield from _redeemed(request, found)
+    outcome = yield from _redeem(request, found)
     yield from ask(DropLease(REFRESH_LEASE))
     if not isinstance(outcome, _Answered):
         return outcome
@@ -194,7 +196,7 @@ def _until_next_look(waited: float) -> float:
     return max(min(LOOK_OFTEN * max(1.0, waited / SLOW_AFTER), LOOK_SELDOM), LOOK_AGAIN / (1 + 10 * waited))
 
 
-def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Retry]:
+def _redeem(request: TokenRequest, known: Refreshable) -> Flow[_Answered | StoredToken | Retry]:
     """Redeem the refresh token and, if it turns out to be spent, one that another process has stored."""
     tried: list[Secret] = []
     while True:
@@ -205,13 +207,13 @@ def _redeemed(request: TokenRequest, known: Refreshable) -> Flow[_Answered | Sto
         _, held = yield from ask(RenewLease(REFRESH_LEASE, LEASE_SECONDS))
         if not held:
             return Retry()
-        found = yield from _next_token(request, (yield from _sent(request, due, tried)))
+        found = yield from _next_token(request, (yield from _redeem_once(request, due, tried)))
         if not isinstance(found, Refreshable):
             return found
         known = found
 
 
-def _sent(request: TokenRequest, known: Refreshable, tried: list[Secret]) -> Flow[_Answered]:
+def _redeem_once(request: TokenRequest, known: Refreshable, tried: list[Secret]) -> Flow[_Answered]:
     secret, no_retry = known.refresh_token, known.valid is not None
     at, reply = yield from ask(Redeem(request, secret, known.home_account_id, no_retry, tuple(tried), known.sign_outs))
     tried.append(secret)
