@@ -17,6 +17,7 @@ from doorcode import AuthenticationRecord, AuthenticationRequiredError, TokenCac
 from doorcode._session.accounts.stored import sign_out
 from doorcode._session.session import Session
 from doorcode.cache import StoreUnavailable
+from doorcode.cache._every_store import EveryStore
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, ServerError
@@ -31,7 +32,7 @@ WRITES = (
     (Session, "keep"),
     (Session, "use_account"),
 )
-REMOVALS = (StoredCache, "remove"), (MemoryCache, "remove")
+REMOVALS = (StoredCache, "remove"), (MemoryCache, "remove"), (EveryStore, "clear")
 MOST = 200
 
 
@@ -302,6 +303,19 @@ def test_a_valid_token_whose_refresh_fails_is_not_remembered(
     assert signed_out(credential)
 
 
+def sign_out_of_cache(_: Session, options: TokenCachePersistenceOptions) -> None:
+    """Sign every account out without a credential."""
+    for account in cache.accounts(options):
+        cache.sign_out(account, options)
+
+
+OUT: dict[str, Callable[[Session, TokenCachePersistenceOptions], None]] = {
+    "of the credential": lambda session, _: sign_out(session, None),
+    "of the cache": sign_out_of_cache,
+    "by a clearing of the cache": lambda _, options: cache.clear(options),
+}
+
+
 class TestAnotherProcess:
     """Another credential object stands for another process: it shares the cache alone."""
 
@@ -333,6 +347,7 @@ class TestAnotherProcess:
 
         moments(seams, once)
 
+    @pytest.mark.parametrize("remove", OUT.values(), ids=OUT)
     @pytest.mark.parametrize("cae", [False, True])
     @pytest.mark.parametrize("call", UNDER_WAY.values(), ids=UNDER_WAY)
     def test_brings_nothing_back_during_the_sign_out(
@@ -341,6 +356,7 @@ class TestAnotherProcess:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         call: Callable[[Any], Any],
+        remove: Callable[[Session, TokenCachePersistenceOptions], None],
         *,
         cae: bool,
     ) -> None:
@@ -354,7 +370,7 @@ class TestAnotherProcess:
             )
             ours.authenticate(scopes=[SCOPE], enable_cae=cae)
             with seams.at(number, lambda: outcome(lambda: call(theirs))):
-                sign_out(ours._session, None)
+                remove(ours._session, options)
             assert cache.accounts(options) == (), number
 
         moments(seams, once)

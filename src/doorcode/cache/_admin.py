@@ -15,6 +15,7 @@ from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode.cache._every_store import EveryStore, Troubles
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
+from doorcode.cache._removal import in_turn
 
 __all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
 
@@ -89,9 +90,12 @@ def sign_out(account: CachedAccount, options: object | None = None, *, client_id
     """
     home_account_id = home_account_id_of(account)
     environments = aliases(str(getattr(account, "environment", None) or getattr(account, "authority", "")))
-    troubles = Troubles()
-    for stores in _both(options):
-        stores.remove(lambda state: remove_account(state, client_id, environments, home_account_id), troubles)
+    troubles, both = Troubles(), _both(options)
+    in_turn(
+        lambda state: remove_account(state, client_id, environments, home_account_id),
+        lambda cae, removal: both[cae].remove(removal, troubles),
+        troubles,
+    )
     troubles.throw()
 
 
@@ -108,7 +112,9 @@ def clear(options: object | None = None) -> None:
         ValueError: no directory is known for the cache.
     """
     troubles = Troubles()
-    for stores in _both(options):
+    without_cae, with_cae = _both(options)
+    # While the second cache was there, another process's refresh may have stored its reply in the first one.
+    for stores in (without_cae, with_cae, without_cae):
         stores.clear(troubles)
     troubles.throw()
 

@@ -70,6 +70,10 @@ class Troubles:
         if str(error) not in map(str, self._errors):
             self._errors.append(error)
 
+    def __bool__(self) -> bool:
+        """Return whether a store failed."""
+        return bool(self._errors)
+
     def throw(self) -> None:
         """Raise the collected errors as one, if there are any.
 

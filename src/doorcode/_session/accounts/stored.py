@@ -12,6 +12,7 @@ from doorcode._core.msal_cache.changes import fill_in
 from doorcode._session.accounts.records import records_of
 from doorcode._session.accounts.sign_outs import EVERY_ACCOUNT
 from doorcode.cache._every_store import EveryStore, Troubles
+from doorcode.cache._removal import in_turn
 from doorcode.cache._select import NoDirectoryError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from doorcode._core.msal_cache.lookup import State
     from doorcode._record import AuthenticationRecord
     from doorcode._session.session import Session
+    from doorcode.cache._removal import Removal
 
 
 def accounts(session: Session) -> tuple[AuthenticationRecord, ...]:
@@ -52,15 +54,15 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
     home_account_id = _own_account(session) if account is None else home_account_id_of(account)
     troubles = Troubles()
     with session.sign_outs.under_way(home_account_id, lambda: session.account.sign_out(home_account_id)):
-        # For a cache without the account, another process's refresh may have relied on the second cache, so check the
-        # first cache once more.
-        for cae in (False, True, False):
-            _remove(session, home_account_id, troubles, cae=cae)
+        in_turn(
+            session.removal(home_account_id),
+            lambda cae, removal: _remove(session, removal, troubles, cae=cae),
+            troubles,
+        )
     troubles.throw()
 
 
-def _remove(session: Session, home_account_id: str, troubles: Troubles, *, cae: bool) -> None:
-    removal = session.removal(home_account_id)
+def _remove(session: Session, removal: Removal, troubles: Troubles, *, cae: bool) -> None:
     stores = _every_store(session, cae=cae)
     if stores is not None:
         stores.remove(removal, troubles)
