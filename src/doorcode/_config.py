@@ -11,7 +11,7 @@ from doorcode._core.account_selection import AccountOptions, contradiction
 from doorcode._core.authorities import AuthorityAddress, combine, parse_authority
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID, AzureAuthorityHosts, aliases, different_clouds
 from doorcode._core.uris import is_loopback
-from doorcode._core.values import dataclass, field, replace
+from doorcode._core.values import field, replace, value_class
 from doorcode._pipeline_options import pipeline_options, warn
 from doorcode._record import AuthenticationRecord, as_record
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
@@ -40,7 +40,7 @@ _KNOWN: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Config:
     """The checked options of a credential.
 

@@ -30,7 +30,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode._core.display import lines
 from doorcode._core.messages.advice import explain as explain_error
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:
     from doorcode._core.messages.error_context import ErrorContext
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ErrorRequest:
     """The request that a reply answered, without its body."""
 
@@ -62,7 +62,7 @@ class ErrorRequest:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ErrorResponse:
     """An error reply of the authority, in the shape of azure-core's responses.
 

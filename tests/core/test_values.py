@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from doorcode._core.values import dataclass, field, replace
+from doorcode._core.values import field, replace, value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Ours:
     """A value of ours."""
 
@@ -85,7 +85,7 @@ def test_a_value_is_as_the_standard_librarys(use: Callable[[Any], object]) -> No
     assert ours == theirs
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Larger(Ours):
     """A value with the fields of another, one of which has another default."""
 
@@ -112,7 +112,7 @@ def test_one_field_is_replaced() -> None:
 def test_what_a_class_defines_itself_stays() -> None:
     """Its own methods are not written over."""
 
-    @dataclass(frozen=True, slots=True)
+    @value_class(frozen=True, slots=True)
     class Told:
         """Shows itself."""
 

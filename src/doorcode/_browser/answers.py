@@ -19,7 +19,7 @@ from doorcode._core.flows.browser_steps import Redirect
 from doorcode._core.messages.failures import opened_twice
 from doorcode._core.model import Failure
 from doorcode._core.secret import Secret
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._log import logger
 
 _LOGGER: Final = logger("doorcode")
@@ -27,7 +27,7 @@ MOST_HELD: Final = 8
 """The most answers to hold until their browser shows its cookie."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Visitor:
     """The sender of a request.
 
@@ -45,7 +45,7 @@ class Visitor:
         return peer_of(self.connection)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SentOn:
     """A redirect of the browser, with its cookie.
 

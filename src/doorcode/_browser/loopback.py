@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 PORTS: Final = range(8400, 9000)
 """The ports to try in this order if no redirect URI is given; app registrations and ``ssh -L`` rely on it."""
@@ -17,7 +17,7 @@ BACKLOG: Final = 128
 """Connections that may wait to be accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LoopbackAddress:
     """The loopback addresses and the path of a redirect URI.
 

@@ -15,7 +15,7 @@ from doorcode._core.flows.auth_code import read_address
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import prompt_failed, unavailable
 from doorcode._core.model import Failure, Tokens
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 from doorcode._session.prompt import prompting
 
 REDIRECT_URI: Final = "http://localhost:8400"
@@ -24,7 +24,7 @@ MOST_TRIES: Final = 5
 """How many wrong pastes end the sign-in."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PasteRequest:
     """The content of a prompt for a user who signs in on another machine.
 

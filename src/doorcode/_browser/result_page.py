@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from doorcode._core.display import lines
 from doorcode._core.model import Failure
-from doorcode._core.values import dataclass, replace
+from doorcode._core.values import replace, value_class
 
 _STYLE: Final = (
     ":root{color-scheme:light dark;--page:#f3f1ec;--card:#fffdf9;--ink:#23201b;--line:#8a8375;--soft:#5b554b;"
@@ -54,7 +54,7 @@ _POLICY: Final = (
 Mark: TypeAlias = Literal["done", "problem", "ended"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Words:
     """What a page says.
 

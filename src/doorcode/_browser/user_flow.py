@@ -10,7 +10,7 @@ from doorcode._core.checks import check_choice, check_login_hint, check_timeout
 from doorcode._core.flows import auth_code, device_code, fallback
 from doorcode._core.model import Failure, TokenRequest, Tokens
 from doorcode._core.steps import Flow
-from doorcode._core.values import dataclass, replace
+from doorcode._core.values import replace, value_class
 
 BROWSER_SECONDS: Final = 300.0
 """Seconds to wait for the browser if the program sets no ``timeout``."""
@@ -20,7 +20,7 @@ _CHANGE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SignInOptions:
     """How a UserCredential signs the user in.
 

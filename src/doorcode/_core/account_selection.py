@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from doorcode._core.model import Who
 from doorcode._core.msal_cache import lookup
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from doorcode._core.msal_cache.lookup import Account, State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PROMPTS: Final = "doorcode.prompts"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AccountOptions:
     """What the program says about the account of a credential.
 
@@ -49,7 +49,7 @@ class AccountOptions:
         return self.prompts_here if self.use_cached_account is None else self.use_cached_account
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AccountInUse:
     """The account that a credential has come to use.
 
@@ -70,7 +70,7 @@ class AccountInUse:
         return self.found if self.signed_in is None else self.signed_in
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Ambiguous:
     """Several accounts fit."""
 

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from doorcode._core.checks import check_tenant
 from doorcode._core.tenants import ORGANIZATIONS, same_tenant
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 _DSTS: Final = "dstsv2"
 _CIAM: Final = ".ciamlogin.com"
@@ -17,7 +17,7 @@ _EDGES: Final = "/ \t\r\n"
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AuthorityAddress:
     """Where users sign in.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.messages.error_context import ErrorContext
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.secret import SecretDict
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TokenRequest:
     """One validated request for a token.
 
@@ -36,7 +36,7 @@ class TokenRequest:
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Tokens:
     """A successful reply of the token endpoint.
 
@@ -70,7 +70,7 @@ class Reason(Enum):
     UNAVAILABLE = "the user cannot be asked in this way here"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Failure:
     """A flow's end without a token.
 
@@ -93,7 +93,7 @@ class Failure:
     cause: BaseException | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Who:
     """Whose tokens a credential may use.
 
@@ -114,7 +114,7 @@ class Who:
     insists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CacheSnapshot:
     """What a cache held when it was read, whose tokens may be used, and the wall clock then, in Unix seconds.
 
@@ -127,7 +127,7 @@ class CacheSnapshot:
     sign_outs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FlightResult:
     """The result of a flight that another caller led; None is success."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reply, TokenRequest, Tokens, Who
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.flows.leases import LeaseHolder  # noqa: F401 - in quotes below
@@ -113,7 +113,7 @@ def no_reply(host: str, endpoint: str) -> Fault:
     return Fault(FaultKind.TIMEOUT, asked, f"No answer in time while asking {host} for {asked.value}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
     """Ask the authority for a device code (RFC 8628 3.1)."""
 
@@ -125,28 +125,28 @@ class Begin(Exchange["DeviceCode | ServiceError | Fault"]):
         return no_reply(host, "DEVICE")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Show(Step[None]):
     """Show a code to the user, before the first poll."""
 
     code: DeviceCode
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Sleep(Step[None]):
     """Wait for so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AwaitUser(Sleep):
     """Wait for so many seconds for the user, who has ``left`` seconds to finish the sign-in; tell the prompt."""
 
     left: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Poll(SignInExchange):
     """Ask the authority once whether the user has signed in (RFC 8628 3.4)."""
 
@@ -155,14 +155,14 @@ class Poll(SignInExchange):
     within: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadMemory(Step["StoredToken | None"]):
     """Look for a fresh token in this process's memory."""
 
     request: TokenRequest
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadCache(Step[CacheSnapshot]):
     """Read one of the two token caches."""
 
@@ -170,7 +170,7 @@ class ReadCache(Step[CacheSnapshot]):
     cae: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Remember(Step[None]):
     """Remember a token in this process's memory until ``fresh_until``, in Unix seconds.
 
@@ -183,14 +183,14 @@ class Remember(Step[None]):
     sign_outs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class UseAccount(Step[bool]):
     """Continue as an account that was found in the cache; False if the credential uses another one by now."""
 
     account: Account
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LogWarning(Step[None]):
     """Log a warning about something that did not stop the request; with ``once``, only once."""
 
@@ -198,21 +198,21 @@ class LogWarning(Step[None]):
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LogDebug(Step[None]):
     """Write a line into the program's log, at DEBUG."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Notify(Step[None]):
     """Tell the user something, in the place where a prompt would appear."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JoinFlight(Step[FlightRole | FlightResult]):
     """Lead the flight of that name in this process, or wait for the caller that leads it."""
 
@@ -221,7 +221,7 @@ class JoinFlight(Step[FlightRole | FlightResult]):
     wait: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FinishFlight(Step[None]):
     """End a flight that this caller leads; callers that wait for it receive ``failure``, None for success."""
 
@@ -229,7 +229,7 @@ class FinishFlight(Step[None]):
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TakeLease(Step[bool]):
     """Try to take a cross-process lease of the store; never waits for it."""
 
@@ -238,7 +238,7 @@ class TakeLease(Step[bool]):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RenewLease(Step[bool]):
     """Extend a lease to so many seconds from now; False if another process has taken it from this one."""
 
@@ -247,7 +247,7 @@ class RenewLease(Step[bool]):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DropLease(Step[None]):
     """Give a lease back."""
 
@@ -255,7 +255,7 @@ class DropLease(Step[None]):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FindLeaseHolder(Step["LeaseHolder | None"]):
     """Find out which process holds a lease that this process could not take."""
 
@@ -263,7 +263,7 @@ class FindLeaseHolder(Step["LeaseHolder | None"]):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PromptLives(Step[None]):
     """Tell the processes that wait for this sign-in that its prompt is valid for at most so many seconds from now."""
 
@@ -271,14 +271,14 @@ class PromptLives(Step[None]):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WarmUp(Step[None]):
     """Import what requests need, which takes a moment the first time; make no request."""
 
     blocks: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Redeem(Exchange[Reply]):
     """Redeem a refresh token (RFC 6749 6) and store the reply.
 
@@ -302,17 +302,17 @@ class Redeem(Exchange[Reply]):
         return not self.no_retry
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FindUser(Step[Who]):
     """Learn whose tokens the credential may use now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StartSignIn(Step[int]):
     """Start a sign-in: only sign-outs from here on affect it. Return the number of sign-outs before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AcceptSignIn(Step["Tokens | Failure"]):
     """Store the tokens of a sign-in and make its account the credential's, or return why it is refused."""
 
@@ -321,14 +321,14 @@ class AcceptSignIn(Step["Tokens | Failure"]):
     tokens: Tokens
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FinishSignIn(Step[None]):
     """Tell the prompts of a sign-in how it ended."""
 
     end: Tokens | Failure
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequestToken(Step["Tokens | Failure"]):
     """Call the ``_request_token`` with which a program's subclass signs a user in, and read its result."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["field", "replace", "value_class"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from dataclasses import dataclass, field, replace
+    from dataclasses import dataclass as value_class
+    from dataclasses import field, replace
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -39,11 +40,11 @@ def _field(**arguments: Any) -> _Field:
     return _Field("", **arguments)
 
 
-def _value(*, frozen: bool, slots: bool) -> Callable[[type[T]], type[T]]:
+def _value_class(*, frozen: bool, slots: bool) -> Callable[[type[T]], type[T]]:
     """Make a class whose objects hold fields that never change.
 
     Args:
-        frozen: always True; type checkers read it.
+        frozen: always True; type checkers read it, because to them this is ``dataclasses.dataclass``.
         slots: always True, likewise.
     """
     assert frozen, "only values are made here"
@@ -190,4 +191,4 @@ _SHARED: Final = {
 }
 if not TYPE_CHECKING:
     # Type checkers see the standard library's, so that they know the fields and arguments.
-    dataclass, field, replace = _value, _field, _replace
+    value_class, field, replace = _value_class, _field, _replace

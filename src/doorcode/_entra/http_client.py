@@ -24,7 +24,7 @@ from doorcode._core.json_values import json_object
 from doorcode._core.replies.faults import Endpoint, Fault, RawReply
 from doorcode._core.replies.parse import read
 from doorcode._core.replies.service_errors import ServiceError
-from doorcode._core.values import dataclass, field, replace
+from doorcode._core.values import field, replace, value_class
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
@@ -58,7 +58,7 @@ class FailedRequest(Exception):  # noqa: N818 - it carries the authority's answe
         self.reply = reply
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Call:
     """The limits and headers for the requests of one call of MSAL.
 
@@ -75,7 +75,7 @@ class Call:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Success:
     """A successful reply, in the shape that MSAL reads (``msal.oauth2cli.http.Response``)."""
 

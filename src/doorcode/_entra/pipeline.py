@@ -26,7 +26,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from doorcode._core.display import one_line
 from doorcode._core.json_values import header_text
 from doorcode._core.replies.retry_after import pause_before_repeating
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._entra.transport import AuthorityTransport, prepared, without_netrc
 from doorcode._entra.transport_errors import past_the_policies
 from doorcode._lazy import version_of
@@ -136,7 +136,7 @@ def user_agent() -> str:
     return f"azsdk-python-doorcode/{version_of('doorcode')} Python/{platform.python_version()} ({platform.platform()})"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BuiltPipeline:
     """A pipeline, and whether it has a retry policy that understands the retry options."""
 

@@ -11,7 +11,7 @@ from azure.core import exceptions as azure
 
 from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 from doorcode._entra.certificate import issuer_of
 from doorcode._entra.redaction import redacted, redacted_text
 from doorcode._frames import chain
@@ -33,7 +33,7 @@ _NAMED_FILE = re.compile(r"invalid path: (.+?)(?: |$)")
 _BAD_PROXY = ("InvalidProxyURL", "ProxySchemeUnknown", "LocationParseError", "Not supported proxy scheme")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ConnectionSettings:
     """Settings of the program that can make a request fail.
 

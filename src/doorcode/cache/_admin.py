@@ -10,7 +10,7 @@ from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.msal_cache.changes import remove_account
 from doorcode._core.msal_cache.lookup import State
 from doorcode._core.msal_cache.rows import ACCESS_TOKEN, ACCOUNT, REFRESH_TOKEN, rows_of, text_of
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
 from doorcode._log import logger
 from doorcode.cache._every_store import EveryStore, Troubles
@@ -22,7 +22,7 @@ __all__ = ["CachedAccount", "accounts", "clear", "sign_out"]
 _LOGGER: Final = logger("doorcode.cache")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CachedAccount:
     """An account with tokens in a cache.
 

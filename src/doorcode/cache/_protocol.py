@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from doorcode._core.flows.leases import LeaseHolder
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ Stamp: TypeAlias = "str | None"
 """Opaque text that differs whenever the stored content differs; None when nothing is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Loaded:
     """The content of a store.
 
@@ -42,7 +42,7 @@ class Loaded:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Conflict:
     """The content that ``save`` found in place of the content that the caller expected; read under the lock.
 

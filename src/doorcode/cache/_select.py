@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode.cache._ciphers.cipher import START_LENGTH, may_be_encrypted
 from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._files import disk
@@ -36,7 +36,7 @@ WRITER_TIMEOUT: Final = 1.0
 """Seconds to wait for a program that is writing the plain file."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Rejected:
     """A kind of store that was not chosen.
 
@@ -52,7 +52,7 @@ class Rejected:
         return f"{self.store}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Choice:
     """The store of a cache.
 
@@ -104,7 +104,7 @@ def choose(
     return chooser.first(())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Location:
     """The location of one cache's stores on this system.
 
@@ -150,7 +150,7 @@ def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
     return Choice(CaeSection(store) if cae else store, (), (), caution)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Chooser:
     """Build the kinds of store for one cache."""
 

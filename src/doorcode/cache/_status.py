@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 from doorcode.cache._select import Rejected, choose
@@ -10,7 +10,7 @@ from doorcode.cache._select import Rejected, choose
 __all__ = ["Status", "status"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Status:
     """The store that a cache would use.
 

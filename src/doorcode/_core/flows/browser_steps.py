@@ -10,10 +10,10 @@ from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import Exchange, SignInExchange, Step, no_reply
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SignInPage:
     """A page of the authority where a user signs in (RFC 6749 4.1.1), and the values that its answer is checked with.
 
@@ -30,7 +30,7 @@ class SignInPage:
     flow: SecretDict
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Redirect:
     """The authority's answer as a browser brought it (RFC 6749 4.1.2): with a code or an error, else it is none."""
 
@@ -38,12 +38,12 @@ class Redirect:
     error: ServiceError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Listen(Step[str | Failure]):
     """Prepare to receive the answer; return the redirect URI that the browser must bring it to."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
     """Build the address of a sign-in page, after discovery where that is needed."""
 
@@ -57,7 +57,7 @@ class BeginBrowser(Exchange[SignInPage | ServiceError | Fault]):
         return no_reply(host, "DISCOVERY")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OpenPage(Exchange[Failure | None]):
     """Bring the user to the page; the user then has ``left`` seconds."""
 
@@ -67,7 +67,7 @@ class OpenPage(Exchange[Failure | None]):
     within: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AwaitRedirect(Exchange[Redirect | Failure | None]):
     """Wait until the browser brings the answer; return None if it does not within ``within`` seconds."""
 
@@ -76,7 +76,7 @@ class AwaitRedirect(Exchange[Redirect | Failure | None]):
     within: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RedeemCode(SignInExchange):
     """Redeem the authorization code (RFC 6749 4.1.3)."""
 
@@ -86,7 +86,7 @@ class RedeemCode(SignInExchange):
     within: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Conclude(Exchange[None]):
     """Tell the user the result, in their browser; this may take ``within`` seconds."""
 

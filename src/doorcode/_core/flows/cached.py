@@ -10,14 +10,14 @@ from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._core.scopes import wanted
 from doorcode._core.steps import Flow, LogWarning, ReadCache, Remember, UseAccount, ask
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from doorcode._core.replies.service_errors import ServiceError
     from doorcode._core.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class InteractionRequired:
     """Interaction is required: no token can be had without the user.
 
@@ -36,12 +36,12 @@ class InteractionRequired:
     next_try: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Retry:
     """The caches have changed meanwhile: start again."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Refreshable:
     """An account whose refresh token may be redeemed, with the token that is still valid until then.
 

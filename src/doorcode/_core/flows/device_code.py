@@ -13,7 +13,7 @@ from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Fault, FaultKind
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.steps import AwaitUser, Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, ReadCache, Show, ask
-from doorcode._core.values import dataclass, replace
+from doorcode._core.values import replace, value_class
 
 SLOWER: Final = 5.0
 """Seconds that a slow_down adds to the interval, for this and all later requests (RFC 8628 3.5)."""
@@ -31,7 +31,7 @@ GRACE: Final = 1.5
 """Seconds past a ``timeout`` to wait for the reply of the last poll: it may hold the token."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Pace:
     """How fast to poll, given the replies so far.
 
@@ -70,14 +70,14 @@ class Pace:
         return replace(answered, interval=max(self.interval + SLOWER, reply.interval or 0.0), margin=MARGIN)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AwaitPoll(AwaitUser):
     """Wait for the next poll; ``pace`` is how fast to poll from here on, which a pending sign-in stores."""
 
     pace: Pace
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Progress:
     """How far a sign-in has come: how fast to poll, and when the next poll is due (monotonic seconds)."""
 
@@ -85,7 +85,7 @@ class Progress:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outage:
     """For how long polls have failed.
 
@@ -110,7 +110,7 @@ class Outage:
         return 0.0 if self.since is None else at - self.since
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Deadline:
     """When a wait ends (monotonic seconds), and what the failure says then.
 

@@ -30,7 +30,7 @@ from doorcode._core.steps import (
     TakeLease,
     ask,
 )
-from doorcode._core.values import dataclass, replace
+from doorcode._core.values import replace, value_class
 
 LOOK_FOR_SIGN_IN: Final = 0.5
 """Seconds between reads of the cache while another process prompts the user."""
@@ -38,7 +38,7 @@ TELL_AFTER: Final = 2.0
 """Seconds of waiting for another process's sign-in after which the user is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PromptOptions:
     """How to prompt the user.
 

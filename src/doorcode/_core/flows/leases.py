@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 REFRESH_LEASE: Final = "refresh"
 """The name of the lease for a refresh."""
@@ -14,7 +14,7 @@ LONGEST_PROMPT: Final = 900.0
 of a device code."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LeaseHolder:
     """The process that holds a lease.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 CONNECT: Final = 10.0
 """Seconds that connecting may take, while a user waits."""
@@ -26,7 +26,7 @@ _LONGEST: Final = 604800.0
 """azure-core's own defaults; the last one is the total of seconds that its requests may take."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequestLimits:
     """The time limits of a credential's requests, in seconds.
 

@@ -27,7 +27,7 @@ from doorcode._core.steps import (
     WarmUp,
     ask,
 )
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from doorcode._core.secret import Secret
@@ -49,7 +49,7 @@ BACKOFF: Final = 30.0
 """Seconds for which a valid token is used without another attempt after a failed refresh; longer with Retry-After."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Answered:
     """The authority's answer to a refresh token, now or before.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from doorcode._core.model import Reply, TokenRequest, Tokens
 from doorcode._core.steps import Step
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from doorcode._core.replies.faults import Fault
@@ -24,7 +24,7 @@ _TOO_MANY: Final = 429
 _Key: TypeAlias = "tuple[tuple[str, ...], str, str | None, bool, Secret]"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Refusal:
     """One refresh that the authority has refused.
 
@@ -39,7 +39,7 @@ class Refusal:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FindRefusal(Step["Refusal | None"]):
     """Learn whether the authority has refused this very refresh before."""
 
@@ -47,7 +47,7 @@ class FindRefusal(Step["Refusal | None"]):
     refresh_token: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class NoteReply(Step["Refusal | None"]):
     """Remember the reply to a refresh, for as long as the process lives; return the refusal if it is one.
 

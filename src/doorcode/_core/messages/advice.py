@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.scope_mistakes import scope_mistake
 from doorcode._core.replies.faults import Endpoint, FaultKind
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from doorcode._core.replies.faults import Fault
@@ -30,7 +30,7 @@ INVALID_GRANT: Final = 70000
 ERROR_PAGE: Final = "https://login.microsoftonline.com/error?code={code}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Advice:
     """The meaning of an error, and one thing to do about it.
 

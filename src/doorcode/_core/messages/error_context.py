@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 DEFAULT_LIFETIME: Final = 900.0
 """How long Entra's device codes are valid, in seconds."""
@@ -20,7 +20,7 @@ class GrantType(Enum):
     REFRESH_TOKEN = "refresh token"  # noqa: S105 - a name
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ErrorContext:
     """What advice about an error depends on, besides the error.
 

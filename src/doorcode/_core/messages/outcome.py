@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from doorcode._core.display import LONGEST_NAME, one_line
 from doorcode._core.model import Failure, Reason, Tokens
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 SignInResult: TypeAlias = Literal["signed_in", "declined", "expired", "timed_out", "cancelled", "failed"]
 
@@ -26,7 +26,7 @@ LONGEST_REASON: Final = 300
 """Characters that a message repeats of an error; the exception has all of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SignInOutcome:
     """How a sign-in ended; a prompt's ``finished`` receives it.
 

@@ -34,7 +34,7 @@ from doorcode._core.msal_cache.rows import (
 )
 from doorcode._core.scopes import answers, covers
 from doorcode._core.tenants import SHARED, same_tenant
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ __all__ = [
 _BINDINGS: Final = ("ext_cache_key", "key_id", "user_assertion_hash")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Account:
     """An account that a client is signed in to.
 
@@ -156,7 +156,7 @@ def refresh_token(state: State, client_id: str, environments: frozenset[str], ho
     return None if newest is None else secret_of(newest)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Wish:
     """The properties of the access token that a request needs."""
 

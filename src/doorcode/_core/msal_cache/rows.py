@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from doorcode._core.json_values import as_object, instant, vschars
 from doorcode._core.secret import Secret
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 State: TypeAlias = Mapping[str, Mapping[str, Mapping[str, object]]]
 """A token cache as MSAL serializes it: rows by section and key. Other values in it are skipped and kept."""
@@ -26,7 +26,7 @@ REFRESH_EARLY: Final = 300
 """How long before it expires a token without ``refresh_on`` is refreshed, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StoredToken:
     """An access token with its times.
 

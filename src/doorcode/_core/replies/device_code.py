@@ -8,7 +8,7 @@ from doorcode._core.display import one_line
 from doorcode._core.json_values import LONGEST_SECONDS, duration, number, word
 from doorcode._core.secret import Secret
 from doorcode._core.uris import is_presentable
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _LONGEST_MESSAGE: Final = 2000
 _LONGEST_USER_CODE: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DeviceCode:
     """A code for a user to enter.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from doorcode._core.display import masked, one_line
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Endpoint(Enum):
     TOKEN = "token endpoint"  # noqa: S105 - a name
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RawReply:
     """One reply as it was read, whatever it holds.
 
@@ -75,7 +75,7 @@ class FaultKind(Enum):
         return self in {FaultKind.CERTIFICATE, FaultKind.PROXY, FaultKind.SETTING}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Fault:
     """An exchange that brought no answer of the authority.
 

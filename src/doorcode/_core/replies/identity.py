@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from doorcode._core.display import LONGEST_NAME, one_line
 from doorcode._core.json_values import as_object, decode_part, vschars, word
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _USERNAME_CLAIMS: Final = ("preferred_username", "upn", "email", "unique_name")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Identity:
     """The user who signed in.
 

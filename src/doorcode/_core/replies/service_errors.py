@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from doorcode._core.display import masked, one_line
 from doorcode._core.json_values import as_array, as_object, decode_object, duration, number
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ _MOST_CODES: Final = 16
 _AADSTS: Final = re.compile(r"AADSTS(\d{1,9})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ServiceError:
     """An error of the authority; every text in it is one line and safe to print.
 

@@ -16,7 +16,7 @@ from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Exchange, Flow, Poll, Sleep, Step, ask
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._log import logger
@@ -35,7 +35,7 @@ SOON: Final = 0.05
 """Seconds between checks while an abandoned request may still bring the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SendPoll(Exchange[bool]):
     """Send a poll of a pending sign-in and process its reply, even if the caller has gone; None if no reply came.
 
@@ -56,7 +56,7 @@ class SendPoll(Exchange[bool]):
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MissReply(Step[None]):
     """Process a poll whose reply did not come within its time limit."""
 

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode import _clock
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 from doorcode.cache._files.in_use import when_free
 from doorcode.cache._files.ownership import failure, make_private, refuse_foreign, refuse_others, user_id
 from doorcode.cache._locks.flock import flag
@@ -38,7 +38,7 @@ LARGEST: Final = 256 * 2**20
 """The largest token cache, in bytes; 10,000 tokens take far less."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Raw:
     """The bytes of a file, and the stamp of exactly these bytes.
 

@@ -10,12 +10,12 @@ import functools
 import os
 import time
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 
 __all__ = ["Host", "booted_at", "here"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Host:
     """Where a process runs. No value contains white space; an empty value is unknown.
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from doorcode import _clock
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files.ownership import open_own
 from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
@@ -82,7 +82,7 @@ class FileLease:
         self._held.close()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Seen:
     """The state of a lease file when this process first failed to get the lease.
 

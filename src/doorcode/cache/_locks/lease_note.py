@@ -9,7 +9,7 @@ from typing import Final
 
 from doorcode._core.display import one_line
 from doorcode._core.json_values import duration, instant, json_object, number
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files.ownership import open_own
 from doorcode.cache._protocol import LeaseHolder
@@ -22,7 +22,7 @@ _START: Final = 1
 """The offset of the note: on Windows, other processes cannot read the first byte, because it is locked."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LeaseNote:
     """One note. Each is unique, so that a renewed lease differs from a lease whose holder has stopped.
 

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode.cache._files.host import Host, here
 from doorcode.cache._files.ownership import open_own
 from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
@@ -26,7 +26,7 @@ _LONGEST_PROGRAM: Final = 1024
 _PLACE: Final = re.compile(rb"\non (\S*) (\S*) (\S*)(?:\nflock)?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Owner:
     """The process that created a lock file, according to the file.
 

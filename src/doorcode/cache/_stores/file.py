@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode.cache._ciphers.cipher import Cipher, DecryptionError, KeyMissing, NoCipher
 from doorcode.cache._errors import StoreError, StoreUnreadable
 from doorcode.cache._files import disk
@@ -32,7 +32,7 @@ _PAUSE: Final = 0.02
 _NO_LOCK: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CacheFile:
     """The path of a cache's file and the cipher of its content."""
 
@@ -40,7 +40,7 @@ class CacheFile:
     cipher: Cipher
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Bad:
     """Content that cannot be used, perhaps because another program is writing into the file."""
 

@@ -6,7 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 from doorcode.cache._ciphers import jwe
 from doorcode.cache._ciphers.cipher import JWE_START, KeyMissing
 from doorcode.cache._ciphers.keyctl import PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING, KeyCalls
@@ -24,7 +24,7 @@ _NO_SESSION: Final = {126, 127, 128, errno.EACCES}
 _STORED_BYTES: Final = jwe.KEY_BYTES + 1  # Go stores a NUL after the key
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Key:
     """A key in the kernel's keyring."""
 

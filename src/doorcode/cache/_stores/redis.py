@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.display import safe_repr
 from doorcode._core.json_values import json_object
-from doorcode._core.values import dataclass
+from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
 from doorcode.cache._ciphers.key_set import KeySet, key_set
 from doorcode.cache._errors import StoreError
@@ -69,7 +69,7 @@ return 1
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RedisUser:
     """A user with tokens in a Redis store.
 

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Final
 
-from doorcode._core.values import dataclass, field
+from doorcode._core.values import field, value_class
 
 __all__ = [
     "LONGEST_HEAD",
@@ -38,7 +38,7 @@ _STAMP: Final = re.compile(rb"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Partition:
     """The cache, user and application of a key on the server.
 
@@ -84,7 +84,7 @@ class Partition:
         return f"doorcode:{self.name}:{{{hashlib.sha256(self.label).hexdigest()[:32]}}}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StoredValue:
     """The parts of a value.
 
