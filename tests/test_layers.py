@@ -22,7 +22,7 @@ SRC = ROOT / "src"
 ROWS = (
     ("_clock", "_lazy", "_log", "_notebook_traceback"),
     ("_core",),
-    ("_record", "_worker"),
+    ("_record",),
     ("_frames", "errors"),
     ("_error_mapping", "cache"),
     ("_config", "_credential_options", "_pipeline_options"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from doorcode import cache as cache
     from doorcode import errors as errors
     from doorcode import prompts as prompts
-    from doorcode._azure_identity.replacement import install_as_azure_identity
+    from doorcode._azure_identity import install_as_azure_identity
     from doorcode._core.clouds import AzureAuthorityHosts, KnownAuthorities
     from doorcode._credential_options import InteractiveCredentialOptions, PipelineOptions
     from doorcode._record import AuthenticationRecord
@@ -63,7 +63,7 @@ _HOME: Final = {
     "TokenCachePersistenceOptions": "doorcode.cache._options",
     "UserCredential": "doorcode._sync.user",
     "get_bearer_token_provider": "doorcode._sync.bearer",
-    "install_as_azure_identity": "doorcode._azure_identity.replacement",
+    "install_as_azure_identity": "doorcode._azure_identity",
 }
 
 if not TYPE_CHECKING:  # with a module-level __getattr__, type checkers would accept every name

@@ -181,4 +181,4 @@ def _hide(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return import_module(name)
 
     doorcode.install_as_azure_identity  # noqa: B018 - loads its module
-    monkeypatch.setattr("doorcode._azure_identity.replacement.import_module", fail)
+    monkeypatch.setattr("doorcode._azure_identity.import_module", fail)

@@ -10,9 +10,9 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
+from doorcode._entra.worker import Worker
 from doorcode._sync import cancel_scope
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
-from doorcode._worker import Worker
 from doorcode.emulator import Decline, Emulator, Hang, Pending, ServerError
 from support.signing import PATIENCE, SCOPE, start, together
 

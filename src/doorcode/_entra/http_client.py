@@ -30,8 +30,8 @@ from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
+from doorcode._entra.worker import ABANDONED, current_worker, stop_if_abandoned
 from doorcode._log import logger
-from doorcode._worker import ABANDONED, current_worker, stop_if_abandoned
 from doorcode.errors import ErrorRequest, ErrorResponse
 
 _LOGGER: Final = logger(__name__)

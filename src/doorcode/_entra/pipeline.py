@@ -29,9 +29,9 @@ from doorcode._core.replies.retry_after import pause_before_repeating
 from doorcode._core.values import value_class
 from doorcode._entra.transport import AuthorityTransport, prepared, without_netrc
 from doorcode._entra.transport_errors import past_the_policies
+from doorcode._entra.worker import stop_if_abandoned
 from doorcode._lazy import version_of
 from doorcode._log import logger
-from doorcode._worker import stop_if_abandoned
 
 _LOGGER: Final = logger(__name__)
 LARGEST_BODY: Final = 1024 * 1024

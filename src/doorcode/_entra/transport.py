@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from doorcode._entra.certificate import WitnessSocket
-from doorcode._worker import current_worker
+from doorcode._entra.worker import current_worker
 
 _SCHEMES: Final = ("https://", "http://")
 

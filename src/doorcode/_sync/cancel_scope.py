@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
-    from doorcode._worker import Worker
+    from doorcode._entra.worker import Worker
 
 T = TypeVar("T")
 SLICE: Final = 0.5
@@ -66,7 +66,7 @@ class CancelScope:
         Raises:
             Cancelled: the program has cancelled the scope.
         """
-        from doorcode._worker import Worker, hand_over  # imported by the first request: a stored token needs none
+        from doorcode._entra.worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
         worker: Worker[T] = Worker(work, on_late_result, self._events.put, kept)
         worker.start()

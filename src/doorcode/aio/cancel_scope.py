@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from doorcode import _clock
-from doorcode._worker import Worker, hand_over, in_background
+from doorcode._entra.worker import Worker, hand_over, in_background
 
 T = TypeVar("T")
 Alarm: TypeAlias = "tuple[asyncio.Future[None], Callable[[object], None]]"

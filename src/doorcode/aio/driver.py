@@ -21,10 +21,10 @@ from doorcode._core.steps import (
     StartSignIn,
     Step,
 )
+from doorcode._entra.worker import in_background
 from doorcode._session.prompt import PromptCallback
 from doorcode._session.prompt_hooks import SignInPrompts
 from doorcode._session.step_handler import StepHandler
-from doorcode._worker import in_background
 from doorcode.aio.cancel_scope import Alarm, alarm, call, join_flight, off_loop, sleep, wait_for
 from doorcode.aio.prompt import Prompt
 

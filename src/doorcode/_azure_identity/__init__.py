@@ -1,1 +1,0 @@
-"""What concerns a process that has azure-identity installed beside doorcode."""
