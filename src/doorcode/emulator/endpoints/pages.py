@@ -104,7 +104,9 @@ class Pages:
         """Return the page for a request that failed before the user could be asked."""
         heading = "The sign-in cannot go on"
         text = "The program asked for something that this authority does not give."
-        values = {"heading": heading, "text": text, "details": IDS.sub("\n", details), "outcome": "", "facts": {}}
+        details = IDS.sub("\n", details)
+        no_facts: dict[str, str] = {}
+        values = {"heading": heading, "text": text, "details": details, "outcome": "", "facts": no_facts}
         return self.show("message.html", values, status=status)
 
     def form_post(self, redirect_uri: str, fields: Mapping[str, str], origin: str) -> Response:
