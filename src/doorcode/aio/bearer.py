@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._session.token_method import may_block, token_method
-from doorcode.aio.cancel_scope import in_daemon_thread
+from doorcode.aio.waits import in_daemon_thread
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider

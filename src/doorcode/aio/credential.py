@@ -23,8 +23,9 @@ from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
 from doorcode._session.accounts.stored import accounts, sign_out
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged
 from doorcode._session.step_handler import TokenResult
-from doorcode.aio.cancel_scope import CancelScope, off_loop
+from doorcode.aio.cancel_scope import CancelScope
 from doorcode.aio.driver import Driver
+from doorcode.aio.waits import off_loop
 
 R = TypeVar("R")
 

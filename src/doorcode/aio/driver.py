@@ -25,8 +25,8 @@ from doorcode._entra.worker import in_background
 from doorcode._session.prompt import PromptCallback
 from doorcode._session.prompt_hooks import SignInPrompts
 from doorcode._session.step_handler import StepHandler
-from doorcode.aio.cancel_scope import Alarm, alarm, call, join_flight, off_loop, sleep, wait_for
 from doorcode.aio.prompt import Prompt
+from doorcode.aio.waits import Alarm, alarm, call, join_flight, off_loop, sleep, wait_for
 
 R = TypeVar("R")
 

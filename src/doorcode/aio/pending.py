@@ -9,8 +9,8 @@ from doorcode._core.model import Failure
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending.sign_in import BasePending
-from doorcode.aio.cancel_scope import alarm
 from doorcode.aio.driver import Driver
+from doorcode.aio.waits import alarm
 
 if TYPE_CHECKING:
     from doorcode._core.flows.device_code import Deadline, Progress

@@ -12,7 +12,7 @@ from doorcode._core.messages.outcome import SignInOutcome
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._session.prompt import present, prompting
 from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
-from doorcode.aio.cancel_scope import off_loop
+from doorcode.aio.waits import off_loop
 
 AsyncPromptCallback: TypeAlias = Callable[[str, str, datetime], Awaitable[None] | None]
 
