@@ -88,13 +88,14 @@ def real_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_order() -> None:
     """Listen, make the address, open it, wait, redeem, tell the person."""
     script = Script()
-    assert isinstance(script.drive(), Tokens)
+    outcome = script.drive()
+    assert isinstance(outcome, Tokens)
     assert [type(step) for step in script.steps] == [
         Listen, BeginBrowser, PromptLives, OpenPage, AwaitRedirect, RedeemCode, Conclude,
     ]  # fmt: skip
     assert script.of(BeginBrowser)[0].redirect_uri == URI
     assert script.of(BeginBrowser)[0].login_hint == "ada"
-    assert script.of(Conclude)[0].failure is None
+    assert script.of(Conclude)[0].outcome == outcome
 
 
 def test_the_deadline_runs_from_the_beginning() -> None:
@@ -105,7 +106,7 @@ def test_the_deadline_runs_from_the_beginning() -> None:
     assert outcome.reason is Reason.TIMED_OUT
     assert script.of(OpenPage)[0].left == 40.0
     assert script.of(AwaitRedirect)[0].within == 35.0
-    assert script.of(Conclude)[0].failure == outcome
+    assert script.of(Conclude)[0].outcome == outcome
 
 
 def test_no_timeout() -> None:
@@ -156,7 +157,7 @@ def test_ends(answers: dict[str, Any], reason: Reason) -> None:
     outcome = script.drive()
     assert isinstance(outcome, Failure)
     assert outcome.reason is reason
-    told = [step.failure for step in script.of(Conclude)]
+    told = [step.outcome for step in script.of(Conclude)]
     assert told == ([] if {"listen", "begin"} & answers.keys() or (outcome == NOWHERE and "redirect" in answers)
                     else [outcome])  # fmt: skip
 

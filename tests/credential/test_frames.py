@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import click
 import pytest
 
 import doorcode
@@ -305,14 +306,17 @@ def full_name(cls: Any) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+PYTHONS = (object.__repr__, BaseException.__repr__)
+
+
 def classes() -> Iterator[Any]:
-    """Yield the classes of this package that have a repr of their own."""
+    """Yield the classes of this package that have a repr of their own; click's is click's."""
     for found in pkgutil.walk_packages([str(OWN)], "doorcode."):
         if "emulator" in found.name or found.name.endswith("__main__"):
             continue
         for value in vars(import_module(found.name)).values():
             own = inspect.isclass(value) and value.__module__ == found.name
-            if own and value.__repr__ not in (object.__repr__, BaseException.__repr__):
+            if own and not issubclass(value, click.Command) and value.__repr__ not in PYTHONS:
                 yield value
 
 
