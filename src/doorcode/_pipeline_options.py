@@ -132,7 +132,7 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
 
     Raises:
         TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one,
-            or proxies or headers are no mapping.
+            or proxies or headers are no mapping, or ``connection_verify`` counts as false and is not False.
         ValueError: a text cannot stand in a header, or a time limit is none.
 
     Warns:
@@ -141,6 +141,7 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
     _check_transport(class_name, given.get("transport"))
     checks.check_mappings(given)
     checks.check_headers(given)
+    checks.check_verification(given)
     checks.check_time_limits(given)
     ours = [name for name in known if not name.startswith("_")]
     for name in given:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -289,3 +290,16 @@ def test_a_line_and_leases_stay_where_they_are_regular(path: Path) -> None:
     lease = FileLeases().take(f"{path}.refresh.lock", 10)
     assert lease is not None
     lease.release()
+
+
+def test_reading_takes_no_more_memory_than_the_content(path: Path) -> None:
+    """A node may limit the memory of a process (``ulimit -v``), and a cache is small."""
+    path.write_bytes(GOOD)
+    path.chmod(0o600)
+    tracemalloc.start()
+    try:
+        raw = disk.read(str(path))
+        assert raw is not None
+        assert (raw.data, tracemalloc.get_traced_memory()[1] < 2**20) == (GOOD, True)
+    finally:
+        tracemalloc.stop()

@@ -13,7 +13,7 @@ from typing import Any
 import azure.identity
 import pytest
 
-from doorcode.cache import TokenCachePersistenceOptions
+from doorcode.cache import RedisStore, TokenCachePersistenceOptions
 from doorcode.cache._options import resolve_options
 
 KEY = bytes(range(32))
@@ -205,3 +205,20 @@ def test_refuses_anything_else(wrong: object) -> None:
     """The error names both classes that are accepted."""
     with pytest.raises(TypeError, match=r"of doorcode or of azure\.identity"):
         resolve_options(wrong)
+
+
+@pytest.mark.parametrize("value", ["false", "no", 1, [False]])
+def test_only_true_allows_a_plain_file(value: Any) -> None:
+    """The text "false" counts as true in Python, and must not leave tokens without encryption."""
+    for make in (
+        lambda: TokenCachePersistenceOptions(allow_unencrypted_storage=value),
+        lambda: RedisStore("redis://127.0.0.1", allow_unencrypted_storage=value),
+    ):
+        with pytest.raises(TypeError, match="allow_unencrypted_storage must be True or False"):
+            make()
+
+
+@pytest.mark.parametrize("value", [None, "", 0])
+def test_what_is_not_given_allows_no_plain_file(value: Any) -> None:
+    """An unset variable of the environment is empty text."""
+    assert TokenCachePersistenceOptions(allow_unencrypted_storage=value).allow_unencrypted_storage is False

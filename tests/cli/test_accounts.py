@@ -49,6 +49,10 @@ def test_names_of_others_do_not_act_on_the_terminal(signed_in: Command) -> None:
     content["accounts"][0]["record"].update(username="", homeAccountId="a\x1b[31m")
     path.write_text(json.dumps(content))
     assert "\x1b" not in signed_in("accounts").out + signed_in("status").out + signed_in("token").err
+    content["accounts"][0]["cache"] = "c\x1b[31m\u202e"
+    path.write_text(json.dumps(content))
+    shown = signed_in("accounts").out + signed_in("status").out + signed_in("doctor").out
+    assert not {"\x1b", "\u202e"} & set(shown)
     content["accounts"][0]["record"].update(tenantId="t\x1b]0;x\x07")
     path.write_text(json.dumps(content))
     assert "is damaged" in signed_in("status").err

@@ -67,6 +67,20 @@ def test_a_mapping(make: Any, name: str, value: object) -> None:
         make.credential_class(**{name: value})
 
 
+@pytest.mark.parametrize("value", [0, 0.0, b"", [], {}])
+def test_certificates_are_checked_unless_told_otherwise(make: Any, value: object) -> None:
+    """Only False turns the check off: other values that count as false are a mistake."""
+    with pytest.raises(TypeError, match=f"connection_verify must be True, False, or .*, not {type(value).__name__}"):
+        make.credential_class(connection_verify=value)
+    make.credential_class(connection_verify=False)
+
+
+@pytest.mark.parametrize("name", ["connection_timeout", "retry_total", "retry_backoff_max"])
+def test_a_number_beyond_all_floats(make: Any, name: str) -> None:
+    """A limit that is too large for a float is no limit."""
+    make.credential_class(**{name: 10**400})
+
+
 def test_a_blank_authority_is_not_given(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A blank line of a file of settings names no authority."""
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.example")

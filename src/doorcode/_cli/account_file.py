@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from doorcode import AuthenticationRecord, TokenCachePersistenceOptions
 from doorcode._core.authorities import parse_authority
 from doorcode._core.checks import check_client_id, check_tenant
-from doorcode._core.display import LONGEST_NAME, one_line
+from doorcode._core.display import LONGEST_NAME, lines, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,11 @@ class SignedIn(NamedTuple):
         """Its authority in messages."""
         return shown(self.record.authority)
 
+    @property
+    def cache_name(self) -> str:
+        """The name of its token cache in messages."""
+        return shown(self.cache)
+
     def cache_options(self) -> TokenCachePersistenceOptions:
         """Return the options of its token cache."""
         return cache_options(self.cache, plain=self.allow_unencrypted_storage)
@@ -81,6 +86,11 @@ Accounts = tuple[SignedIn, ...]
 def shown(text: str) -> str:
     """Return text of an authority or a file as one line that a terminal can show."""
     return one_line(text, LONGEST_NAME)
+
+
+def shown_text(text: str) -> str:
+    """Return text of several lines, which may name a cache or a file, without what a terminal acts on."""
+    return lines(text)
 
 
 def cache_options(name: str, *, plain: bool = False) -> TokenCachePersistenceOptions:

@@ -11,7 +11,7 @@ import click
 
 from doorcode import cache as token_caches
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown
+from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown, shown_text
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import chosen, stored_tokens
 from doorcode._cli.help_format import echo_wrapped
@@ -40,7 +40,7 @@ def accounts(*, as_json: bool) -> None:
         click.echo("No account is signed in. Begin with `doorcode login`.", err=True)
     for each in known:
         star = "*" if each is known[0] else " "
-        where = "" if each.cache == DEFAULT_CACHE else f"  cache {each.cache}"
+        where = "" if each.cache == DEFAULT_CACHE else f"  cache {each.cache_name}"
         click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{where}")
 
 
@@ -138,8 +138,8 @@ def _print_status(
         echo_wrapped(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
     else:
         echo_wrapped(f"No sign-in of {current.name} can be found in the cache. Run `doorcode login`.")
-    echo_wrapped(f"The cache is called {cache}.")
-    echo_wrapped(store)
+    echo_wrapped(f"The cache is called {shown(cache)}.")
+    echo_wrapped(shown_text(store))
     for each in tokens:
         minutes = max(0, int(each["expires_on"] - time.time()) // 60)
         ends = f"{datetime.fromtimestamp(each['expires_on']).astimezone():%H:%M}"
@@ -148,7 +148,7 @@ def _print_status(
         )
     if stored and not tokens:
         echo_wrapped("No valid access token is stored; the next command gets one.")
-    echo_wrapped(f"The list of accounts is {account_file.path()}.")
+    echo_wrapped(f"The list of accounts is {shown_text(account_file.path())}.")
 
 
 def _tokens(account: SignedIn) -> list[dict[str, Any]]:

@@ -126,7 +126,9 @@ def account_named(name: str | None, cache: str | None) -> SignedIn:
     accounts = account_file.read()
     fitting = chosen(accounts, name, cache)
     if len(fitting) > 1:
-        ids = "\n".join(f"  {shown(each.record.home_account_id)}  {each.authority}  {each.cache}" for each in fitting)
+        ids = "\n".join(
+            f"  {shown(each.record.home_account_id)}  {each.authority}  {each.cache_name}" for each in fitting
+        )
         message = f"Several accounts are called {name}. Pass one of these to --account, or --cache:\n{ids}"
         raise CommandError(message, ExitCode.USAGE)
     if fitting:

@@ -267,6 +267,17 @@ def check_mappings(options: Mapping[str, object]) -> None:
             raise TypeError(f"{name} must be a mapping such as {example}, not {_kind(value)}")
 
 
+def check_verification(options: Mapping[str, object]) -> None:
+    """Check the option of an azure-core pipeline that can turn off the check of certificates; only False does so.
+
+    Raises:
+        TypeError: it is another value that counts as false, such as 0 or an empty list.
+    """
+    value = options.get("connection_verify")
+    if not value and value is not None and value is not False:
+        raise TypeError(f"connection_verify must be True, False, or the path of a CA file, not {_kind(value)}")
+
+
 def check_headers(options: Mapping[str, object]) -> None:
     """Check the options of an azure-core pipeline whose text becomes a header of each request.
 

@@ -9,6 +9,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+from doorcode._core.checks import check_flag
 from doorcode._core.display import safe_repr
 from doorcode._frames import clears_frames
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
@@ -61,7 +62,9 @@ class TokenCachePersistenceOptions:
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
-        self.allow_unencrypted_storage: bool = bool(allow_unencrypted_storage)
+        self.allow_unencrypted_storage: bool = check_flag(
+            "allow_unencrypted_storage", allow_unencrypted_storage or None
+        )
         self.name: str = _checked_name(name)
         self.path: str | None = _checked_path(path)
         self._key = checked_source(encryption_key)

@@ -90,4 +90,4 @@ def _waits(options: Mapping[str, object]) -> float:
 def _seconds(value: object, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
-    return min(max(float(value), 0.0), _LONGEST)
+    return float(min(max(value, 0.0), _LONGEST))

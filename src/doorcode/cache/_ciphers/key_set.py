@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from doorcode._core.checks import check_flag
 from doorcode.cache._ciphers import keyed
 from doorcode.cache._ciphers.cipher import KEYED_START, DecryptionError
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
@@ -101,9 +102,10 @@ def key_set(given: object, *, plain_allowed: bool) -> KeySet:
         plain_allowed: whether the set may be empty.
 
     Raises:
-        TypeError: a key is neither bytes nor a function.
+        TypeError: a key is neither bytes nor a function, or ``plain_allowed`` is neither true nor false.
         ValueError: a key is not 32 bytes long, or there is no key and ``plain_allowed`` is False.
     """
+    plain_allowed = check_flag("allow_unencrypted_storage", plain_allowed or None)
     many = cast("Iterable[object]", given) if isinstance(given, (list, tuple)) else [given]
     sources = tuple(source for source in map(checked_source, many) if source is not None)
     if not sources and environment_has_key():

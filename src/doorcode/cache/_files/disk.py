@@ -36,6 +36,7 @@ _READS: Final = 5
 
 LARGEST: Final = 256 * 2**20
 """The largest token cache, in bytes; 10,000 tokens take far less."""
+_SMALLEST_READ: Final = 65536
 
 
 @value_class(frozen=True, slots=True)
@@ -114,7 +115,10 @@ def _make_private(descriptor: int) -> None:
 def _read_from_start(descriptor: int, at_most: int) -> bytes:
     os.lseek(descriptor, 0, os.SEEK_SET)
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        return file.read(at_most if at_most >= 0 else LARGEST + 1)
+        # read() allocates all that it is asked for, and an HPC node may limit a process's memory. If the file grows
+        # meanwhile, its stamp changes too.
+        size = max(os.fstat(descriptor).st_size, _SMALLEST_READ) + 1
+        return file.read(min(size, at_most if at_most >= 0 else LARGEST + 1))
 
 
 def file_stamp(path: str) -> str | None:
