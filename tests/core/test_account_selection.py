@@ -34,6 +34,7 @@ BOBS = rows(NOW, account=BOB.home_account_id, username=BOB.username)
 SIGNED_IN = AccountInUse(signed_in="eve.utid")
 FOUND = AccountInUse(found="eve.utid")
 ASKS = AccountInUse(asks=True)
+SIGNED_OUT = AccountInUse(signed_out=True)
 NOBODY = AccountInUse()
 
 
@@ -66,6 +67,9 @@ def may_use(current: AccountInUse, **options: Any) -> Who:
         pytest.param({**HERE, "use_cached_account": False}, NOBODY, None, None, False, id="here, and declined"),
         pytest.param(HERE, ASKS, None, None, False, id="a code shown by the program"),
         pytest.param({"use_cached_account": True}, ASKS, None, None, True, id="a code, and asked for"),
+        pytest.param(HERE, SIGNED_OUT, None, None, False, id="signed out"),
+        pytest.param({"use_cached_account": True}, SIGNED_OUT, None, None, False, id="signed out, and asked for"),
+        pytest.param(NAMED, SIGNED_OUT, None, ADA.username, True, id="signed out, and a name"),
         pytest.param({**ELSEWHERE, **NAMED}, NOBODY, None, ADA.username, False, id="a name"),
         pytest.param({**HERE, **HINTED}, NOBODY, None, ADA.username, True, id="a hint"),
         pytest.param({**ELSEWHERE, **HINTED}, NOBODY, None, None, False, id="a hint, and its own prompt"),

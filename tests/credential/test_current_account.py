@@ -112,7 +112,7 @@ def test_a_look_during_a_sign_out_sees_the_account_before_it_or_after_it(memory:
     account.sign_in(record)
     record.read = False
     assert account.in_use == AccountInUse(ADA.home_account_id)
-    assert account.in_use == AccountInUse(asks=True)
+    assert account.in_use == AccountInUse(signed_out=True)
 
 
 def test_an_account_that_was_named_stays_while_the_program_shows_a_code(memory: dict[Key, Entry]) -> None:

@@ -281,12 +281,13 @@ def test_an_account_that_was_found_stays(
     assert user_of(authority, process(**SILENT)) == GRACE
 
 
+@pytest.mark.parametrize("allowed", [None, True])
 def test_signing_out_lets_nobody_take_the_place(
-    process: Callable[..., Any], sign_in: Callable[..., Any], authority: Emulator
+    process: Callable[..., Any], sign_in: Callable[..., Any], authority: Emulator, allowed: Any
 ) -> None:
-    """The account in use is the one that is signed out, and another one in the cache is not used unasked."""
+    """The account in use is the one that is signed out, and another one in the cache is not used instead."""
     sign_in(ADA)
-    credential = process(**SILENT)
+    credential = process(**SILENT, use_cached_account=allowed)
     assert user_of(authority, credential) == ADA
     sign_in(GRACE)
     credential.sign_out()

@@ -56,13 +56,15 @@ class AccountInUse:
     Attributes:
         signed_in: the ``home_account_id`` of its record, given or from its latest sign-in; or None.
         found: the ``home_account_id`` that was found in the cache instead, or None.
-        asks: whether the user has to sign in even if the cache holds an account: the program has shown that its users
-            sign in elsewhere, or has signed its account out.
+        asks: whether the program has shown that its users sign in elsewhere: the user has to sign in even if the cache
+            holds an account, unless the program says ``use_cached_account=True``.
+        signed_out: whether the program has signed its account out: the user has to sign in.
     """
 
     signed_in: str | None = None
     found: str | None = None
     asks: bool = False
+    signed_out: bool = False
 
     @property
     def home_account_id(self) -> str | None:
@@ -91,9 +93,10 @@ def usable(options: AccountOptions, current: AccountInUse, client_id: str, envir
         return Who(client_id, environments, known, adopts=options.adopts)
     if options.name is not None:
         return Who(client_id, environments, username=options.name, adopts=options.adopts)
-    adopts = options.adopts and (options.use_cached_account is True or not current.asks)
+    asked_for = options.use_cached_account is True
+    adopts = options.adopts and not current.signed_out and (asked_for or not current.asks)
     hint = options.login_hint if adopts else None
-    return Who(client_id, environments, username=hint, adopts=adopts, insists=options.use_cached_account is True)
+    return Who(client_id, environments, username=hint, adopts=adopts, insists=asked_for)
 
 
 def may_use_cache(who: Who) -> bool:

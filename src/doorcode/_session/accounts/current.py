@@ -24,12 +24,14 @@ class _Choice(NamedTuple):
     Attributes:
         record: of the latest sign-in, or the one that the program gave, or None.
         found: the ``home_account_id`` that was found in the cache instead, or None.
-        asks: whether the user has to sign in even if the cache holds an account.
+        asks: whether the program shows codes itself.
+        signed_out: whether the program signed its account out.
     """
 
     record: AuthenticationRecord | None
     found: str | None = None
     asks: bool = False
+    signed_out: bool = False
 
 
 class CurrentAccount:
@@ -68,8 +70,8 @@ class CurrentAccount:
     @property
     def in_use(self) -> AccountInUse:
         """Return the account for the rules of ``account_selection``."""
-        record, found, asks = self._choice
-        return AccountInUse(None if record is None else record.home_account_id, found, asks)
+        record, found, asks, signed_out = self._choice
+        return AccountInUse(None if record is None else record.home_account_id, found, asks, signed_out)
 
     def record_of(self, token: StoredToken) -> AuthenticationRecord | None:
         """Return the record of the account that signed in for a token; the latest one if the token names none."""
@@ -126,12 +128,13 @@ class CurrentAccount:
         with self._lock:
             self._memory.clear()
             if self.in_use.home_account_id == home_account_id:
-                self._choice = _Choice(self._given, asks=True)
+                self._choice = _Choice(self._given, asks=self._choice.asks, signed_out=True)
 
     def ask_elsewhere(self) -> None:
         """Record that the program itself shows codes to users; they have to sign in unless it names an account."""
         with self._lock:
-            record, found, _ = self._choice
-            self._choice = _Choice(record, None if record is None else found, asks=True)
-            if record is None:
+            choice = self._choice._replace(asks=True)
+            if choice.record is None:
+                choice = choice._replace(found=None)
                 self._memory.clear()
+            self._choice = choice
