@@ -29,7 +29,7 @@ READS = tuple((cls, name) for cls in (StoredCache, MemoryCache) for name in ("st
 WRITES = (
     (StoredCache, "commit"),
     (MemoryCache, "commit"),
-    (Session, "keep"),
+    (Session, "remember"),
     (Session, "use_account"),
 )
 REMOVALS = (StoredCache, "remove"), (MemoryCache, "remove"), (EveryStore, "clear")
