@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from doorcode._core.account_selection import is_expected
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.messages.failures import no_account, other_account, signed_out
-from doorcode._core.msal_cache.sign_ins import StoreRefresh, StoreSignIn, renewed, with_rotated
+from doorcode._core.msal_cache.sign_ins import StoreInOtherCache, StoreRefresh, StoreSignIn, with_rotated
 from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
 from doorcode._session.accounts.records import record_for
 
 if TYPE_CHECKING:
     from doorcode._core.model import Failure, TokenRequest, Tokens
-    from doorcode._core.msal_cache.lookup import State
     from doorcode._core.secret import Secret
     from doorcode._session.session import Session
 
@@ -108,13 +107,11 @@ def accept_refresh(
 
 def _renew_other(session: Session, tokens: Tokens, request: TokenRequest, home_account_id: str, since: int) -> None:
     """Write a new refresh token to the other cache too if it holds the spent one: both hold the same grant."""
-
-    def change(state: State) -> State:
-        if session.sign_outs.include(home_account_id, since):
-            return state
-        return renewed(state, session.who, tokens, home_account_id, session.clock())
-
+    change = StoreInOtherCache(
+        session.who, tokens, home_account_id, session.clock(), lambda: session.sign_outs.include(home_account_id, since)
+    )
     session.cache(cae=not request.enable_cae).commit(change)
+    change.again = True
 
 
 def _expected(session: Session) -> str:

@@ -9,7 +9,14 @@ import pytest
 
 from doorcode._core.model import Tokens, Who
 from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.sign_ins import StoreRefresh, StoreSignIn, with_refresh, with_rotated, with_sign_in
+from doorcode._core.msal_cache.sign_ins import (
+    StoreInOtherCache,
+    StoreRefresh,
+    StoreSignIn,
+    with_refresh,
+    with_rotated,
+    with_sign_in,
+)
 from doorcode._core.secret import Secret
 from support import rows
 from support.virtual import WALL, tokens
@@ -112,6 +119,30 @@ def test_a_sign_in_that_waits_to_be_stored_is_the_first_of_its_account() -> None
     change({})
     change.again = True
     assert change({}) != {}
+
+
+@pytest.mark.parametrize("kind", [StoreSignIn, StoreInOtherCache])
+@pytest.mark.parametrize(
+    ("again", "stored_at", "left"),
+    [(False, WALL + 60, "RT2"), (True, WALL - 60, "RT2"), (True, WALL + 60, "RT3")],
+    ids=["at once", "later, over an older one", "later, beside a newer one"],
+)
+def test_a_sign_in_that_waits_to_be_stored_replaces_no_newer_refresh_token(
+    kind: type[StoreSignIn | StoreInOtherCache],
+    again: bool,  # noqa: FBT001 - a column
+    stored_at: float,
+    left: str,
+) -> None:
+    """Another process may have spent the waiting one, which this process stored elsewhere, and have its successor."""
+    change = kind(WHO, reply(), rows.ACCOUNT, WALL, lambda: False)
+    change.again = again
+    assert refresh_tokens(change(rows.rows(stored_at, refresh_token="RT3"))) == {left}
+
+
+def test_a_sign_in_is_not_stored_in_the_other_cache_after_a_sign_out() -> None:
+    """The account is gone from both."""
+    change = StoreInOtherCache(WHO, reply(), rows.ACCOUNT, WALL, lambda: True)
+    assert change(SIGNED_IN) is SIGNED_IN
 
 
 def test_a_refresh_is_stored_where_its_account_is() -> None:

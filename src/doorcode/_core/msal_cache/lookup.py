@@ -145,15 +145,32 @@ def refresh_token(state: State, client_id: str, environments: frozenset[str], ho
 
     Refresh tokens of other clients are never used, whatever family of applications they belong to.
     """
-    rows = [
+    newest = max(_refresh_token_rows(state, client_id, environments, home_account_id), key=_last_modified, default=None)
+    return None if newest is None else secret_of(newest)
+
+
+def has_refresh_token_since(
+    state: State, client_id: str, environments: frozenset[str], home_account_id: str, since: float
+) -> bool:
+    """Return whether a refresh token of an account was stored later than ``since``, in Unix seconds."""
+    rows = _refresh_token_rows(state, client_id, environments, home_account_id)
+    return any(_last_modified(row) > since for row in rows)
+
+
+def _refresh_token_rows(
+    state: State, client_id: str, environments: frozenset[str], home_account_id: str
+) -> Iterator[Row]:
+    return (
         row
         for _, row in rows_of(state, REFRESH_TOKEN)
         if text_of(row, "client_id") == client_id
         and secret_of(row) is not None
         and is_account(row, environments, home_account_id)
-    ]
-    newest = max(rows, key=lambda row: instant(row.get("last_modification_time")) or 0, default=None)
-    return None if newest is None else secret_of(newest)
+    )
+
+
+def _last_modified(row: Row) -> float:
+    return instant(row.get("last_modification_time")) or 0
 
 
 @value_class(frozen=True, slots=True)

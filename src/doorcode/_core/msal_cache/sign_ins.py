@@ -70,7 +70,8 @@ class StoreSignIn:
     """The change that stores a sign-in.
 
     A change that could not be written is applied again later. If the account has been removed from the cache by then,
-    another process has signed it out, and the change does not bring it back.
+    another process has signed it out, and the change does not bring it back. If the cache has a newer refresh token by
+    then, the change does not replace it.
 
     Args:
         who: whose tokens the credential may use.
@@ -98,8 +99,41 @@ class StoreSignIn:
         removed = self.again and self._was_there and not there
         if removed or self._is_signed_out():
             return state
+        if self.again and _has_newer(state, self._who, self._account, self._now):
+            return state
         self._was_there = there
         return with_sign_in(state, self._who, self._tokens, self._account, self._now)
+
+
+class StoreInOtherCache:
+    """The change that stores a sign-in's refresh token in the other cache, in the place of the account's earlier ones.
+
+    A change that could not be written is applied again later; it does not replace a newer refresh token then.
+
+    Args:
+        who, tokens, home_account_id, now, is_signed_out: as for ``StoreSignIn``.
+    """
+
+    def __init__(
+        self, who: Who, tokens: Tokens, home_account_id: str, now: float, is_signed_out: Callable[[], bool]
+    ) -> None:
+        self._who = who
+        self._tokens = tokens
+        self._account = home_account_id
+        self._now = now
+        self._is_signed_out = is_signed_out
+        self.again = False
+        """As in ``StoreSignIn``."""
+
+    def __call__(self, state: State) -> State:
+        """Return the cache with the refresh token, or the same object if nothing changes."""
+        if self._is_signed_out() or (self.again and _has_newer(state, self._who, self._account, self._now)):
+            return state
+        return renewed(state, self._who, self._tokens, self._account, self._now)
+
+
+def _has_newer(state: State, who: Who, home_account_id: str, now: float) -> bool:
+    return lookup.has_refresh_token_since(state, who.client_id, who.environments, home_account_id, now)
 
 
 class StoreRefresh:
