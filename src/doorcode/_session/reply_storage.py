@@ -95,6 +95,7 @@ def accept_refresh(
         lambda: (own.borrowed(), other.state()),
     )
     own.commit(change)
+    change.again = True
     if change.is_undone():
         own.commit(session.removal(home_account_id))
         change.stored = False

@@ -158,6 +158,15 @@ def test_a_refresh_is_stored_where_its_account_is() -> None:
     assert not nowhere.is_undone()
 
 
+def test_a_refresh_that_waits_to_be_stored_brings_nothing_back_after_another_sign_in() -> None:
+    """The user may have signed out and in again in another process; until then its token is stored."""
+    change = refresh([])
+    change.again = True
+    anew = rows.rows(WALL + 60, access_token="AT3", refresh_token="RT3")
+    assert access_tokens(change(anew)) == {"AT3"}
+    assert access_tokens(change(SIGNED_IN)) == {"AT2"}
+
+
 def test_a_refresh_is_not_stored_for_an_account_that_this_credential_signed_out() -> None:
     """Though it is there: it has been signed in anew, and what the old grant brought is no part of that."""
     change = refresh([SIGNED_IN], signed_out=True)

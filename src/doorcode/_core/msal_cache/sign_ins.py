@@ -139,6 +139,9 @@ def _has_newer(state: State, who: Who, home_account_id: str, now: float) -> bool
 class StoreRefresh:
     """The change that stores the reply to a refresh, unless the account was signed out meanwhile.
 
+    A change that could not be written is applied again later. If the cache has a newer refresh token by then, the user
+    may have signed out and in again in between, and the change does not bring back a token of the earlier sign-in.
+
     Args:
         who: whose tokens the credential may use.
         tokens: the reply.
@@ -170,9 +173,13 @@ class StoreRefresh:
         self._known: tuple[State, ...] = tuple(elsewhere())
         self._borrows = False
         self.stored = True
+        self.again = False
+        """As in ``StoreSignIn``."""
 
     def __call__(self, state: State) -> State:
         """Return the cache with the reply, or the same object if nothing changes."""
+        if self.again and _has_newer(state, self._who, self._account, self._now):
+            return state
         own = self._has(state)
         self.stored = not self._is_signed_out() and (own or any(map(self._has, self._known)))
         self._borrows = not own
