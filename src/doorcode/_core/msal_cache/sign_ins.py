@@ -66,19 +66,17 @@ def renewed(state: State, who: Who, tokens: Tokens, home_account_id: str, now: f
     return lookup.replace_refresh_token(state, who.client_id, who.environments, home_account_id, new, int(now))
 
 
-class StoreSignIn:
-    """The change that stores a sign-in.
+class StoreReply:
+    """A change that stores a reply, and is applied again later if it could not be written.
 
-    A change that could not be written is applied again later. If the account has been removed from the cache by then,
-    another process has signed it out, and the change does not bring it back. If the cache has a newer refresh token by
-    then, the change does not replace it.
+    If the cache has a newer refresh token by then, the change does not replace it.
 
     Args:
         who: whose tokens the credential may use.
         tokens: the reply.
         home_account_id: the account that it is for.
         now: Unix seconds.
-        is_signed_out: returns whether this credential has signed the account out since the sign-in began.
+        is_signed_out: returns whether this credential has signed the account out since the flow began.
     """
 
     def __init__(
@@ -89,66 +87,57 @@ class StoreSignIn:
         self._account = home_account_id
         self._now = now
         self._is_signed_out = is_signed_out
-        self._was_there = False
         self.again = False
         """Whether the change has been applied before; a later application is another attempt to write it."""
 
+    def _has_account(self, state: State) -> bool:
+        return lookup.has_account(state, self._who.client_id, self._who.environments, self._account)
+
+    def _comes_too_late(self, state: State) -> bool:
+        who = self._who
+        return self.again and lookup.has_refresh_token_since(
+            state, who.client_id, who.environments, self._account, self._now
+        )
+
+
+class StoreSignIn(StoreReply):
+    """The change that stores a sign-in.
+
+    If the account has been removed from the cache when the change is applied again, another process has signed it out,
+    and the change does not bring it back.
+    """
+
+    _was_there = False
+
     def __call__(self, state: State) -> State:
         """Return the cache with the sign-in, or the same object if nothing changes."""
-        there = lookup.has_account(state, self._who.client_id, self._who.environments, self._account)
+        there = self._has_account(state)
         removed = self.again and self._was_there and not there
-        if removed or self._is_signed_out():
-            return state
-        if self.again and _has_newer(state, self._who, self._account, self._now):
+        if removed or self._is_signed_out() or self._comes_too_late(state):
             return state
         self._was_there = there
         return with_sign_in(state, self._who, self._tokens, self._account, self._now)
 
 
-class StoreInOtherCache:
-    """The change that stores a sign-in's refresh token in the other cache, in the place of the account's earlier ones.
-
-    A change that could not be written is applied again later; it does not replace a newer refresh token then.
-
-    Args:
-        who, tokens, home_account_id, now, is_signed_out: as for ``StoreSignIn``.
-    """
-
-    def __init__(
-        self, who: Who, tokens: Tokens, home_account_id: str, now: float, is_signed_out: Callable[[], bool]
-    ) -> None:
-        self._who = who
-        self._tokens = tokens
-        self._account = home_account_id
-        self._now = now
-        self._is_signed_out = is_signed_out
-        self.again = False
-        """As in ``StoreSignIn``."""
+class StoreInOtherCache(StoreReply):
+    """The change that stores a sign-in's refresh token in the other cache, in the place of earlier ones."""
 
     def __call__(self, state: State) -> State:
         """Return the cache with the refresh token, or the same object if nothing changes."""
-        if self._is_signed_out() or (self.again and _has_newer(state, self._who, self._account, self._now)):
+        if self._is_signed_out() or self._comes_too_late(state):
             return state
         return renewed(state, self._who, self._tokens, self._account, self._now)
 
 
-def _has_newer(state: State, who: Who, home_account_id: str, now: float) -> bool:
-    return lookup.has_refresh_token_since(state, who.client_id, who.environments, home_account_id, now)
-
-
-class StoreRefresh:
+class StoreRefresh(StoreReply):
     """The change that stores the reply to a refresh, unless the account was signed out meanwhile.
 
-    A change that could not be written is applied again later. If the cache has a newer refresh token by then, the user
-    may have signed out and in again in between, and the change does not bring back a token of the earlier sign-in.
+    If the cache has a newer refresh token when the change is applied again, the user may have signed out and in again
+    in between, and the change does not bring back a token of the earlier sign-in.
 
     Args:
-        who: whose tokens the credential may use.
-        tokens: the reply.
-        home_account_id: the account that it is for.
+        who, tokens, home_account_id, now, is_signed_out: as for ``StoreReply``.
         spent: the refresh token that was redeemed, and those that were refused before it.
-        now: Unix seconds.
-        is_signed_out: returns whether this credential has signed the account out since the refresh token was read.
         elsewhere: what other caches held just now, if they may hold the account instead.
     """
 
@@ -162,26 +151,20 @@ class StoreRefresh:
         is_signed_out: Callable[[], bool],
         elsewhere: Callable[[], Iterable[State]],
     ) -> None:
-        self._who = who
-        self._tokens = tokens
-        self._account = home_account_id
+        super().__init__(who, tokens, home_account_id, now, is_signed_out)
         self._spent = spent
-        self._now = now
-        self._is_signed_out = is_signed_out
         self._elsewhere = elsewhere
         # Read before the commit, because a change is applied under the cache's own lock.
         self._known: tuple[State, ...] = tuple(elsewhere())
         self._borrows = False
         self.stored = True
-        self.again = False
-        """As in ``StoreSignIn``."""
 
     def __call__(self, state: State) -> State:
         """Return the cache with the reply, or the same object if nothing changes."""
-        if self.again and _has_newer(state, self._who, self._account, self._now):
+        if self._comes_too_late(state):
             return state
-        own = self._has(state)
-        self.stored = not self._is_signed_out() and (own or any(map(self._has, self._known)))
+        own = self._has_account(state)
+        self.stored = not self._is_signed_out() and (own or any(map(self._has_account, self._known)))
         self._borrows = not own
         if not self.stored:
             return state
@@ -194,7 +177,4 @@ class StoreRefresh:
         counts, because a change that could not be written is applied again later.
         """
         self._known = ()
-        return self.stored and self._borrows and not any(map(self._has, self._elsewhere()))
-
-    def _has(self, state: State) -> bool:
-        return lookup.has_account(state, self._who.client_id, self._who.environments, self._account)
+        return self.stored and self._borrows and not any(map(self._has_account, self._elsewhere()))

@@ -23,10 +23,9 @@ from doorcode.cache._stores.redis_value import (
     MAGIC,
     STAMP_CHARACTERS,
     USUAL_HEAD,
-    Partition,
     StoredValue,
     all_values,
-    checked_name,
+    checked_partition,
     label_bound,
     new_stamp,
     pack,
@@ -47,7 +46,6 @@ __all__ = ["RedisStore", "RedisUser"]
 
 _PAGE: Final = 500
 """Keys that a listing reads at once."""
-_LONGEST_USER: Final = 1024
 
 _SAVE: Final = """
 local now = redis.call('GET', KEYS[1])
@@ -121,9 +119,7 @@ class RedisStore:
         timeout: float = 2.0,
     ) -> None:
         self._ttl: float | None = None if ttl is None else _checked_seconds(ttl, "ttl")
-        self._partition = Partition(
-            checked_name(name), _checked_text(user, "user"), _checked_text(client_id, "client_id")
-        )
+        self._partition = checked_partition(name, user, client_id)
         self._keys: KeySet = key_set(encryption_key, plain_allowed=allow_unencrypted_storage)
         self._server = RedisServer(server, _checked_seconds(timeout, "timeout"))
 
@@ -155,7 +151,7 @@ class RedisStore:
             ValueError: a value is too long.
         """
         other = copy.copy(self)
-        vars(other)["_partition"] = _checked_partition(self._partition.name, user, client_id)
+        vars(other)["_partition"] = checked_partition(self._partition.name, user, client_id)
         return other
 
     @clears_frames
@@ -326,18 +322,6 @@ def _heads(keys: list[str], size: int, client: Any) -> list[Any]:
         pipeline.getrange(key, 0, size - 1)
     heads: list[Any] = pipeline.execute(raise_on_error=False)
     return heads
-
-
-def _checked_partition(name: object, user: object, client_id: object) -> Partition:
-    return Partition(checked_name(name), _checked_text(user, "user"), _checked_text(client_id, "client_id"))
-
-
-def _checked_text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be text, not {type(value).__name__}")
-    if len(value) > _LONGEST_USER:
-        raise ValueError(f"{name} must have at most {_LONGEST_USER} characters")
-    return value
 
 
 def _checked_seconds(value: Any, name: str) -> float:

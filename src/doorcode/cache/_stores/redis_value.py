@@ -18,7 +18,7 @@ __all__ = [
     "Partition",
     "StoredValue",
     "all_values",
-    "checked_name",
+    "checked_partition",
     "label_bound",
     "new_stamp",
     "pack",
@@ -36,6 +36,7 @@ LONGEST_HEAD: Final = _HEAD_BYTES + 0xFFFF
 """Bytes at the start of a value that hold its stamp and its label: usually, and at most."""
 _STAMP: Final = re.compile(rb"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONGEST_USER: Final = 1024
 
 
 @value_class(frozen=True, slots=True)
@@ -100,7 +101,25 @@ class StoredValue:
     tokens: bytes = field(repr=False)
 
 
-def checked_name(name: object) -> str:
+def checked_partition(name: object, user: object, client_id: object) -> Partition:
+    """Return the partition of a cache, a user and an application.
+
+    Raises:
+        TypeError: the user or the application is not text.
+        ValueError: a value is too long, or the name has other characters than names have.
+    """
+    return Partition(_checked_name(name), _checked_text(user, "user"), _checked_text(client_id, "client_id"))
+
+
+def _checked_text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text, not {type(value).__name__}")
+    if len(value) > _LONGEST_USER:
+        raise ValueError(f"{name} must have at most {_LONGEST_USER} characters")
+    return value
+
+
+def _checked_name(name: object) -> str:
     """Return the name of a cache, if it can be a part of a key's name.
 
     Raises:
