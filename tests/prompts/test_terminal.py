@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import re
+import subprocess
 import sys
 from datetime import datetime, timezone
 from typing import Any
@@ -110,7 +112,7 @@ def test_a_code_beside_a_picture(terminal: Terminal, authority: Emulator) -> Non
 
 
 def test_two_at_once(terminal: Terminal, authority: Emulator) -> None:
-    """The second one writes lines; both are answered."""
+    """The code of the second one is written above the card of the first; both are answered, and no card is left."""
     program = """
 import threading
 from doorcode import DeviceCodeCredential, prompts
@@ -122,10 +124,15 @@ threads = [threading.Thread(target=sign_in, args=[tenant]) for tenant in ("organ
 [thread.join() for thread in threads]
 """
     terminal.start("-c", program, width=80)
-    authority.wait_for("token", 2)
-    authority.approve_all()
+    screen = terminal.shows(lambda text: LEFT.search(text) and "sent you." in text.partition("on any device:")[0])
+    above, _, card = screen.partition("on any device:")
+    for part in (above, card):
+        authority.approve(code_on(part))
     screen = terminal.shows(lambda text: "ended" in text)
     assert screen.count("Signed in as ada@contoso.example.") == 2
+    assert LEFT.search(screen) is None
+    assert code_on(above) in screen
+    assert code_on(card) not in screen
     assert screen.endswith("ended 0")
 
 
@@ -151,7 +158,7 @@ class Screen(io.StringIO):
 
 @pytest.mark.parametrize("columns", [100, 60])
 def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """With and without room for a picture beside it; a second sign-in meanwhile has a card that stands still."""
+    """With and without room for a picture beside it; a second sign-in meanwhile writes lines above it."""
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -162,6 +169,7 @@ def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, colum
     first.waiting(600.0)
     second(URI, "IJKL-MNOP", UNTIL)
     second.waiting(600.0)
+    prompts.terminal(URI, "MNOP-QRST", UNTIL)
     first._live.refresh()
     first(URI, "QRST-UVWX", UNTIL)
     outcome = SignInOutcome("signed_in", "Signed in.")
@@ -171,10 +179,42 @@ def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, colum
     assert CODE in shown
     assert "left. Ctrl-C gives up." in shown
     assert "Reports" in shown
-    assert "IJKL-MNOP" in shown
     assert "QRST-UVWX" in shown
-    assert f"Valid until {UNTIL.astimezone():%H:%M:%S}." in shown
+    for code in ("IJKL-MNOP", "MNOP-QRST"):
+        assert f"before {UNTIL.astimezone():%H:%M:%S}:\n\n{code}\n" in shown
     assert shown.endswith("Signed in.\nSigned in.\n")
+
+
+FORKED = """
+import io, os, sys, threading
+from datetime import datetime, timezone
+from doorcode import prompts
+
+def show(stream):
+    sys.stderr = stream
+    prompts.terminal("https://login.example/device", "ABCD-EFGH", datetime.now(timezone.utc))
+
+class Slow(io.StringIO):
+    def write(self, text):
+        writing.set()
+        threading.Event().wait()
+
+writing = threading.Event()
+threading.Thread(target=show, args=[Slow()], daemon=True).start()
+writing.wait()
+child = os.fork()
+if child == 0:
+    show(sys.__stderr__)
+    os._exit(0)
+os._exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_fork_while_another_thread_writes() -> None:
+    """The child's own prompt is shown."""
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    assert "ABCD-EFGH" in done.stderr
 
 
 def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Final
 
 from doorcode._session.prompt import print_as_is, print_whole
 
 _CANNOT_DRAW: Final = frozenset({"", "dumb", "unknown"})
 """Values of ``TERM`` for terminals that only show lines."""
+WRITING: Final = threading.Condition()
+"""Held while a prompt writes: a card that comes or goes moves the cursor, and takes away what lies below it."""
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # The thread that wrote is not in the child.
+    os.register_at_fork(after_in_child=WRITING.__init__)  # type: ignore[misc]
 
 
 def write(text: str, *, is_picture: bool = False) -> None:
@@ -22,7 +28,9 @@ def write(text: str, *, is_picture: bool = False) -> None:
     Raises:
         RuntimeError: standard error is missing, or cannot be written.
     """
-    if not (print_as_is if is_picture else print_whole)(text, sys.stderr):
+    with WRITING:
+        is_written = (print_as_is if is_picture else print_whole)(text, sys.stderr)
+    if not is_written:
         message = "there is no standard error to show the code on"
         raise RuntimeError(message)
 

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from doorcode.prompts._card import Card
 
 _SCREEN: Final = threading.Lock()
-"""Held by the one prompt of this process that counts down; a second one at the same time writes plain lines."""
+"""Held by the one prompt of this process that counts down; others write lines above its card meanwhile."""
 
 
 class TerminalPrompt(ReadyMadePrompt):
     """Show codes on standard error: a card that counts down, and disappears when the sign-in has ended.
 
     Without rich (``pip install 'doorcode[cli]'``), where standard error is no terminal, or with ``NO_COLOR`` or
-    ``TERM=dumb``, lines of text. At most one sign-in of a process counts down at a time.
+    ``TERM=dumb``, lines of text. At most one sign-in of a process counts down at a time: the codes of others are
+    written above its card.
 
     Args:
         details: what the user should compare with the authority's page, such as ``{"Application": "Reports"}``.
@@ -77,7 +78,7 @@ class TerminalPrompt(ReadyMadePrompt):
         return paragraphs(verification_uri, user_code, expires_on, self._details)
 
     def _draw(self, verification_uri: str, user_code: str, expires_on: datetime, picture: list[str]) -> bool:
-        """Draw the card; return whether rich is there to draw it."""
+        """Draw the card; return False where lines have to do: without rich, and while another card counts down."""
         try:
             from rich.console import Console
             from rich.live import Live
@@ -88,15 +89,18 @@ class TerminalPrompt(ReadyMadePrompt):
         console = Console(stderr=True, highlight=False)
         last_line = f"Valid until {expires_on.astimezone():%H:%M:%S}."
         card = Card(verification_uri, user_code, self._details, picture, last_line)
-        if self._will_finish and _SCREEN.acquire(blocking=False):
-            # Standard output is the program's own: only what others write on standard error is moved above the card.
-            live = self._live = Live(
-                card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
-                redirect_stdout=False,
-            )  # fmt: skip
-            self._card = card
-            live.start()
-        else:
+        with _standard_error.WRITING:
+            if self._will_finish and _SCREEN.acquire(blocking=False):
+                # Standard output is the program's own: only standard error is moved above the card.
+                live = self._live = Live(
+                    card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
+                    redirect_stdout=False,
+                )  # fmt: skip
+                self._card = card
+                live.start()
+                return True
+            if _SCREEN.locked():
+                return False
             console.print(card)
         return True
 
@@ -104,7 +108,8 @@ class TerminalPrompt(ReadyMadePrompt):
         live, self._live, self._card = self._live, None, None
         if live is not None:
             try:
-                live.stop()
+                with _standard_error.WRITING:
+                    live.stop()
             finally:
                 _SCREEN.release()
 
