@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 import doorcode
-from doorcode.emulator import Emulator, PromptApprover
+from doorcode.emulator import Emulator, Hang, PromptApprover
 from support.examples import ROOT, examples
 from support.signing import OTHER, PATIENCE, SCOPE
 
@@ -56,6 +56,7 @@ def test_the_ordinary_credential_in_a_thread(make: Any, authority: Emulator, tok
     credential = make(credential_class=doorcode.DeviceCodeCredential)
     assert anyio.run(token, credential, SCOPE, backend=backend)
     waiting = make(credential_class=doorcode.DeviceCodeCredential, prompt_callback=lambda *_: None)
+    authority.faults.queue("token:device_code", Hang())  # no poll is on its way when the scope is cancelled
 
     async def main() -> None:
         with anyio.fail_after(PATIENCE):
@@ -65,6 +66,7 @@ def test_the_ordinary_credential_in_a_thread(make: Any, authority: Emulator, tok
                 group.cancel_scope.cancel()
 
     anyio.run(main, backend=backend)
+    waiting.close()
     polled = {request.form["device_code"] for request in authority.requests_to("token:device_code")}
     before = authority.count("token:device_code")
     assert anyio.run(token, make(credential_class=doorcode.DeviceCodeCredential), SCOPE, backend=backend)

@@ -17,13 +17,13 @@ from doorcode._core.flows.interactive import _user_lease
 from doorcode._core.flows.leases import LONGEST_PROMPT
 from doorcode._session import reply_storage
 from doorcode.cache._token_cache import StoredCache
-from doorcode.emulator import Emulator, Hang, Latency, Pending, PromptApprover
+from doorcode.emulator import Emulator, Hang, Pending, PromptApprover
+from support.held_reply import HeldReply
 from support.loops import in_a_loop, reached, until
-from support.signing import OTHER, PATIENCE, SCOPE
-from support.timing import least
+from support.signing import AGES, OTHER, PATIENCE, SCOPE
 
-AT_ONCE = 8.0
-"""Seconds: less than the 10 that a request may take, and enough for a busy machine."""
+SHORT = 0.2
+"""Seconds that a call has, where it has few."""
 
 
 def scope(number: int) -> str:
@@ -32,27 +32,25 @@ def scope(number: int) -> str:
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel a task, and see that it ends at once."""
-    begun = time.monotonic()
+    """Cancel a task, and see that it ends: at once, where whatever it waits for would take ages."""
     task.cancel()
     await asyncio.wait([task], timeout=PATIENCE)
     assert task.cancelled()
-    assert time.monotonic() - begun < AT_ONCE
 
 
 @pytest.mark.parametrize("endpoint", ["discovery", "devicecode", "token:device_code"])
 def test_while_a_request_hangs(make: Any, authority: Emulator, endpoint: str) -> None:
     """It ends at once, nothing further is sent for it, and the next call signs in."""
     authority.faults.queue(endpoint, Hang())
-    credential = make()
 
     async def main() -> None:
-        task = asyncio.create_task(credential.get_token(SCOPE))
-        await reached(authority.wait_for, endpoint)
-        before = len(authority.requests)
-        await cancelled(task)
-        assert len(authority.requests) == before
-        assert (await credential.get_token(SCOPE)).token
+        async with make(read_timeout=AGES) as credential:
+            task = asyncio.create_task(credential.get_token(SCOPE))
+            await reached(authority.wait_for, endpoint)
+            before = len(authority.requests)
+            await cancelled(task)
+            assert len(authority.requests) == before
+            assert (await credential.get_token(SCOPE)).token
 
     in_a_loop(main)
 
@@ -60,12 +58,13 @@ def test_while_a_request_hangs(make: Any, authority: Emulator, endpoint: str) ->
 def test_no_later_poll(make: Any, authority: Emulator) -> None:
     """After the cancellation the code is never asked for again."""
     shown: list[str] = []
-    credential = make(prompt_callback=lambda uri, user_code, expires_on: shown.append(user_code))
+    authority.faults.queue("token:device_code", Pending(), Hang())  # no poll is on its way when the task is cancelled
 
     async def main() -> None:
-        task = asyncio.create_task(credential.get_token(SCOPE))
-        await reached(authority.wait_for, "token:device_code", 2)
-        await cancelled(task)
+        async with make(prompt_callback=lambda _uri, user_code, _expires_on: shown.append(user_code)) as credential:
+            task = asyncio.create_task(credential.get_token(SCOPE))
+            await reached(authority.wait_for, "token:device_code", 2)
+            await cancelled(task)
         given_up = {request.form["device_code"] for request in authority.requests_to("token:device_code")}
         polls = authority.count("token:device_code")
         authority.faults.queue("token:device_code", *[Pending()] * 5)
@@ -166,7 +165,8 @@ def test_the_next_one_takes_over(make: Any, authority: Emulator, person: PromptA
 
 def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: PromptApprover) -> None:
     """Cancelling a task that waits for another's sign-in leaves that one alone."""
-    authority.faults.queue("token:device_code", Pending(), Pending())
+    held = HeldReply()
+    authority.faults.queue("token:device_code", held.fault)
 
     async def main() -> None:
         credential = make()
@@ -175,6 +175,7 @@ def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: Prom
         await reached(authority.wait_for, "devicecode")
         for waiter in waiters:
             await cancelled(waiter)
+        held.release()
         assert (await leader).token
 
     in_a_loop(main)
@@ -185,7 +186,8 @@ def test_a_token_that_was_under_way_is_kept(
     make: Any, authority: Emulator, person: PromptApprover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The person was done: the reply that nobody waits for any more still signs them in."""
-    authority.faults.queue("token:device_code", Latency(0.3))
+    held = HeldReply()
+    authority.faults.queue("token:device_code", held.fault)
     credential = make()
     stored = threading.Event()
     accept = reply_storage.accept_sign_in
@@ -201,6 +203,7 @@ def test_a_token_that_was_under_way_is_kept(
         task = asyncio.create_task(credential.get_token(SCOPE))
         await reached(authority.wait_for, "token:device_code")
         await cancelled(task)
+        held.release()
         await until(stored)
         assert (await credential.get_token(SCOPE)).token
 
@@ -210,7 +213,8 @@ def test_a_token_that_was_under_way_is_kept(
 
 def test_a_refresh_that_was_under_way_is_kept(make: Any, authority: Emulator, person: PromptApprover) -> None:
     """The next call finds its token or refreshes itself; nobody is asked."""
-    authority.faults.queue("token:refresh_token", Latency(0.2))
+    held = HeldReply()
+    authority.faults.queue("token:refresh_token", held.fault)
     credential = make()
 
     async def main() -> None:
@@ -218,6 +222,7 @@ def test_a_refresh_that_was_under_way_is_kept(make: Any, authority: Emulator, pe
         task = asyncio.create_task(credential.get_token(OTHER))
         await reached(authority.wait_for, "token:refresh_token")
         await cancelled(task)
+        held.release()
         assert (await credential.get_token(OTHER)).token
 
     in_a_loop(main)
@@ -237,23 +242,22 @@ async def bounded(work: Any, seconds: float) -> Any:
 
 @pytest.mark.parametrize(
     ("timeout", "seconds", "error"),
-    [(0.2, 10.0, errors.SignInTimedOutError), (10.0, 0.2, TimeoutError), (None, 0.2, TimeoutError)],
+    [(SHORT, AGES, errors.SignInTimedOutError), (AGES, SHORT, TimeoutError), (None, SHORT, TimeoutError)],
     ids=["the credential's", "asyncio's", "asyncio's alone"],
 )
 def test_both_timeouts(
     make: Any, authority: Emulator, timeout: float | None, seconds: float, error: type[Exception]
 ) -> None:
-    """The sooner one counts, within a fifth of a second, and nothing is asked afterwards."""
+    """The sooner one counts."""
     credential = make(timeout=timeout, prompt_callback=lambda *_: None)
 
     async def main() -> float:
-        await make().get_token(SCOPE)  # discovery and connections are there
         begun = time.monotonic()
         with pytest.raises(error):
             await bounded(credential.get_token(SCOPE), seconds)
         return time.monotonic() - begun
 
-    assert 0.2 <= least(lambda: in_a_loop(main), 0.4) < 0.4
+    assert in_a_loop(main) >= SHORT
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])

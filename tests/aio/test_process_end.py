@@ -6,17 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Generator
 
 import pytest
 
 from aio.programs import PROGRAMS, RunProgram
 from doorcode.emulator import Emulator, Hang
-from support.signing import PATIENCE
+from support.signing import AGES, PATIENCE, start
 
-AT_ONCE = 8.0
-"""Seconds: less than the 10 that a request may take, and enough for a busy machine."""
 StartProgram = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -28,7 +25,7 @@ def start_program(authority: Emulator) -> Generator[StartProgram, None, None]:
     def run(name: str, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", PROGRAMS / f"{name}.py", *arguments],
-            env={**os.environ, **authority.environment, "TENANT": authority.tenant_id},
+            env={**os.environ, **authority.environment, "TENANT": authority.tenant_id, "READ_TIMEOUT": str(AGES)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -46,7 +43,7 @@ def start_program(authority: Emulator) -> Generator[StartProgram, None, None]:
 def said(process: subprocess.Popen[str]) -> str:
     """Return the next line that a program writes."""
     assert process.stdout is not None
-    return process.stdout.readline().strip()
+    return start(process.stdout.readline).result(PATIENCE).strip()
 
 
 @pytest.mark.parametrize("how", ["cancel", "leave it to asyncio.run"])
@@ -59,9 +56,7 @@ def test_a_hanging_request_holds_up_nobody(authority: Emulator, start_program: S
     assert process.stdin is not None
     process.stdin.write("go\n")
     process.stdin.flush()
-    gave_up = float(said(process))
     assert process.wait(PATIENCE) == 0
-    assert time.time() - gave_up < AT_ONCE
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert authority.count("token") == 1
@@ -73,11 +68,9 @@ def test_control_c(authority: Emulator, start_program: StartProgram) -> None:
     process = start_program("interrupted")
     assert said(process)
     authority.wait_for("token")
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert said(process) == "interrupted"
     assert process.wait(PATIENCE) == 0
-    assert time.monotonic() - begun < AT_ONCE
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert authority.count("token") == 1

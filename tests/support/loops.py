@@ -1,9 +1,10 @@
-"""What tests on event loops share: a pulse that shows whether a loop runs on, and calls in loops of their own."""
+"""What tests on event loops share: a pulse that shows what keeps a loop busy, and calls in loops of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -18,11 +19,13 @@ BEAT: Final = 0.005
 
 
 class Pulse:
-    """Beat on the running loop, and know the longest time that a beat came late.
+    """Beat on the running loop, and know for how long the loop's thread has worked at most between two beats.
+
+    Its processor time is counted: how late a beat comes depends on what else the machine does.
 
     Attributes:
         count: how many beats there have been.
-        longest: seconds by which a beat was late at most.
+        longest: the most seconds of the thread's processor time between two beats.
     """
 
     def __init__(self) -> None:
@@ -32,7 +35,7 @@ class Pulse:
         self._awaited: list[tuple[int, threading.Event]] = []
 
     async def __aenter__(self) -> Self:
-        self._last = self._loop.time()
+        self._last = time.thread_time()
         self._next = self._loop.call_later(BEAT, self._beat)
         return self
 
@@ -46,9 +49,9 @@ class Pulse:
         return event
 
     def _beat(self) -> None:
-        now = self._loop.time()
+        now = time.thread_time()
         self.count += 1
-        self.longest = max(self.longest, now - self._last - BEAT)
+        self.longest = max(self.longest, now - self._last)
         for count, event in self._awaited:
             if count == self.count:
                 event.set()

@@ -13,8 +13,7 @@ from typing import Any
 
 import redis
 
-PATIENCE = 20.0
-"""Seconds for a server to start, on a busy machine."""
+from support.signing import PATIENCE
 
 
 def find() -> str | None:

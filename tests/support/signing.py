@@ -15,8 +15,10 @@ SCOPE = "https://r.example/.default"
 OTHER = "https://s.example/.default"
 ADA = "ada@contoso.example"
 GRACE = "grace@contoso.example"
-PATIENCE = 20.0
-"""Seconds after which a test that waits has failed."""
+PATIENCE = 60.0
+"""Seconds after which a test that waits has failed: a busy machine does not need as many for anything here."""
+AGES = 1000.0
+"""Seconds that are longer than any test takes: what would last as long has not been waited for."""
 
 
 def start(work: Callable[[], T]) -> Future[T]:

@@ -1,4 +1,4 @@
-"""What tests of promptness share. A busy machine may be late now and then; code that is late is so each time."""
+"""What tests that measure share. A busy machine may cost more now and then; code that costs more does so each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sign in until Ctrl-C comes."""
+"""Sign in until Ctrl-C comes; a request may last for READ_TIMEOUT seconds."""
 
 # ruff: noqa: T201 - the test reads it
 
@@ -19,7 +19,10 @@ def show(verification_uri: str, user_code: str, expires_on: object) -> None:
 async def main() -> None:
     """Sign in."""
     credential = DeviceCodeCredential(
-        tenant_id=os.environ["TENANT"], disable_instance_discovery=True, prompt_callback=show
+        tenant_id=os.environ["TENANT"],
+        disable_instance_discovery=True,
+        prompt_callback=show,
+        read_timeout=float(os.environ["READ_TIMEOUT"]),
     )
     await credential.get_token("https://r.example/.default")
 
