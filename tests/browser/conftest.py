@@ -11,14 +11,19 @@ import pytest
 import doorcode
 import doorcode.aio
 from doorcode._core.flows import auth_code as browser_flow
+from doorcode._core.flows.browser_steps import AwaitRedirect, SignInPage
 from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator
 from support import chromium
 from support.on_a_loop import LoopThread, OnALoop
 from support.person import Person
+from support.signing import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+SOON = 0.2
+"""Seconds for which a user who does not come is waited for."""
 
 
 class Sync:
@@ -108,6 +113,17 @@ def person(authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> Person:
 
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let polls, and tries to redeem a code, follow each other at once."""
+    """Let polls, and tries to redeem a code, follow each other at once; a browser has time for its last page."""
     monkeypatch.setattr(Pace, "pause", property(lambda pace: 0.02))
     monkeypatch.setattr(browser_flow, "BACK_OFF", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(browser_flow, "LONGEST_RESULT_PAGE", PATIENCE)
+
+
+@pytest.fixture
+def nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the wait for the user end soon, whatever the timeout is: what comes before it has the whole timeout."""
+
+    def shortened(page: SignInPage, within: float) -> AwaitRedirect:
+        return AwaitRedirect(page, min(within, SOON))
+
+    monkeypatch.setattr(browser_flow, "AwaitRedirect", shortened)

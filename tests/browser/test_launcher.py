@@ -6,7 +6,6 @@ import os
 import stat
 import sys
 import threading
-import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from doorcode._core.flows.browser_steps import SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
 from support.person import free_port, is_free
-from support.signing import PATIENCE, SCOPE, start
+from support.signing import AGES, PATIENCE, SCOPE, start
 
 URL = "https://login.example/authorize?a=b&c='d'"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs here are shell scripts")
@@ -55,8 +54,10 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Give a machine without display, browser or SSH, in a terminal."""
+    """Give a machine without display, browser or SSH, in a terminal; its programs have time to start."""
     found = Machine(tmp_path)
+    monkeypatch.setattr(local, "FOREGROUND", PATIENCE)
+    monkeypatch.setattr(browser_flow, "LONGEST_OPENING", PATIENCE)
     for name in (*environment.REMOTE, *environment.DISPLAYS, *environment.WSL, "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(found.bin))
@@ -180,10 +181,9 @@ def test_the_credential_is_not_available(
     if named is not None:
         monkeypatch.setenv("BROWSER", named)
     port = free_port()
-    began = time.monotonic()
+    credential = make(redirect_uri=f"http://localhost:{port}", timeout=AGES)
     with pytest.raises(CredentialUnavailableError, match="Use DeviceCodeCredential here"):
-        make(redirect_uri=f"http://localhost:{port}").get_token(SCOPE)
-    assert time.monotonic() - began < 2
+        start(lambda: credential.get_token(SCOPE)).result(PATIENCE)
     assert is_free(port)
 
 
@@ -232,15 +232,16 @@ def test_an_asyncio_chain_goes_on_to_the_code(authority: Emulator, machine: Mach
     assert len(approver.prompts) == 1
 
 
+@pytest.mark.usefixtures("nobody_comes")
 def test_a_browser_in_the_foreground(
     make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A browser that runs until it is closed is open; the deadline and the address are shown all the same."""
     monkeypatch.setattr(local, "FOREGROUND", 0.1)
     closed = threading.Event()
-    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(10))
+    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(AGES))
     with pytest.raises(doorcode.errors.SignInTimedOutError):
-        make(timeout=1.5).get_token(SCOPE)
+        make().get_token(SCOPE)
     closed.set()
     assert "http://localhost:" in capfd.readouterr().err
 
@@ -248,13 +249,14 @@ def test_a_browser_in_the_foreground(
 def test_nothing_is_shown_after_the_end(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """A browser that stays in the foreground for longer than the sign-in lasts brings no words after its end."""
     closed = threading.Event()
-    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(PATIENCE))
+    monkeypatch.setattr(local, "FOREGROUND", AGES)
+    monkeypatch.setattr(webbrowser, "open", lambda _url: closed.wait(AGES))
     window = local.LocalBrowser(f"http://localhost:{free_port()}")
     window.start()
     page = SignInPage("https://login.example/?state=s", "http://localhost:1", Secret("s"), SecretDict())
-    shown = start(lambda: window.show(page, 1000.0))
+    shown = start(lambda: window.show(page, 2 * AGES))
     window.close()
-    shown.result(local.FOREGROUND / 2)
+    shown.result(PATIENCE)
     closed.set()
     assert capfd.readouterr() == ("", "")
 
@@ -269,6 +271,7 @@ def test_no_other_browser_opens_after_the_end(machine: Machine, monkeypatch: pyt
     assert machine.calls == [["bad", URL]]
 
 
+@pytest.mark.usefixtures("nobody_comes")
 @pytest.mark.parametrize("browser", ["echo", "echo %s", "/bin/echo", "printf %s"])
 def test_a_program_that_prints_the_address(
     make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], browser: str
@@ -277,7 +280,7 @@ def test_a_program_that_prints_the_address(
     monkeypatch.setenv("BROWSER", browser)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(doorcode.errors.SignInTimedOutError):
-        make(timeout=0.7).get_token(SCOPE)
+        make().get_token(SCOPE)
     out, err = capfd.readouterr()
     assert (out + err).count("http://localhost:") == 1
     assert "open the address above in a browser on this machine" in err
@@ -297,4 +300,4 @@ def test_a_browser_that_raises(make: Any, monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_this_file_patches_is_there() -> None:
     """The names of webbrowser's that are looked at exist, or the fallback is what runs."""
     assert hasattr(webbrowser, "_tryorder"), sys.version
-    assert browser_flow.LONGEST_OPENING > 4
+    assert browser_flow.LONGEST_OPENING > local.FOREGROUND

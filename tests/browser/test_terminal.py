@@ -28,9 +28,13 @@ PROGRAM = """
 import os, sys
 from doorcode import InteractiveBrowserCredential
 
+from doorcode._core.flows import auth_code
+
+await_redirect = auth_code.AwaitRedirect
+auth_code.AwaitRedirect = lambda page, within: await_redirect(page, min(within, float(sys.argv[1])))
 credential = InteractiveBrowserCredential(
     authority=os.environ["AT"], tenant_id=os.environ["TENANT"], disable_instance_discovery=True,
-    connection_verify=os.environ["CA"], paste=True, timeout=float(sys.argv[1]),
+    connection_verify=os.environ["CA"], paste=True,
 )
 try:
     print("signed in", len(credential.get_token("https://r.example/.default").token) > 20)
@@ -39,14 +43,14 @@ except Exception as error:
 """
 
 
-SHORT = 8.0
-"""Seconds in which a busy machine shows the address, and after which the sign-in has timed out."""
+SHORT = 4.0
+"""Seconds for which a user who does not come is waited for: the address has been shown by then."""
 
 
 class InATerminal:
     """A program whose controlling terminal we hold the other end of."""
 
-    def __init__(self, authority: Emulator, timeout: float = 300.0) -> None:
+    def __init__(self, authority: Emulator, wait: float = 300.0) -> None:
         self.ours, theirs = pty.openpty()
         self._theirs = theirs
         self.before = termios.tcgetattr(theirs)
@@ -54,7 +58,7 @@ class InATerminal:
             **os.environ, "AT": authority.url, "TENANT": authority.tenant_id, "CA": authority.ca_file,
         }  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(timeout)],
+            [sys.executable, "-c", PROGRAM, str(wait)],
             stdin=subprocess.DEVNULL,  # the terminal is found although standard input is something else
             stdout=subprocess.PIPE,
             stderr=theirs,

@@ -128,6 +128,7 @@ def test_paste_is_the_browser_of_another_machine(make: Any, authority: Emulator,
     assert asked(person, codes) == (0, 1)
 
 
+@pytest.mark.usefixtures("nobody_comes")
 def test_a_person_who_says_no(make: Any, authority: Emulator, person: Person, codes: Any) -> None:
     """A person who declines, or does not come, is not asked again in another way."""
     authority.faults.queue("token:device_code", Decline())
@@ -135,7 +136,7 @@ def test_a_person_who_says_no(make: Any, authority: Emulator, person: Person, co
         make("UserCredential", prompt_callback=codes, prefer="device_code").get_token(SCOPE)
     person.does = lambda _url: None
     with pytest.raises(errors.SignInTimedOutError):
-        make("UserCredential", prompt_callback=codes, prefer="browser", timeout=1.5).get_token(SCOPE)
+        make("UserCredential", prompt_callback=codes, prefer="browser").get_token(SCOPE)
     assert asked(person, codes) == (1, 1)
 
 
