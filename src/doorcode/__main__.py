@@ -7,4 +7,4 @@ import sys
 from doorcode._cli.entry import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("python -m doorcode"))

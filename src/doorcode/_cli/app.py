@@ -23,6 +23,8 @@ Data goes to standard output, everything for people to standard error. Exit code
 3 a sign-in is needed, 4 the authority cannot be reached, 5 no token cache can be used, 130 Ctrl-C.
 """
 
+COMPLETION_VARIABLE = "_DOORCODE_COMPLETE"
+
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="doorcode")
@@ -40,14 +42,15 @@ def cli() -> None:
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def emulator(arguments: tuple[str, ...]) -> None:
+@click.pass_context
+def emulator(context: click.Context, arguments: tuple[str, ...]) -> None:
     """Run a local Microsoft Entra ID, to test sign-ins without the cloud."""
     try:
         from doorcode.emulator.__main__ import run as run_emulator
     except ModuleNotFoundError as error:
         message = f"The emulator needs {error.name}: pip install 'doorcode[emulator]'"
         raise CommandError(message) from error
-    sys.exit(run_emulator(arguments))
+    sys.exit(run_emulator(arguments, program=context.command_path))
 
 
 @click.command(short_help="Print a script for shell completion.")
@@ -62,18 +65,19 @@ def completion(shell: str) -> None:
     """  # noqa: D301 - click knows by this character what not to wrap
     of_shell = get_completion_class(shell)
     assert of_shell is not None, "click has these three"
-    click.echo(of_shell(cli, {}, "doorcode", "_DOORCODE_COMPLETE").source())
+    click.echo(of_shell(cli, {}, "doorcode", COMPLETION_VARIABLE).source())
 
 
 for command in (login, token, exec_command, accounts, switch, logout, status, doctor, emulator, completion):
     cli.add_command(command)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], program: str = "doorcode") -> int:
     """Run a command.
 
     Args:
         arguments: without the name of the program.
+        program: its name in the help.
 
     Returns:
         Its exit code.
@@ -83,7 +87,9 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write("doorcode: standard output is closed\n")
         return ExitCode.FAILED
     try:
-        result = cli.main(list(arguments), "doorcode", standalone_mode=False, terminal_width=help_width())
+        result = cli.main(
+            list(arguments), program, COMPLETION_VARIABLE, standalone_mode=False, terminal_width=help_width()
+        )
         sys.stdout.flush()
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None

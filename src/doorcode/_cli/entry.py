@@ -8,8 +8,11 @@ import sys
 MISSING = "doorcode: the command line needs click and rich: pip install 'doorcode[cli]'"
 
 
-def main() -> int:
+def main(program: str = "doorcode") -> int:
     """Run the command of this process's arguments.
+
+    Args:
+        program: how the user calls the command line, for its help.
 
     Returns:
         The exit code, as docs/cli.md lists them.
@@ -28,7 +31,7 @@ def main() -> int:
                 raise
             _tell(MISSING)
             return 1
-        return run(arguments)
+        return run(arguments, program)
     except KeyboardInterrupt:
         _tell("\nInterrupted.")
         return 130

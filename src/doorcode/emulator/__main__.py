@@ -29,13 +29,22 @@ print(credential.get_token("https://management.core.windows.net//.default").expi
 """
 
 
-def run(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
+def run(
+    arguments: Sequence[str] | None = None,
+    stop: threading.Event | None = None,
+    program: str = "python -m doorcode.emulator",
+) -> int:
     """Start an emulator, print its address, and block until Ctrl-C, SIGTERM or ``stop``.
+
+    Args:
+        arguments: those after the name of the program; by default this process's.
+        stop: ends the emulator when it is set.
+        program: the name of the program in the help.
 
     Returns:
         The exit status: 1 if the port is taken or the approving user is unknown.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
@@ -91,9 +100,9 @@ def _announce(emulator: Emulator, options: argparse.Namespace) -> None:
     print("\n".join(lines), flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m doorcode.emulator",
+        prog=program,
         description="Run a local Microsoft Entra ID, to test sign-ins without the cloud.",
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 to listen on (default: a free one)")
