@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from cli.conftest import Command
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._cli import account_file
+from doorcode.cache import accounts
 from doorcode.emulator import Emulator
 
 ADA = "ada@contoso.example"
@@ -125,14 +129,164 @@ def test_status_without_a_store_names_each_reason(command: Command, monkeypatch:
     assert command("status", "--cache", "../up").code == 2
 
 
-@pytest.mark.parametrize("content", ['{"version": 2, "accounts": []}', '{"version": 1, "accounts": [{}]}', "[]", ""])
-def test_an_account_file_of_another_kind_is_damaged(signed_in: Command, content: str) -> None:
-    """One sentence, exit code 1, no traceback."""
-    Path(account_file.path()).write_text(content)
-    for arguments in (["accounts"], ["token"], ["status"], ["switch", ADA], ["logout"]):
-        done = signed_in(*arguments)
+def as_directory(path: Path) -> None:
+    """Put a directory in the place of the file."""
+    path.unlink()
+    path.mkdir()
+    (path / "file").touch()
+
+
+def as_link(path: Path) -> None:
+    """Put a symbolic link in the place of the file."""
+    path.symlink_to(path.rename(path.with_name("elsewhere.json")))
+
+
+def with_another_entry(**changes: object) -> Callable[[Path], None]:
+    """Return a function that adds a copy of the first entry, with changes, at the end of the file."""
+
+    def damage(path: Path) -> None:
+        content = json.loads(path.read_text())
+        content["accounts"].append({**content["accounts"][0], **changes})
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+def holding(content: bytes) -> Callable[[Path], None]:
+    """Return a function that writes this into the file."""
+
+    def damage(path: Path) -> None:
+        path.write_bytes(content)
+
+    return damage
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "empty": holding(b""),
+    "not JSON": holding(b"{"),
+    "not text": holding(b"\xff\xfe\0"),
+    "no object": holding(b"[]"),
+    "an older version": holding(b'{"version": 0, "accounts": []}'),
+    "no accounts": holding(b'{"version": 1, "accounts": null}'),
+    "an entry without fields": holding(b'{"version": 1, "accounts": [{}]}'),
+    "an entry with a path for a cache": with_another_entry(cache="../up"),
+    "a directory": as_directory,
+    "a link": as_link,
+}
+
+
+@pytest.fixture(params=DAMAGE)
+def damaged(request: pytest.FixtureRequest, signed_in: Command) -> Command:
+    """Give a command after a sign-in whose account file was damaged since."""
+    DAMAGE[request.param](Path(account_file.path()))
+    return signed_in
+
+
+def test_a_damaged_account_file_is_said(damaged: Command) -> None:
+    """The exit code is 1, and the message has the file and what to do."""
+    for arguments in (["accounts"], ["token"], ["status"], ["switch", ADA], ["exec", "--", "true"], ["logout"]):
+        done = damaged(*arguments)
         assert (done.code, done.out) == (1, "")
-        assert "is damaged" in done.err
+        assert account_file.path() in done.err
+        assert "`doorcode login`" in done.err
+        assert "Traceback" not in done.err
+
+
+def test_logout_all_needs_no_account_file(damaged: Command) -> None:
+    """Every sign-in is removed. The damaged file is kept and named; the exit code says that it may name more."""
+    done = damaged("logout", "--all")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.count(f"Signed {ADA} out.") == 1
+    assert f"{account_file.path()}.broken" in done.err
+    assert os.path.lexists(f"{account_file.path()}.broken")
+    assert cached() == set()
+    again = damaged("logout", "--all")
+    assert (again.code, again.err) == (0, "No account is signed in.\n")
+
+
+def test_logout_all_with_a_damaged_file_can_be_limited_to_a_cache(command: Command) -> None:
+    """The accounts of other caches stay signed in, and in the list."""
+    for name in ("one", "two"):
+        assert command("login", "--no-instance-discovery", "--cache", name).code == 0
+    with_another_entry(cache=None)(Path(account_file.path()))
+    assert command("logout", "--all", "--cache", "one").code == 1
+    [left] = json.loads(command("accounts", "--json").out)
+    assert left["cache"] == "two"
+    assert command("token", "--no-prompt").code == 0
+    holding(b"{")(Path(account_file.path()))
+    assert command("logout", "--all", "--cache", "../up").code == 2
+
+
+def test_logout_all_with_a_damaged_file_leaves_other_applications_alone(signed_in: Command) -> None:
+    """A program of the user's shares the cache, with an application of its own."""
+    client_id = str(uuid.uuid4())
+    options = TokenCachePersistenceOptions()
+    with DeviceCodeCredential(
+        client_id=client_id, cache_persistence_options=options, disable_instance_discovery=True
+    ) as credential:
+        credential.authenticate()
+    holding(b"")(Path(account_file.path()))
+    assert signed_in("logout", "--all").code == 1
+    assert [each.client_ids for each in accounts(options)] == [(client_id,)]
+
+
+def test_logout_all_goes_on_after_a_cache_that_fails(signed_in: Command) -> None:
+    """The other accounts are signed out; the exit code and the list have the one that may not be."""
+    assert signed_in("login", "--no-instance-discovery", "--cache", "two").code == 0
+    [keyed] = (Path.home() / ".IdentityService").glob("two.*.keyed")
+    as_directory(keyed)
+    done = signed_in("logout", "--all")
+    assert done.code == 5
+    assert f"{ADA} may still be signed in." in done.err
+    assert str(keyed) in done.err
+    assert f"Signed {ADA} out." in done.err
+    assert cached() == set()
+    [left] = json.loads(signed_in("accounts", "--json").out)
+    assert left["cache"] == "two"
+
+
+def test_logout_all_keeps_a_damaged_file_while_tokens_are_left(
+    damaged: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the same command can be run again, when the cache can be opened."""
+    with monkeypatch.context() as patch:
+        patch.setenv("DOORCODE_CACHE_KEY", "short")
+        assert damaged("logout", "--all").code == 5
+    assert not os.path.lexists(f"{account_file.path()}.broken")
+    assert damaged("logout", "--all").code == 1
+    assert cached() == set()
+
+
+def test_login_repairs_a_damaged_file_and_keeps_what_can_be_read(both: Command) -> None:
+    """The user learns where the damaged file is."""
+    with_another_entry(cache=None)(Path(account_file.path()))
+    done = both("login", "--no-instance-discovery")
+    assert done.code == 0
+    assert f"It is kept as {account_file.path()}.broken" in done.err
+    assert [each["username"] for each in json.loads(both("accounts", "--json").out)] == [GRACE, ADA]
+
+
+def test_a_damaged_file_does_not_replace_an_earlier_directory(signed_in: Command) -> None:
+    """A directory was in the way, twice: both are kept."""
+    for _ in range(2):
+        as_directory(Path(account_file.path()))
+        assert signed_in("login", "--no-instance-discovery").code == 0
+    assert len(list(Path(account_file.path()).parent.glob("*.broken*"))) == 2
+
+
+def test_an_account_file_of_a_newer_doorcode_is_left_alone(signed_in: Command, authority: Emulator) -> None:
+    """Each command says to upgrade, login before it asks the user; logout --all removes the tokens all the same."""
+    path = Path(account_file.path())
+    path.write_text('{"version": 2, "people": []}')
+    before = authority.count()
+    for arguments in (["accounts"], ["token"], ["status"], ["login", "--force"], ["login"], ["logout", "--all"]):
+        options = ["--no-instance-discovery"] if arguments[0] == "login" else []
+        done = signed_in(*arguments, *options)
+        assert (done.code, done.out) == (1, "")
+        assert "Upgrade doorcode" in done.err
+    assert authority.count() == before
+    assert path.read_text() == '{"version": 2, "people": []}'
+    assert cached() == set()
 
 
 def test_an_account_file_that_cannot_be_written_is_said(
@@ -141,9 +295,11 @@ def test_an_account_file_that_cannot_be_written_is_said(
     """Here its folder is a file."""
     (tmp_path / "in-the-way").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "in-the-way"))
-    done = signed_in("login", "--no-instance-discovery")
-    assert done.code == 1
-    assert "account file" in done.err
+    for arguments in (["login", "--no-instance-discovery"], ["accounts"]):
+        done = signed_in(*arguments)
+        assert done.code == 1
+        assert "account file" in done.err
+        assert f"{tmp_path}/in-the-way/doorcode must be a folder in which this user may write" in done.err
 
 
 @pytest.mark.parametrize(

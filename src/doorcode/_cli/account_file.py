@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
@@ -14,19 +16,31 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from doorcode import AuthenticationRecord, TokenCachePersistenceOptions
 from doorcode._core.authorities import parse_authority
 from doorcode._core.checks import check_client_id, check_tenant
+from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import LONGEST_NAME, lines, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from doorcode.cache import StoreError
+
 VERSION: Final = 1
 DEFAULT_CACHE: Final = "msal.cache"
 """The name of the library's default cache, which programs with ``TokenCachePersistenceOptions()`` share."""
+DEFAULT_CLIENT_ID: Final = DEVELOPER_CLIENT_ID
+"""The application of a sign-in that names none."""
 _BROKEN: Final = "broken"
+_MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_FOLDER_ERRORS: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
+"""Errors of a folder in which this user cannot write."""
 
 
 class AccountFileError(Exception):
     """Say that the file cannot be read or written, and what to do."""
+
+
+class NewerAccountFileError(AccountFileError):
+    """Say that a newer doorcode wrote the file; this one leaves it as it is."""
 
 
 class SignedIn(NamedTuple):
@@ -131,6 +145,27 @@ def read() -> Accounts:
     Raises:
         AccountFileError: it cannot be read, or is not what doorcode wrote.
     """
+    accounts, error = read_legible()
+    if error is not None:
+        raise error
+    return accounts
+
+
+def read_legible() -> tuple[Accounts, AccountFileError | None]:
+    """Return the accounts of a file that may be damaged, as far as they can be read.
+
+    Returns:
+        The accounts, and the error that ``read`` raises; None if the file is as doorcode wrote it.
+    """
+    accounts: list[SignedIn] = []
+    try:
+        _read_into(accounts)
+    except AccountFileError as error:
+        return tuple(accounts), error
+    return tuple(accounts), None
+
+
+def _read_into(accounts: list[SignedIn]) -> None:
     from doorcode.cache import StoreError
     from doorcode.cache._files.disk import read as read_private
 
@@ -138,27 +173,39 @@ def read() -> Accounts:
     try:
         raw = read_private(where)
     except StoreError as error:
-        message = f"The account file cannot be read: {error}"
-        raise AccountFileError(message) from error
+        advice = "Sign in again with `doorcode login`, which sets the file aside."
+        advice = _folder_advice(where) if error.errno == errno.ENOTDIR else advice
+        raise AccountFileError(f"The account file cannot be read: {error}.\n{advice}") from error
     if raw is None:
-        return ()
+        return
+    if raw.data is None:
+        raise _damaged(where, f": {raw.reason}")
     try:
-        return _parsed(json.loads(raw.data or b""))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        message = f"The account file {where} is damaged. Sign in again with `doorcode login`, which repairs it."
-        raise AccountFileError(message) from error
+        _parse_into(accounts, json.loads(raw.data))
+    except _MALFORMED as error:
+        raise _damaged(where) from error
+
+
+def _damaged(where: str, why: str = "") -> AccountFileError:
+    return AccountFileError(
+        f"The account file {where} is damaged{why}. Sign in again with `doorcode login`, which repairs it.\n"
+        "To sign out instead, run `doorcode logout --all`."
+    )
 
 
 def check_writable() -> None:
     """Find out whether the file can be written, before a user signs in for it.
 
     Raises:
-        AccountFileError: it cannot.
+        AccountFileError: it cannot, or a newer doorcode wrote it.
     """
     from doorcode.cache import StoreError
     from doorcode.cache._locks.lock import CacheLock
 
     where = path()
+    damage = read_legible()[1]
+    if isinstance(damage, NewerAccountFileError):
+        raise damage
     try:
         os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
         with CacheLock(f"{where}.lockfile").hold():
@@ -167,17 +214,29 @@ def check_writable() -> None:
         raise _unwritable(where, error) from error
 
 
-def _unwritable(where: str, error: Exception) -> AccountFileError:
+def _unwritable(where: str, error: OSError | StoreError) -> AccountFileError:
     reason = getattr(error, "strerror", None) or error
-    return AccountFileError(f"The account file {where} cannot be written: {reason}")
+    message = f"The account file {where} cannot be written: {reason}."
+    if error.errno in _FOLDER_ERRORS:
+        message += f"\n{_folder_advice(where)}"
+    return AccountFileError(message)
 
 
-def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> None:
+def _folder_advice(where: str) -> str:
+    chosen_by = "HOME or XDG_CONFIG_HOME, on Windows APPDATA, choose it"
+    return f"{os.path.dirname(where)} must be a folder in which this user may write ({chosen_by})."
+
+
+def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> str | None:
     """Replace what the file holds, while no other process does.
 
     Args:
         change: takes the accounts in the file, and returns those to write.
-        repair: whether a damaged file is set aside, with ``.broken`` after its name, and begun anew.
+        repair: whether a damaged file is kept with ``.broken`` after its name, and a new one begun with the accounts
+            that can be read.
+
+    Returns:
+        Where a damaged file is kept; None if it was not damaged.
 
     Raises:
         AccountFileError: nothing was changed.
@@ -190,27 +249,42 @@ def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> N
     try:
         os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
         with CacheLock(f"{where}.lockfile").hold():
-            replace(where, _text(change(_readable(where, repair=repair))), time.time_ns())
+            accounts, damage = read_legible()
+            aside = _set_aside(where, damage, repair=repair) if damage is not None else None
+            replace(where, _text(change(accounts)), time.time_ns())
     except (OSError, StoreError) as error:
         raise _unwritable(where, error) from error
+    return aside
 
 
-def _readable(where: str, *, repair: bool) -> Accounts:
+def _set_aside(where: str, damage: AccountFileError, *, repair: bool) -> str:
+    if not repair or isinstance(damage, NewerAccountFileError):
+        raise damage
+    from doorcode.cache import StoreError
+    from doorcode.cache._files.disk import move_aside
+
     try:
-        return read()
-    except AccountFileError:
-        if not repair:
-            raise
-        from doorcode.cache._files.disk import move_aside
-
-        move_aside(where, _BROKEN, None)
-        return ()
+        return move_aside(where, _BROKEN, None)
+    except StoreError:  # such as a directory, which does not replace an earlier one
+        return move_aside(where, _BROKEN, time.time())
 
 
-def _parsed(content: Any) -> Accounts:
-    if content["version"] != VERSION:
-        raise ValueError(content["version"])
-    return tuple(_signed_in(entry) for entry in content["accounts"])
+def _parse_into(accounts: list[SignedIn], content: Any) -> None:
+    version = content["version"]
+    if isinstance(version, int) and version > VERSION:
+        message = (
+            f"The account file {path()} was written by a newer doorcode (version {version} of the file, not {VERSION})."
+            "\nUpgrade doorcode, or move the file away and run `doorcode login`."
+        )
+        raise NewerAccountFileError(message)
+    if version != VERSION:
+        raise ValueError(version)
+    entries = content["accounts"]
+    for entry in entries:
+        with contextlib.suppress(*_MALFORMED):
+            accounts.append(_signed_in(entry))
+    if len(accounts) != len(entries):
+        raise ValueError("an entry cannot be read")
 
 
 def _signed_in(entry: dict[str, Any]) -> SignedIn:
@@ -225,6 +299,7 @@ def _signed_in(entry: dict[str, Any]) -> SignedIn:
     parse_authority(record.authority)
     check_tenant(record.tenant_id)
     check_client_id(record.client_id)
+    cache_options(cache)
     return SignedIn(record, cache, plain, alone)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,8 @@ import click
 
 from doorcode import cache as token_caches
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown, shown_text
-from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, SignedIn, shown, shown_text
+from doorcode._cli.failures import CommandError, ExitCode, as_command_error
 from doorcode._cli.fast_token import chosen, stored_tokens
 from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.login import made_current
@@ -26,6 +27,8 @@ from doorcode._cli.options import (
     notes,
     silent_credential,
 )
+from doorcode.cache import CachedAccount, StoreError
+from doorcode.errors import CacheUnavailableError
 
 
 @click.command(short_help="List the signed-in accounts.")
@@ -66,22 +69,44 @@ def logout(*, account: str | None, every_account: bool, cache: str | None) -> No
     if every_account and account is not None:
         raise click.UsageError("--all and --account exclude each other.")
     if every_account:
-        known = account_file.read()
-        leaving = tuple(each for each in known if cache in {None, each.cache})
-    else:
-        leaving = (account_named(account, cache),)
-    for each in leaving:
-        _sign_out(each)
-        click.echo(f"Signed {each.name} out.", err=True)
-    if not leaving:
-        click.echo("No account is signed in.", err=True)
+        _sign_everybody_out(cache)
+        return
+    leaving = account_named(account, cache)
+    _remove_tokens(leaving)
+    # The account stays in the list for as long as its tokens may be stored.
+    account_file.update(lambda known: tuple(each for each in known if each.key != leaving.key))
+    click.echo(f"Signed {leaving.name} out.", err=True)
     left = account_file.read()
-    if left and not every_account:
+    if left:
         click.echo(f"The current account is {left[0].name}.", err=True)
 
 
-def _sign_out(account: SignedIn) -> None:
-    """Remove an account's tokens, and then the account from the list: it stays there for as long as tokens may.
+def _sign_everybody_out(cache: str | None) -> None:
+    """Sign every account out, go on where one of them fails, and end with the exit code of the first failure."""
+    known, damage = account_file.read_legible()
+    leaving = [each for each in known if cache in {None, each.cache}]
+    if not leaving and damage is None:
+        click.echo("No account is signed in.", err=True)
+        return
+    failures = _Failures()
+    gone = {each.key for each in leaving if failures.attempt(each.name, _removal_of(each))}
+    if damage is not None:
+        _sign_unlisted_out(cache or DEFAULT_CACHE, failures)
+        failures.end()  # The file stays damaged until no token is left, so that the user can run the command again.
+    aside = account_file.update(
+        lambda accounts: tuple(each for each in accounts if each.key not in gone), repair=damage is not None
+    )
+    if aside is not None:
+        failures.add(_lost(aside))
+    failures.end()
+
+
+def _removal_of(account: SignedIn) -> Callable[[], None]:
+    return lambda: _remove_tokens(account)
+
+
+def _remove_tokens(account: SignedIn) -> None:
+    """Remove an account's tokens from its cache.
 
     Raises:
         StoreError: tokens of it are still stored.
@@ -89,7 +114,67 @@ def _sign_out(account: SignedIn) -> None:
     """
     with notes(quiet=True), silent_credential(account) as credential:
         credential.sign_out(account.record)
-    account_file.update(lambda known: tuple(each for each in known if each.key != account.key))
+
+
+def _sign_unlisted_out(cache: str, failures: _Failures) -> None:
+    """Sign the accounts of the default application out that a cache holds and a damaged file no longer names."""
+    try:
+        options = account_file.cache_options(cache)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    found: list[CachedAccount] = []
+    with notes(quiet=True):
+        failures.attempt("", lambda: found.extend(token_caches.accounts(options)))
+        for each in found:
+            if DEFAULT_CLIENT_ID in each.client_ids:
+                failures.attempt(
+                    shown(each.username or each.home_account_id),
+                    lambda each=each: token_caches.sign_out(each, options, client_id=DEFAULT_CLIENT_ID),  # type: ignore[misc]
+                )
+
+
+def _lost(aside: str) -> CommandError:
+    return CommandError(
+        f"The account file could not be read. It is kept as {shown_text(aside)}.\n"
+        "Accounts that only it names, of a cache with another name or of another application, may still be signed in: "
+        "sign in to each with `doorcode login` and the same options, then run `doorcode logout`."
+    )
+
+
+class _Failures:
+    """Tell the user about each account as it is signed out or fails, and keep the first failure's exit code."""
+
+    def __init__(self) -> None:
+        self._code = ExitCode.DONE
+
+    def attempt(self, name: str, work: Callable[[], object]) -> bool:
+        """Do something for an account, and return whether it was done.
+
+        Args:
+            name: of the account; empty for what concerns no single one.
+            work: does it.
+        """
+        try:
+            work()
+        except (StoreError, CacheUnavailableError) as error:
+            failure = as_command_error(error)
+            assert failure is not None, "both have an exit code"
+            lead = f"{name} may still be signed in. " if name else ""
+            self.add(CommandError(f"{lead}{failure}", failure.code))
+            return False
+        if name:
+            click.echo(f"Signed {name} out.", err=True)
+        return True
+
+    def add(self, failure: CommandError) -> None:
+        """Tell the user about a failure."""
+        click.echo(f"doorcode: {failure}", err=True)
+        self._code = self._code or failure.code
+
+    def end(self) -> None:
+        """End the command with the exit code of the first failure, if there was one."""
+        if self._code is not ExitCode.DONE:
+            raise click.exceptions.Exit(self._code)
 
 
 @click.command(short_help="Say where tokens are kept and who is signed in.")

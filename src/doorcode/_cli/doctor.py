@@ -61,7 +61,7 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     try:
         current = next(iter(chosen(account_file.read(), None, cache)), None)
     except AccountFileError as error:
-        yield Finding("account", FAIL, str(error), "Run `doorcode login`.")
+        yield Finding("account", FAIL, str(error))
     else:
         yield _account(current)
     try:

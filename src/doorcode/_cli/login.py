@@ -21,7 +21,7 @@ from doorcode import (
     prompts,
 )
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn
+from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
@@ -111,7 +111,13 @@ def login(  # noqa: PLR0913 - one for each option
             lead = "Signed in as"
         else:
             lead = "Already signed in as"
-        account_file.update(lambda accounts: made_current(accounts, account), repair=True)
+        aside = account_file.update(lambda accounts: made_current(accounts, account), repair=True)
+    if aside is not None:
+        click.echo(
+            f"doorcode: The account file could not be read. It is kept as {shown_text(aside)}; accounts that "
+            "`doorcode accounts` no longer lists have to sign in again.",
+            err=True,
+        )
     click.echo(f"{lead} {account.name} (tenant {account.tenant}).", err=True)
     if lead != "Signed in as":
         click.echo("`doorcode login --force` signs in anew, or with another account.", err=True)
@@ -237,10 +243,8 @@ Known = dict[tuple[str, str, str, str], SignedIn]
 
 def _known(cache: str) -> Known:
     """Return the accounts of a cache in the account file by their keys, the current one first."""
-    try:
-        return {each.key: each for each in account_file.read() if each.cache == cache}
-    except account_file.AccountFileError:
-        return {}  # the sign-in repairs the file
+    known, _ = account_file.read_legible()  # the sign-in repairs a damaged file
+    return {each.key: each for each in known if each.cache == cache}
 
 
 def _as_known(account: SignedIn, known: Known) -> SignedIn:
