@@ -161,6 +161,6 @@ def test_a_terminal_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EOFError):
         reader.read(lambda: asked.append("again"))
     assert asked == ["asked"]
-    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert len(list(Path("/dev/fd").iterdir())) <= before  # what other tests have left may be closed meanwhile
     os.close(ours)
     os.close(theirs)

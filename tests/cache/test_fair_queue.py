@@ -155,8 +155,9 @@ def test_a_stuck_process_leaves_no_thread_and_no_descriptor(tmp_path: Path, star
     for _ in range(WRITES):
         with pytest.raises(StoreLocked):
             store.update(lambda _: GOOD)
-    assert threading.active_count() == threads
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    # What other tests have left may end meanwhile.
+    assert threading.active_count() <= threads
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
     stuck.kill()
     store.update(lambda _: GOOD)
     assert store.load().data == GOOD

@@ -22,6 +22,7 @@ from doorcode.cache import Conflict, Loaded, RedisStore, RedisUser, StoreError, 
 from doorcode.cache._protocol import RenewableLease, WatchedStore
 from doorcode.cache._stores import redis_lease
 from support.redis_server import RedisServer
+from support.signing import PATIENCE
 
 KEY, NEW_KEY = bytes(range(32)), bytes(32)
 DATA = b'{"RefreshToken": {"a": {"secret": "a-refresh-token"}}}'
@@ -42,7 +43,9 @@ def store(redis_server: RedisServer, cache_name: str) -> OpenStore:
     """Return what opens the store of this test."""
 
     def opened(**options: Any) -> RedisStore:
-        return RedisStore(redis_server.url, **{"name": cache_name, "encryption_key": KEY, **options})
+        return RedisStore(
+            redis_server.url, **{"name": cache_name, "encryption_key": KEY, "timeout": PATIENCE, **options}
+        )
 
     return opened
 
@@ -157,14 +160,14 @@ class TestUsers:
 
     def test_the_idle_expire(self, store: OpenStore, redis_server: RedisServer) -> None:
         """With a ttl, a cache that is neither read nor written is removed by the server; reading it is use."""
-        used = store(ttl=100).for_user("ada")
+        used = store(ttl=1000).for_user("ada")
         used.save(DATA, None)
         with redis_server.client() as client:
             key = used._partition.value_key
             client.pexpire(key, 50_000)
             assert used.load().data == DATA
             left: Any = client.pttl(key)
-            assert 90_000 < left <= 100_000
+            assert 900_000 < left <= 1_000_000
             assert store().for_user("ada").load().data == DATA
             client.pexpire(key, 1)
             while client.exists(key):
@@ -261,13 +264,13 @@ class TestLeases:
         self, store: OpenStore, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A lease over a prompt lasts for as long as its holder says, in steps; without the holder, for one step."""
-        monkeypatch.setattr(redis_lease, "LONGEST", 0.4)
+        monkeypatch.setattr(redis_lease, "LONGEST", 8.0)  # it is extended after a quarter of that
         opened = store()
         lease = opened.lease("sign-in", 60)
         key = opened._partition.lease_key("sign-in")
         with redis_server.client() as client:
             before: Any = client.pttl(key)
-            assert 0 < before <= 400
+            assert 0 < before <= 8000
             highest = before
             while highest <= before:  # it falls, unless it is extended
                 before, highest = client.pttl(key), client.pttl(key)
@@ -288,7 +291,7 @@ class TestLeases:
         if taken:
             with redis_server.client() as client:
                 client.set(store()._partition.lease_key("sign-in"), b"another's")
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
     def test_what_another_program_put_there_is_waited_for(self, store: OpenStore, redis_server: RedisServer) -> None:

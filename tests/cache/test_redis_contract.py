@@ -11,6 +11,7 @@ from doorcode.cache._cae_section import CaeSection
 from doorcode.testing import StoreContract
 from doorcode.testing._store_contract import OpenStore
 from support.redis_server import RedisServer
+from support.signing import PATIENCE
 
 KEY = bytes(range(32))
 
@@ -18,7 +19,7 @@ KEY = bytes(range(32))
 class TestEncrypted(StoreContract):
     @pytest.fixture
     def open_store(self, redis_server: RedisServer, cache_name: str) -> OpenStore:
-        return lambda: RedisStore(redis_server.url, name=cache_name, encryption_key=KEY)
+        return lambda: RedisStore(redis_server.url, name=cache_name, encryption_key=KEY, timeout=PATIENCE)
 
     @pytest.fixture
     def stored_bytes(self, redis_server: RedisServer, cache_name: str) -> Callable[[], bytes]:
@@ -28,7 +29,7 @@ class TestEncrypted(StoreContract):
 class TestPlain(StoreContract):
     @pytest.fixture
     def open_store(self, redis_server: RedisServer, cache_name: str) -> OpenStore:
-        return lambda: RedisStore(redis_server.url, name=cache_name, allow_unencrypted_storage=True)
+        return lambda: RedisStore(redis_server.url, name=cache_name, allow_unencrypted_storage=True, timeout=PATIENCE)
 
     @pytest.fixture
     def stored_bytes(self, redis_server: RedisServer, cache_name: str) -> Callable[[], bytes]:
@@ -41,12 +42,12 @@ class TestOneOfManyUsers(StoreContract):
     @pytest.fixture
     def open_store(self, redis_server: RedisServer, cache_name: str) -> OpenStore:
         client = redis_server.client()
-        store = RedisStore(client, name=cache_name, encryption_key=KEY, ttl=3600)
+        store = RedisStore(client, name=cache_name, encryption_key=KEY, ttl=3600, timeout=PATIENCE)
         return lambda: store.for_user("ada", "a-client")
 
     def test_shares_nothing_with_other_users(self, redis_server: RedisServer, cache_name: str) -> None:
         """Each user, and each client of one, has content and leases of its own."""
-        store = RedisStore(redis_server.url, name=cache_name, encryption_key=KEY)
+        store = RedisStore(redis_server.url, name=cache_name, encryption_key=KEY, timeout=PATIENCE)
         store.for_user("ada", "a-client").save(b"{}", None)
         assert store.for_user("ada", "a-client").lease("refresh", 30)
         for other in (store, store.for_user("ada"), store.for_user("ada", "b"), store.for_user("eve", "a-client")):
@@ -57,7 +58,7 @@ class TestOneOfManyUsers(StoreContract):
 class TestSectionForCae(StoreContract):
     @pytest.fixture
     def open_store(self, redis_server: RedisServer, cache_name: str) -> OpenStore:
-        return lambda: CaeSection(RedisStore(redis_server.url, name=cache_name, encryption_key=KEY))
+        return lambda: CaeSection(RedisStore(redis_server.url, name=cache_name, encryption_key=KEY, timeout=PATIENCE))
 
 
 def everything_of(server: RedisServer, name: str) -> bytes:

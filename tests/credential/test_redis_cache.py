@@ -15,14 +15,15 @@ import doorcode
 from doorcode import AuthenticationRequiredError, TokenCachePersistenceOptions, cache
 from doorcode.cache import RedisStore
 from doorcode.cache import _outage as outage
+from doorcode.cache._stores import redis_server as calls_of
 from doorcode.emulator import Emulator
 from support.redis_server import RedisServer, running
-from support.signing import OTHER, SCOPE
+from support.signing import AGES, OTHER, PATIENCE, SCOPE
 
 KEY = bytes(range(32))
 THIRD = "https://third.example/.default"
 SOON = 0.5
-"""Seconds that a call of the server may take where it is to fail."""
+"""Seconds that a call of a server that is frozen may take."""
 BROKEN: dict[str, tuple[Callable[[RedisServer], object], Callable[[RedisServer], object], str]] = {
     "frozen": (RedisServer.freeze, RedisServer.thaw, "does not answer in time"),
     "away": (RedisServer.kill, RedisServer.start, "cannot be used"),
@@ -60,7 +61,7 @@ def kept(redis_server: RedisServer, cache_name: str) -> Callable[..., dict[str, 
     """Return what makes the options of credentials that share one cache."""
 
     def options(user: str = "ada", **more: Any) -> dict[str, Any]:
-        store = RedisStore(redis_server.url, name=cache_name, encryption_key=the_key, user=user)
+        store = RedisStore(redis_server.url, name=cache_name, encryption_key=the_key, user=user, timeout=PATIENCE)
         return {
             "cache_persistence_options": TokenCachePersistenceOptions(store=store),
             "use_cached_account": True,
@@ -111,7 +112,9 @@ def test_a_wrong_key_is_no_reason_to_ask(make: Any, kept: Any, authority: Emulat
     make(**kept()).get_token(SCOPE)
     authority.reset_counters()
     right: Any = kept()["cache_persistence_options"].store
-    store = RedisStore(redis_server.url, name=right._partition.name, user="ada", encryption_key=bytes(32))
+    store = RedisStore(
+        redis_server.url, name=right._partition.name, user="ada", encryption_key=bytes(32), timeout=PATIENCE
+    )
     with pytest.raises(doorcode.errors.CacheUnavailableError, match="another encryption_key"):
         make(cache_persistence_options=TokenCachePersistenceOptions(store=store)).get_token(SCOPE)
     assert authority.count() == 0
@@ -133,9 +136,11 @@ def test_a_server_that_does_not_help(
     The error says why; where the user may be asked, the user is. What that brought is stored once the server is back.
     """
     monkeypatch.setattr(outage, "PAUSE", 0.0)
+    stores: list[RedisStore] = []
 
     def options(**more: Any) -> dict[str, Any]:
-        store = RedisStore(server.url, encryption_key=KEY, timeout=SOON)
+        store = RedisStore(server.url, encryption_key=KEY, timeout=PATIENCE)
+        stores.append(store)
         given = TokenCachePersistenceOptions(store=store)
         return {"cache_persistence_options": given, "use_cached_account": True, **more}
 
@@ -145,6 +150,10 @@ def test_a_server_that_does_not_help(
     assert silent.get_token(SCOPE).token == token
     authority.reset_counters()
     break_it(server)
+    if break_it is RedisServer.freeze:
+        for store in stores:
+            store._server.timeout = SOON
+    monkeypatch.setattr(calls_of, "_FIRST_PAUSE", AGES)  # what fails is not tried again
     monkeypatch.setattr(outage, "PAUSE", 3600.0)
     assert asking.get_token(SCOPE).token == silent.get_token(SCOPE).token == token
     with pytest.raises(AuthenticationRequiredError, match=f"token cache cannot be used now: .*{words}"):
@@ -153,6 +162,8 @@ def test_a_server_that_does_not_help(
     new = asking.get_token(OTHER).token
     assert (authority.count("token:refresh_token"), authority.count("devicecode")) == (0, 1)
     mend_it(server)
+    for store in stores:
+        store._server.timeout = PATIENCE
     later = time.monotonic() + 7200
     monkeypatch.setattr("doorcode._clock.monotonic", lambda: later)
     assert asking.get_token(THIRD).token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine
@@ -44,11 +45,13 @@ def called(call: Callable[[], object]) -> tuple[set[str], set[str]]:
             in_c.add(argument.__name__)
 
     call()  # the logger remembers whether a level is on
+    gc.disable()  # what it would call for the garbage of other tests is not called in this call
     sys.setprofile(note)
     try:
         call()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return in_python - {"<lambda>"}, in_c - {"setprofile"}
 
 
