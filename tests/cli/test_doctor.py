@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from cli.conftest import Command
 from doorcode import TokenCachePersistenceOptions
 from doorcode._cli import account_file, health_checks
 from doorcode._cli.health_checks import Finding
+from doorcode.cache import _select
 from doorcode.emulator import Emulator
 
 CHECKS = ["versions", "account", "store", "sign-in", "proxy", "tls", "network", "clock", "discovery"]
@@ -50,6 +52,16 @@ def test_no_network_fails_with_advice(command: Command, authority: Emulator) -> 
     assert "HTTPS_PROXY" in advice
     [detail] = [each["detail"] for each in json.loads(done.out)["checks"] if each["check"] == "network"]
     assert detail.endswith(" cannot be reached: Connection refused.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the user's directory is LOCALAPPDATA there")
+def test_no_home_fails_with_advice_that_helps(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key would not help a user whose home directory is not known; the variable to set is named."""
+    monkeypatch.setattr(_select, "_home_of_user", lambda: None)
+    monkeypatch.setenv("HOME", "")
+    found = {each["check"]: each for each in json.loads(command("doctor", "--json").out)["checks"]}["store"]
+    assert (found["verdict"], found["advice"]) == ("fail", "")
+    assert "HOME is not set; set it" in found["detail"]
 
 
 def test_an_untrusted_certificate_fails(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

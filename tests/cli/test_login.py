@@ -37,6 +37,12 @@ def test_a_sign_in_is_told_on_standard_error(command: Command) -> None:
     assert lines[-1].startswith(f"Signed in as {ADA} (tenant ")
 
 
+def test_an_authority_of_the_environment_is_enough(command: Command) -> None:
+    """The environment that the emulator prints serves the command line, too, without any option."""
+    assert command("login").code == 0
+    assert command("token", "--scope", "https://vault.azure.net/.default").code == 0
+
+
 def test_the_account_file_is_the_users_alone(signed_in: Command) -> None:
     """It has mode 0600, and neither a token nor a code in it."""
     path = Path(account_file.path())

@@ -10,10 +10,12 @@ import pickle
 import sys
 import threading
 import time
+from collections import UserDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -102,6 +104,30 @@ def test_nobody_changes_what_everybody_gets(make: Any, authority: Emulator) -> N
         assert (type(twin), vars(twin)) == (AccessTokenInfo, vars(info))
         twin.token = "x"
     assert credential.get_token_info(SCOPE).token == credential.get_token(SCOPE).token
+
+
+@pytest.mark.parametrize("options", [5, "claims", ["enable_cae"], object()], ids=["int", "text", "list", "object"])
+@pytest.mark.parametrize("signed_in", [False, True], ids=["cold", "warm"])
+def test_options_that_are_no_mapping(
+    make: Any, caplog: pytest.LogCaptureFixture, options: Any, signed_in: bool
+) -> None:
+    """get_token_info says which options it takes, and the log has the error as for other wrong arguments."""
+    credential = make()
+    if signed_in:
+        credential.get_token(SCOPE)
+    with pytest.raises(TypeError, match="takes options as a mapping such as .*'tenant_id'.*enable_cae"):
+        credential.get_token_info(SCOPE, options=options)
+    assert "get_token_info failed: get_token_info takes options as a mapping" in caplog.text
+    assert len(make.approver.prompts) == signed_in
+
+
+@pytest.mark.parametrize(
+    "options", [None, {}, (), "", MappingProxyType({"enable_cae": False}), UserDict(tenant_id=None)], ids=repr
+)
+def test_options_of_any_mapping(make: Any, options: Any) -> None:
+    """Any mapping serves as options, and any empty value stands for none, as in azure-identity."""
+    credential = make()
+    assert credential.get_token_info(SCOPE, options=options).token == credential.get_token(SCOPE).token
 
 
 def test_later_calls_ask_nobody(make: Any, authority: Emulator) -> None:

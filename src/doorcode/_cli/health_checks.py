@@ -66,8 +66,9 @@ def store(options: TokenCachePersistenceOptions) -> Finding:
     """Tell where tokens would be kept."""
     found = token_caches.status(options)
     if found.store is None:
+        error = str(found.error)
         advice = "Give a key: `openssl rand -base64 32` makes one for DOORCODE_CACHE_KEY."
-        return Finding("store", FAIL, str(found.error), advice)
+        return Finding("store", FAIL, error, "" if error.startswith("no directory") else advice)
     if not found.encrypted:
         return Finding(
             "store",

@@ -90,7 +90,7 @@ def login(  # noqa: PLR0913 - one for each option
     options = {
         **{name: value for name, value in given.items() if value is not None},
         "cache_persistence_options": place.cache_options(),
-        "disable_instance_discovery": place.disable_instance_discovery,
+        "disable_instance_discovery": place.disable_instance_discovery or None,
     }
     wanted = scopes_of(scopes, resources)
     with notes():

@@ -144,7 +144,7 @@ def credential_options(account: SignedIn) -> dict[str, Any]:
     return {
         "authentication_record": account.record,
         "cache_persistence_options": account.cache_options(),
-        "disable_instance_discovery": account.disable_instance_discovery,
+        "disable_instance_discovery": account.disable_instance_discovery or None,
         "additionally_allowed_tenants": ["*"],
     }
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
@@ -152,9 +152,14 @@ class BaseCredential:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
 
-    def _request_of(self, method: str, scopes: tuple[object, ...], options: Mapping[str, Any]) -> TokenRequest:
-        """Check a request of ``get_token_info``."""
-        rest = dict(options)
+    @clears_frames
+    def _request_of(self, method: str, scopes: tuple[object, ...], options: object) -> TokenRequest:
+        """Check a request of ``get_token_info``, and log what is wrong with it."""
+        try:
+            rest = _token_options(options)
+        except TypeError as exception:
+            self._failed(method, exception)
+            raise shortened(exception)  # noqa: B904 - the same exception
         claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
         return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
 
@@ -162,6 +167,8 @@ class BaseCredential:
         """Return the answer to ``get_token_info`` from memory; None if the flow has to look for a token."""
         tenant_id, enable_cae = None, False
         if options:
+            if type(options) is not dict and not isinstance(options, Mapping):
+                return None  # the check of the request raises the error
             if options.get("claims") or not options.keys() <= _ANSWERED:
                 return None
             tenant_id, enable_cae = options.get("tenant_id"), options.get("enable_cae", False)
@@ -304,6 +311,17 @@ def authentication_errors(*others: type[Exception]) -> tuple[type[Exception], ..
     """
     error = getattr(sys.modules.get("azure.core.exceptions"), "ClientAuthenticationError", None)
     return others if error is None else (*others, error)
+
+
+def _token_options(options: object) -> dict[str, Any]:
+    """Return the ``options`` of ``get_token_info``; any empty value stands for no options."""
+    if options and not hasattr(options, "keys"):
+        message = (
+            f"get_token_info takes options as a mapping such as {{'tenant_id': '...'}}, not {type(options).__name__}; "
+            "its keys are claims, tenant_id and enable_cae"
+        )
+        raise TypeError(message)
+    return dict(cast("Mapping[str, Any]", options or {}))
 
 
 def _check_list(scopes: object, method: str) -> None:

@@ -91,13 +91,14 @@ class InteractiveCredential(BaseCredential, ABC):
             azure-core's ``AccessTokenInfo``, times in Unix seconds.
 
         Raises:
+            TypeError: ``options`` is no mapping.
             ValueError: as get_token.
             ClientAuthenticationError: as get_token.
         """
         fresh = self._fresh_info(scopes, options)
         if fresh is not None:
             return fresh
-        request = self._request_of("get_token_info", scopes, options or {})
+        request = self._request_of("get_token_info", scopes, options)
         return SafeAccessTokenInfo(await self._logged("get_token_info", request, self._acquisition(request)))
 
     async def authenticate(
