@@ -169,6 +169,32 @@ def test_a_store_that_fails(
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
 
 
+@pytest.mark.parametrize("cae", [False, True])
+def test_a_store_with_an_error_of_another_kind(
+    make: Any,
+    store_class: Any,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cae: bool,
+) -> None:
+    """A sign-in that the user finished is not lost, whatever the store raises when it is to be kept."""
+    store = store_class(tmp_path / "x", "ada")
+
+    def fail(*_: object) -> None:
+        message = "the table is locked"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(store, "save", fail)
+    options = TokenCachePersistenceOptions(store=store, allow_unencrypted_storage=True)
+    credential = make(cache_persistence_options=options)
+    token = credential.get_token(SCOPE, enable_cae=cae).token
+    assert credential.get_token(SCOPE, enable_cae=cae).token == token
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "in memory only, for this process: RuntimeError: the table is locked" in warning
+
+
 def test_options_with_a_store_travel(store_class: Any, tmp_path: Path) -> None:
     """They travel in a pickle where their store does, and a copy has the same one."""
     store: Any = Remembered()

@@ -109,7 +109,7 @@ def test_nobody_changes_what_everybody_gets(make: Any, authority: Emulator) -> N
 @pytest.mark.parametrize("options", [5, "claims", ["enable_cae"], object()], ids=["int", "text", "list", "object"])
 @pytest.mark.parametrize("signed_in", [False, True], ids=["cold", "warm"])
 def test_options_that_are_no_mapping(
-    make: Any, caplog: pytest.LogCaptureFixture, options: Any, signed_in: bool
+    make: Any, caplog: pytest.LogCaptureFixture, options: Any, *, signed_in: bool
 ) -> None:
     """get_token_info says which options it takes, and the log has the error as for other wrong arguments."""
     credential = make()

@@ -163,15 +163,16 @@ class BaseCredential:
         claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
         return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
 
-    def _fresh_info(self, scopes: tuple[str, ...], options: Mapping[str, Any] | None) -> AccessTokenInfo | None:
+    def _fresh_info(self, scopes: tuple[str, ...], options: object) -> AccessTokenInfo | None:
         """Return the answer to ``get_token_info`` from memory; None if the flow has to look for a token."""
         tenant_id, enable_cae = None, False
         if options:
             if type(options) is not dict and not isinstance(options, Mapping):
                 return None  # the check of the request raises the error
-            if options.get("claims") or not options.keys() <= _ANSWERED:
+            given: Any = options
+            if given.get("claims") or not given.keys() <= _ANSWERED:
                 return None
-            tenant_id, enable_cae = options.get("tenant_id"), options.get("enable_cae", False)
+            tenant_id, enable_cae = given.get("tenant_id"), given.get("enable_cae", False)
         try:
             entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:

@@ -183,8 +183,9 @@ class StoredCache:
         with self._lock:
             try:
                 self._apply(change)
-            except StoreError as error:
-                self._trouble(f"Tokens are kept in memory only, for this process: {error}")
+            except Exception as error:  # noqa: BLE001 - a store of the program may raise anything: keep the tokens
+                found = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+                self._trouble(f"Tokens are kept in memory only, for this process: {found}")
 
     def remove(self, change: Change) -> None:
         """Apply a change that removes rows, and check that they are gone.
