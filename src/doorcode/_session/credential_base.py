@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
@@ -20,7 +19,6 @@ from doorcode._record import AuthenticationRecord
 # Importing a credential's class has to be cheap, and so has reading a stored token: a module that only some calls
 # need is imported by these calls.
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessTokenInfo
     from typing_extensions import Self
 
     from doorcode._core.model import Failure, TokenRequest, Tokens
@@ -35,9 +33,6 @@ E = TypeVar("E", bound=Exception)
 R = TypeVar("R")
 _LOGGER: Final = logger(__name__)
 INFO: Final = logging.INFO
-_ANSWERED: Final = frozenset({"claims", "tenant_id", "enable_cae"})
-"""The options of ``get_token_info`` that a token in memory can answer."""
-
 is_logged: Final = _LOGGER.isEnabledFor
 """Whether a level is logged; the hot path checks this before it calls anything that logs."""
 
@@ -147,7 +142,7 @@ class BaseCredential:
         """Check a request, also in a forked child, and log what is wrong with it."""
         self._session.after_fork()
         try:
-            return self._session.token_request(scopes, method, claims, tenant_id, enable_cae, options)
+            return self._session.requests.checked(scopes, method, claims, tenant_id, enable_cae, options)
         except authentication_errors(ValueError, TypeError) as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
@@ -155,33 +150,14 @@ class BaseCredential:
     @clears_frames
     def _request_of(self, method: str, scopes: tuple[object, ...], options: object) -> TokenRequest:
         """Check a request of ``get_token_info``, and log what is wrong with it."""
+        from doorcode._session.token_requests import split_options
+
         try:
-            rest = _token_options(options)
+            given = split_options(options)
         except TypeError as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
-        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
-        return self._request(method, scopes, claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
-
-    def _fresh_info(self, scopes: tuple[str, ...], options: object) -> AccessTokenInfo | None:
-        """Return the answer to ``get_token_info`` from memory; None if the flow has to look for a token."""
-        tenant_id, enable_cae = None, False
-        if options:
-            if type(options) is not dict and not isinstance(options, Mapping):
-                return None  # the check of the request raises the error
-            given: Any = options
-            if given.get("claims") or not given.keys() <= _ANSWERED:
-                return None
-            tenant_id, enable_cae = given.get("tenant_id"), given.get("enable_cae", False)
-        try:
-            entry = self._memory.get((scopes, tenant_id, enable_cae))
-        except TypeError:
-            return None  # likewise in get_token
-        if entry is None or not entry.cached_at <= time.time() < entry.fresh_until:
-            return None
-        if is_logged(INFO):
-            self._succeeded("get_token_info")
-        return entry.info
+        return self._request(method, scopes, *given)
 
     @clears_frames
     def _acquisition(self, request: TokenRequest) -> Flow[StoredToken | Failure]:
@@ -232,7 +208,7 @@ class BaseCredential:
         """Return the request of ``authenticate`` or ``begin``, by default for the cloud's Resource Manager."""
         _check_list(scopes, method)
         try:
-            wanted = tuple(scopes or self._session.default_scopes(method))
+            wanted = tuple(scopes or self._session.requests.default_scopes(method))
         except authentication_errors() as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
@@ -312,17 +288,6 @@ def authentication_errors(*others: type[Exception]) -> tuple[type[Exception], ..
     """
     error = getattr(sys.modules.get("azure.core.exceptions"), "ClientAuthenticationError", None)
     return others if error is None else (*others, error)
-
-
-def _token_options(options: object) -> dict[str, Any]:
-    """Return the ``options`` of ``get_token_info``; any empty value stands for no options."""
-    if options and not hasattr(options, "keys"):
-        message = (
-            f"get_token_info takes options as a mapping such as {{'tenant_id': '...'}}, not {type(options).__name__}; "
-            "its keys are claims, tenant_id and enable_cae"
-        )
-        raise TypeError(message)
-    return dict(cast("Mapping[str, Any]", options or {}))
 
 
 def _check_list(scopes: object, method: str) -> None:

@@ -6,29 +6,24 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core.account_selection import may_use_cache, usable
-from doorcode._core.checks import check_scopes, check_tenant
-from doorcode._core.claims import merge_claims
-from doorcode._core.clouds import default_scope
 from doorcode._core.display import account_name, log_line
 from doorcode._core.flows.limits import RequestLimits, request_limits
-from doorcode._core.model import TokenRequest, Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.scopes import check_one_resource
-from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 from doorcode._session.accounts.current import CurrentAccount
 from doorcode._session.accounts.sign_outs import SignOuts
-from doorcode._session.memory import Entry, Key
+from doorcode._session.memory import Entry, Key, fresh
 from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
 from doorcode._session.singleflight import SingleFlight
+from doorcode._session.token_requests import TokenRequests
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 
@@ -36,6 +31,7 @@ from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 if TYPE_CHECKING:
     from doorcode._config import Config
     from doorcode._core.flows.refusals import Refusals
+    from doorcode._core.model import TokenRequest, Who
     from doorcode._core.msal_cache.lookup import Account
     from doorcode._entra.msal_client import MsalApplication
 
@@ -66,6 +62,7 @@ class Session:
     def __init__(self, config: Config, clock: Callable[[], float] = _now) -> None:
         self.config = config
         self.clock = clock
+        self.requests: TokenRequests = TokenRequests(config)
         self.memory: dict[Key, Entry] = {}
         self.account: CurrentAccount = CurrentAccount(config.record, self.memory)
         self.transport: GivenTransport = GivenTransport(config.pipeline.get("transport"))
@@ -134,76 +131,6 @@ class Session:
         self.__init__(state["config"])  # type: ignore[misc] # pickle made the object without it
         self.account.restore(state["account"])
 
-    # -- requests
-
-    def token_request(
-        self,
-        scopes: tuple[object, ...],
-        method: str,
-        claims: str | None,
-        tenant_id: str | None,
-        enable_cae: bool,  # noqa: FBT001 - azure-core's name and place
-        options: Mapping[str, object],
-    ) -> TokenRequest:
-        """Check a caller's request.
-
-        Raises:
-            TypeError: a value of a wrong type.
-            ValueError: no scope, or a value that cannot be right.
-            ClientAuthenticationError: a tenant that the credential may not ask.
-        """
-        checked = check_scopes(scopes, method)
-        check_one_resource(checked, method)
-        merge_claims(claims, enable_cae)
-        return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
-
-    def resumed_request(self, asked: TokenRequest) -> TokenRequest:
-        """Check the request of a sign-in that another process began, as if it began here.
-
-        Raises:
-            ValueError: a value that cannot be right, or a tenant to which this credential would not send the request.
-            ClientAuthenticationError: a tenant that the credential may not ask.
-        """
-        request = self.token_request(asked.scopes, "resume", asked.claims, asked.tenant_id, asked.enable_cae, {})
-        if not same_tenant(request.tenant_id, asked.tenant_id):
-            message = f"This sign-in has tenant_id {asked.tenant_id!r}, but the credential has {request.tenant_id!r}."
-            raise ValueError(message)
-        return request
-
-    def user_request(self, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
-        """Return the arguments of ``_request_token`` as a request again."""
-        rest = dict(options)
-        claims, tenant_id = rest.pop("claims", None), rest.pop("tenant_id", None)
-        return self.token_request(scopes, "get_token", claims, tenant_id, bool(rest.pop("enable_cae", False)), rest)
-
-    def default_scopes(self, method: str) -> tuple[str, ...]:
-        """Return the scope of the cloud's Resource Manager.
-
-        Raises:
-            CredentialUnavailableError: the authority belongs to no cloud that this library knows.
-        """
-        authority = self.config.authority
-        scope = default_scope(authority.host, authority.port)
-        if scope is None:
-            from doorcode._error_mapping import unavailable
-
-            message = f"{method}() at {authority.netloc} requires a value for 'scopes'."
-            raise unavailable(message)
-        return (scope,)
-
-    def _tenant(self, asked: str | None) -> str:
-        config = self.config
-        single = bool(os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"))
-        checked = check_tenant(asked) if asked else None
-        tenant = resolve_tenant(config.tenant_id, checked, config.allowed_tenants, single)
-        if tenant is None:
-            from doorcode.errors import AuthenticationFailedError
-
-            raise AuthenticationFailedError(tenant_refused(str(checked)))
-        return tenant
-
-    # -- the state that flows read
-
     @property
     def who(self) -> Who:
         """Return whose tokens this credential may use now."""
@@ -263,10 +190,9 @@ class Session:
 
     def remembered(self, request: TokenRequest) -> StoredToken | None:
         """Return a token of this process that is still fresh."""
-        entry = self.memory.get((request.scopes, request.tenant_id, request.enable_cae))
-        if entry is None or not entry.cached_at <= self.clock() < entry.fresh_until:
-            return None
-        return entry.stored
+        options = {"tenant_id": request.tenant_id, "enable_cae": request.enable_cae}
+        entry = fresh(self.memory, request.scopes, options, self.clock())
+        return None if entry is None else entry.stored
 
     def remember(self, request: TokenRequest, token: StoredToken, fresh_until: float, sign_outs: int) -> None:
         """Remember a token under its tenant's name and, for the credential's own tenant, also without a name.

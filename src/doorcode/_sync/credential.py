@@ -12,6 +12,7 @@ from doorcode import _clock
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged
+from doorcode._session.memory import fresh
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
@@ -96,9 +97,11 @@ class InteractiveCredential(BaseCredential, ABC):
             ValueError: as get_token.
             ClientAuthenticationError: as get_token.
         """
-        fresh = self._fresh_info(scopes, options)
-        if fresh is not None:
-            return fresh
+        entry = fresh(self._memory, scopes, options, time.time())
+        if entry is not None:
+            if is_logged(INFO):
+                self._succeeded("get_token_info")
+            return entry.info
         request = self._request_of("get_token_info", scopes, options)
         stored = self._logged("get_token_info", request, self._acquisition(request))
         from doorcode._session.access_tokens import SafeAccessTokenInfo
@@ -218,7 +221,7 @@ class InteractiveCredential(BaseCredential, ABC):
         from doorcode._core.flows.interactive import for_program_call
         from doorcode._session.step_handler import TokenResult
 
-        request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
+        request, now = self._session.requests.of_options("get_token", scopes, kwargs), _clock.monotonic()
         return TokenResult(self._drive(for_program_call(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames

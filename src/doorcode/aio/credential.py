@@ -22,6 +22,7 @@ from doorcode._record import AuthenticationRecord
 from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
 from doorcode._session.accounts.stored import accounts, sign_out
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged
+from doorcode._session.memory import fresh
 from doorcode._session.step_handler import TokenResult
 from doorcode.aio.cancel_scope import CancelScope
 from doorcode.aio.driver import Driver
@@ -95,9 +96,11 @@ class InteractiveCredential(BaseCredential, ABC):
             ValueError: as get_token.
             ClientAuthenticationError: as get_token.
         """
-        fresh = self._fresh_info(scopes, options)
-        if fresh is not None:
-            return fresh
+        entry = fresh(self._memory, scopes, options, time.time())
+        if entry is not None:
+            if is_logged(INFO):
+                self._succeeded("get_token_info")
+            return entry.info
         request = self._request_of("get_token_info", scopes, options)
         return SafeAccessTokenInfo(await self._logged("get_token_info", request, self._acquisition(request)))
 
@@ -208,7 +211,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
     async def _run_sign_in(self, *scopes: str, **kwargs: Any) -> dict[str, Any]:
         """Sign a user in with this credential's own flow: for a subclass whose ``_request_token`` calls its super's."""
-        request, now = self._session.user_request(scopes, kwargs), _clock.monotonic()
+        request, now = self._session.requests.of_options("get_token", scopes, kwargs), _clock.monotonic()
         return TokenResult(await self._drive(for_program_call(self._sign_in_flow(request, now, now)), request))
 
     @clears_frames

@@ -99,7 +99,7 @@ def _read(fields: Mapping[str, Any], session: Session) -> tuple[TokenRequest, De
             raise ValueError(message)
     tenant_id = check_tenant(fields["tenant_id"])
     asked = TokenRequest(tuple(fields["scopes"]), tenant_id, fields["claims"], fields["enable_cae"] is True)
-    request = session.resumed_request(asked)
+    request = session.requests.resumed(asked)
     now, monotonic = time.time(), _clock.monotonic()
     # Checked as carefully as the authority's own reply, because the text was stored elsewhere.
     code = read_device_code(fields, now)
