@@ -1,4 +1,4 @@
-"""Cancelling a task ends its sign-in at once, wherever it is; whoever else waits takes over."""
+"""Cancelling a task ends its sign-in at once, wherever it is, unless other tasks wait for it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ SHORT = 0.2
 def scope(number: int) -> str:
     """Return a scope of its own for each caller."""
     return f"https://r{number}.example/.default"
+
+
+class Seen:
+    """A prompt that notes the codes, and how the sign-in of each one ended."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+        self.outcomes: list[str] = []
+
+    def __call__(self, _uri: str, user_code: str, _expires_on: object) -> None:
+        self.codes.append(user_code)
+
+    def finished(self, outcome: Any) -> None:
+        self.outcomes.append(outcome.result)
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:
@@ -142,25 +156,143 @@ def lease_of(credential: Any) -> str:
     return name
 
 
-def test_the_next_one_takes_over(make: Any, authority: Emulator, person: PromptApprover) -> None:
-    """The leader of fifty tasks is cancelled: one of the others asks, once, and they all get their tokens (P36)."""
-    led = asyncio.Event()
+async def joined(credential: Any, count: int) -> None:
+    """Wait until so many tasks wait for the sign-in that another one leads."""
+    (flight,) = credential._session.flights._led.values()
+    while flight.waiting < count:  # noqa: ASYNC110 - nobody tells when a task has begun to wait
+        await asyncio.sleep(0)
 
-    async def show(uri: str, user_code: str, expires_on: Any) -> None:
-        if led.is_set():
-            person(uri, user_code, expires_on)
-        led.set()
+
+def test_the_code_that_was_shown_stays(make: Any, authority: Emulator) -> None:
+    """The leader of fifty tasks is cancelled: the others get their tokens from the code that the user has (P36)."""
+    prompt = Seen()
 
     async def main() -> None:
-        credential = make(prompt_callback=show)
+        credential = make(prompt_callback=prompt)
         tasks = [asyncio.create_task(credential.get_token(scope(number))) for number in range(50)]
-        await led.wait()
+        await reached(authority.wait_for, "token:device_code", 2)
+        await joined(credential, 49)
         await cancelled(tasks[0])
+        authority.approve(prompt.codes[0])
         tokens = await asyncio.gather(*tasks[1:])
         assert len({token.token for token in tokens}) == 49
 
     in_a_loop(main)
-    assert (authority.count("devicecode"), len(person.prompts)) == (2, 1)
+    assert (authority.count("devicecode"), len(prompt.codes)) == (1, 1)
+    assert prompt.outcomes == ["signed_in"]
+
+
+def test_it_stays_while_it_is_being_shown(make: Any, authority: Emulator, person: PromptApprover) -> None:
+    """A prompt that is a coroutine function goes on, too."""
+    led, go, prompts = asyncio.Event(), asyncio.Event(), []
+
+    async def show(*shown: Any) -> None:
+        prompts.append(asyncio.current_task())
+        led.set()
+        await go.wait()
+        person(*shown)
+
+    async def main() -> None:
+        credential = make(prompt_callback=show)
+        tasks = [asyncio.create_task(credential.get_token(SCOPE)) for _ in range(3)]
+        await led.wait()
+        await joined(credential, 2)
+        await cancelled(tasks[0])
+        await cancelled(tasks[1])
+        go.set()
+        assert (await tasks[2]).token
+
+    in_a_loop(main)
+    assert (authority.count("devicecode"), len(prompts)) == (1, 1)
+
+
+@pytest.mark.parametrize("how", ["each task", "cancel()"])
+def test_it_ends_with_the_last_task_that_waits(make: Any, authority: Emulator, how: str) -> None:
+    """Once no task waits any more, no further poll is sent, the prompt is told, and the next call shows a new code."""
+    prompt = Seen()
+    authority.faults.queue("token:device_code", *[Pending()] * 3)
+
+    async def main() -> None:
+        credential = make(prompt_callback=prompt)
+        tasks = [asyncio.create_task(credential.get_token(SCOPE)) for _ in range(4)]
+        await reached(authority.wait_for, "token:device_code", 2)
+        await joined(credential, 3)
+        if how == "cancel()":
+            credential.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(end) for end in ends} == {errors.SignInCancelledError}
+        else:
+            for task in tasks:
+                await cancelled(task)
+        while not prompt.outcomes:  # noqa: ASYNC110 - the sign-in ends after the last task
+            await asyncio.sleep(0)
+        given_up = {request.form["device_code"] for request in authority.requests_to("token:device_code")}
+        polls = authority.count("token:device_code")
+        authority.approve_all()
+        assert (await credential.get_token(SCOPE)).token
+        later = [request.form["device_code"] for request in authority.requests_to("token:device_code")[polls:]]
+        assert given_up.isdisjoint(later)
+
+    in_a_loop(main)
+    assert len(prompt.codes) == 2
+    assert prompt.outcomes == ["cancelled", "signed_in"]
+
+
+def test_a_call_that_is_closed_while_it_waits(make: Any, authority: Emulator) -> None:
+    """A coroutine that is destroyed, as at the end of a program, leaves no sign-in behind that goes on."""
+    prompt = Seen()
+
+    async def main() -> None:
+        credential = make(prompt_callback=prompt)
+        call = credential.get_token(SCOPE)
+        while True:
+            future = call.send(None)
+            if credential._session.flights._led:
+                break
+            future._asyncio_future_blocking = False
+            await asyncio.wait([future])
+        await reached(authority.wait_for, "token:device_code")
+        call.close()
+        while not prompt.outcomes:  # noqa: ASYNC110 - the sign-in ends after the call
+            await asyncio.sleep(0)
+
+    in_a_loop(main)
+    assert prompt.outcomes == ["cancelled"]
+
+
+def test_a_code_that_is_declined_fails_for_all_who_wait(make: Any, authority: Emulator) -> None:
+    """What becomes of the sign-in reaches them, whoever started it; nobody is asked again."""
+    prompt = Seen()
+
+    async def main() -> None:
+        credential = make(prompt_callback=prompt)
+        tasks = [asyncio.create_task(credential.get_token(SCOPE)) for _ in range(3)]
+        await reached(authority.wait_for, "token:device_code")
+        await joined(credential, 2)
+        await cancelled(tasks[0])
+        authority.decline(prompt.codes[0])
+        ends = await asyncio.gather(*tasks[1:], return_exceptions=True)
+        assert {type(end) for end in ends} == {errors.SignInDeclinedError}
+
+    in_a_loop(main)
+    assert len(prompt.codes) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_in_the_prompt_reaches_the_caller(make: Any, error: type[BaseException]) -> None:
+    """The task that called gets it as it is; no other task of the loop is stopped by it first."""
+
+    def show(*_: object) -> None:
+        raise error
+
+    async def main() -> type[BaseException]:
+        try:
+            await make(prompt_callback=show).get_token(SCOPE)
+        except BaseException as interruption:  # noqa: BLE001 - what is looked at
+            return type(interruption)
+        raise AssertionError
+
+    assert in_a_loop(main) is error
 
 
 def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: PromptApprover) -> None:

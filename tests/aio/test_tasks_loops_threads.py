@@ -91,8 +91,8 @@ def test_a_loop_that_is_closed_is_not_missed(
 
     async def impatient() -> None:
         task = asyncio.create_task(credential.get_token(SCOPE))
-        ((_, future),) = credential._session.flights._led.values()
-        while not future._done_callbacks:  # noqa: ASYNC110 - nobody tells when a task has begun to wait
+        (flight,) = credential._session.flights._led.values()
+        while not flight.waiting:  # noqa: ASYNC110 - nobody tells when a task has begun to wait
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -17,11 +18,13 @@ import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 
+import doorcode.aio
 from doorcode import CredentialUnavailableError, errors
 from doorcode._browser import local
 from doorcode._session import reply_storage
 from doorcode.emulator import Emulator, Html, Refuse, Reset
 from support.held_reply import HeldReply
+from support.loops import in_a_loop, until
 from support.person import Person, free_port, get, is_free, post, query_of, sent_on
 from support.signing import ADA, AGES, GRACE, OTHER, PATIENCE, SCOPE, changed, outcome, start, together
 from support.tracebacks import MOST, frames_of_ours
@@ -252,6 +255,33 @@ def test_cancel(make: Any, person: Person) -> None:
         call.result(PATIENCE)
     person.does = person.sign_in
     assert credential.get_token(SCOPE).token
+
+
+def test_a_page_that_other_tasks_wait_for(authority: Emulator, person: Person) -> None:
+    """If the task that opened the page is cancelled, the page stays valid for the tasks that wait."""
+    opened, go = threading.Event(), threading.Event()
+
+    def signs_in_later(url: str) -> requests.Response:
+        opened.set()
+        assert go.wait(PATIENCE)
+        return person.sign_in(url)
+
+    person.does = signs_in_later
+
+    async def main() -> Any:
+        credential = doorcode.aio.InteractiveBrowserCredential(**authority.credential_options)
+        leader, *others = [asyncio.create_task(credential.get_token(SCOPE)) for _ in range(3)]
+        await until(opened)
+        (flight,) = credential._session.flights._led.values()
+        while flight.waiting < len(others):  # noqa: ASYNC110 - nobody tells when a task has begun to wait
+            await asyncio.sleep(0)
+        leader.cancel()
+        await asyncio.wait([leader])
+        go.set()
+        return await asyncio.gather(*others)
+
+    assert len({token.token for token in in_a_loop(main)}) == 1
+    assert len(person.urls) == 1
 
 
 def test_a_browser_that_waits_when_the_program_gives_up(make: Any, authority: Emulator, person: Person) -> None:

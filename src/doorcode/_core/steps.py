@@ -214,11 +214,16 @@ class Notify(Step[None]):
 
 @value_class(frozen=True, slots=True)
 class JoinFlight(Step[FlightRole | FlightResult]):
-    """Lead the flight of that name in this process, or wait for the caller that leads it."""
+    """Lead the flight of that name in this process, or wait for the caller that leads it.
+
+    With ``outlives_call``, a flight that other callers wait for continues after its leader's call was cancelled, if the
+    driver can do that.
+    """
 
     name: tuple[str, ...]
     request: TokenRequest
     wait: bool = True
+    outlives_call: bool = False
 
 
 @value_class(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from doorcode._core.model import FlightResult, FlightRole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
     from doorcode._core.model import Failure, TokenRequest
@@ -16,12 +18,29 @@ Name: TypeAlias = tuple[str, ...]
 PendingFlight: TypeAlias = "Future[FlightResult | FlightRole]"
 
 
+class Flight:
+    """A refresh or sign-in that one caller leads.
+
+    Attributes:
+        request: the leader's request.
+        future: its result, for the callers that wait.
+        waiting: how many callers wait, as far as they have been counted.
+        give_up: ends the flight once no caller waits any more; None while its leader's call lasts.
+    """
+
+    def __init__(self, request: TokenRequest, future: PendingFlight) -> None:
+        self.request = request
+        self.future = future
+        self.waiting: int = 0
+        self.give_up: Callable[[], object] | None = None
+
+
 class SingleFlight:
     """Record who leads which flight. Thread-safe; callers wait on a future, in a thread or in any event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._led: dict[Name, tuple[TokenRequest, PendingFlight]] = {}
+        self._led: dict[Name, Flight] = {}
 
     def join(self, name: Name, request: TokenRequest) -> tuple[PendingFlight, bool]:
         """Lead the flight of that name, or wait for the one that is under way.
@@ -34,21 +53,62 @@ class SingleFlight:
 
         with self._lock:
             if name in self._led:
-                return self._led[name][1], False
+                return self._led[name].future, False
             future: PendingFlight = Future()
-            self._led[name] = (request, future)
+            self._led[name] = Flight(request, future)
             return future, True
 
     def end(self, name: Name, failure: Failure | None) -> None:
         """End a flight that the caller leads, with its failure or None for success."""
-        request, future = self._take(name)
-        future.set_result(FlightResult(request, failure))
+        flight = self._take(name)
+        flight.future.set_result(FlightResult(flight.request, failure))
 
     def leave(self, name: Name) -> None:
         """Abandon a flight without a result; one of the waiting callers takes over."""
-        _, future = self._take(name)
-        future.set_result(FlightRole.ABANDONED)
+        self._take(name).future.set_result(FlightRole.ABANDONED)
 
-    def _take(self, name: Name) -> tuple[TokenRequest, PendingFlight]:
+    @contextmanager
+    def waiting(self, name: Name, future: PendingFlight) -> Generator[None]:
+        """Count a caller that waits for a flight, within a block.
+
+        If no other caller waits at the end of the block, and the leader's call is over, the flight is given up.
+        """
+        with self._lock:
+            flight = self._led.get(name)
+            if flight is None or flight.future is not future:
+                flight = None  # it has ended
+            else:
+                flight.waiting += 1
+        try:
+            yield
+        finally:
+            if flight is not None:
+                self._stop_waiting(flight)
+
+    def hand_over(self, name: Name, give_up: Callable[[], object]) -> bool:
+        """Let a flight continue for the callers that wait for it, because the leader's call is over.
+
+        Args:
+            name: of the flight.
+            give_up: called, in any thread, once no caller waits any more.
+
+        Returns:
+            Whether a caller waits. If not, or if the flight has ended, nothing changes.
+        """
+        with self._lock:
+            flight = self._led.get(name)
+            if flight is None or not flight.waiting:
+                return False
+            flight.give_up = give_up
+            return True
+
+    def _stop_waiting(self, flight: Flight) -> None:
+        with self._lock:
+            flight.waiting -= 1
+            give_up = None if flight.waiting or flight.future.done() else flight.give_up
+        if give_up is not None:
+            give_up()
+
+    def _take(self, name: Name) -> Flight:
         with self._lock:
             return self._led.pop(name)

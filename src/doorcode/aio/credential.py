@@ -36,7 +36,7 @@ class InteractiveCredential(BaseCredential, ABC):
 
     The event loop is never blocked: requests, files, keyrings and locks are waited for in daemon threads. One
     credential may be used from several tasks, event loops and threads, and after the loop of its first use has ended.
-    Cancelling a task ends its sign-in at once; another task that waits for the sign-in takes over.
+    Cancelling a task ends its sign-in at once, unless other tasks wait for it: then it continues for them.
 
     Args:
         **kwargs: as for ``doorcode.InteractiveCredential``.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from doorcode import _clock
 from doorcode._core.model import Failure, FlightResult, FlightRole, TokenRequest, Tokens
 from doorcode._core.steps import (
     AwaitUser,
     Exchange,
+    FinishFlight,
     FinishSignIn,
     Flow,
     JoinFlight,
@@ -42,6 +45,19 @@ class PromptingCredential(Protocol):
     def _prompt_callback(self) -> PromptCallback | None: ...
 
 
+class _Led(NamedTuple):
+    """A flight that this caller leads from now on, and the answer that says so."""
+
+    name: tuple[str, ...]
+    answer: tuple[float, Any]
+
+
+class _Raised(NamedTuple):
+    """An error of a task, for the caller's task to raise."""
+
+    error: BaseException
+
+
 class Driver:
     """Run one flow with asyncio.
 
@@ -62,9 +78,13 @@ class Driver:
         self._prompts: SignInPrompts[Prompt] | None = None
         self._woken_by = woken_by
         self._local: threading.Event | None = None
+        self._is_left = False
 
     async def run(self, flow: Flow[R]) -> R:
         """Perform a flow's steps one after the other, in this task.
+
+        A sign-in that other callers may wait for is performed in a task of its own. If this task is cancelled, the
+        sign-in continues for these callers, so that the code or the page that the user was shown stays valid.
 
         Args:
             flow: what to perform; it is closed in the end, whatever happens.
@@ -72,8 +92,21 @@ class Driver:
         Returns:
             The flow's result.
         """
+        result = await self._run(flow, None)
+        return await self._run_apart(flow, result) if isinstance(result, _Led) else result
+
+    async def _run(self, flow: Flow[R], answer: tuple[float, Any] | None) -> R | _Led:
+        """Perform a flow's steps, and give back what it holds at its end.
+
+        Args:
+            flow: what to perform.
+            answer: the answer to the step that was performed last; None before the first step.
+
+        Returns:
+            The flow's result; or the flight that is to continue in a task of its own.
+        """
         try:
-            result = await self._run(flow)
+            result = await self._steps(flow, answer)
         except BaseException as exception:
             # Other tasks may get this error too, and clear the frames in its traceback. Before Python 3.13 that would
             # end this coroutine while it waits below, so its frame is taken out.
@@ -83,20 +116,61 @@ class Driver:
             finally:
                 await self.release(exception)
             raise
-        await self.release(None)
+        if not isinstance(result, _Led):
+            await self.release(None)
         return result
 
-    async def _run(self, flow: Flow[R]) -> R:
+    async def _steps(self, flow: Flow[R], answer: tuple[float, Any] | None) -> R | _Led:
+        led: _Led | None = None
+        apart = answer is not None
         try:
-            step = next(flow)
+            step = next(flow) if answer is None else flow.send(answer)
             while True:
-                answer = await self.perform(step)
-                step = flow.send((_clock.monotonic(), answer))
+                reply = await self.perform(step)
+                answer = _clock.monotonic(), reply
+                if isinstance(step, JoinFlight) and step.outlives_call and reply is FlightRole.LEAD and not apart:
+                    led = _Led(step.name, answer)
+                    return led
+                if isinstance(step, FinishFlight) and self._is_left:
+                    raise asyncio.CancelledError
+                step = flow.send(answer)
         except StopIteration as stop:
             result: R = stop.value
             return result
         finally:
-            flow.close()
+            if led is None:
+                flow.close()
+
+    async def _run_apart(self, flow: Flow[R], led: _Led) -> R:
+        """Perform the rest of a flow in a task of its own, and wait for it."""
+        task = asyncio.create_task(self._outcome(flow, led.answer))
+        try:
+            await asyncio.wait([task])
+        except BaseException as exception:
+            self._is_left = self._handler.session.flights.hand_over(led.name, lambda: _cancel(task))
+            if not self._is_left:
+                task.cancel()
+                if isinstance(exception, asyncio.CancelledError):
+                    await asyncio.wait([task])
+            raise
+        outcome = task.result()
+        if isinstance(outcome, _Raised):
+            raise outcome.error
+        return outcome
+
+    async def _outcome(self, flow: Flow[R], answer: tuple[float, Any]) -> R | _Raised:
+        """Perform the rest of a flow, and return its result or its error.
+
+        A KeyboardInterrupt or SystemExit that a task raises stops the event loop, so only the caller's task raises it.
+        """
+        try:
+            result = await self._run(flow, answer)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as exception:  # noqa: BLE001 - raised again in the caller's task
+            return _Raised(exception)
+        assert not isinstance(result, _Led), "a flow that runs in a task of its own stays there"
+        return result
 
     async def perform(self, step: Step[Any]) -> object:
         """Perform one step and return its answer."""
@@ -177,7 +251,10 @@ class Driver:
         future = self._handler.join(step)
         if future is None:
             return FlightRole.LEAD
-        return await join_flight(future) if step.wait else FlightRole.BUSY
+        if not step.wait:
+            return FlightRole.BUSY
+        with self._handler.session.flights.waiting(step.name, future):
+            return await join_flight(future)
 
     async def _sleep(self, seconds: float) -> None:
         if self._woken_by is None:
@@ -225,3 +302,9 @@ class Driver:
                 done.set()
 
         return await off_loop(tracked)
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, from any thread."""
+    with suppress(RuntimeError):  # the loop is closed
+        task.get_loop().call_soon_threadsafe(task.cancel)

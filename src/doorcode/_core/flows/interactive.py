@@ -88,7 +88,7 @@ def interactive(
     if needed is None:  # if the cache cannot be used, fail before the user is asked
         yield from ask(ReadCache(request.enable_cae))
     flight = ("sign-in", options.who.home_account_id or options.who.username or "", request.tenant_id)
-    _, role = yield from ask(JoinFlight(flight, request))
+    _, role = yield from ask(JoinFlight(flight, request, outlives_call=True))
     if isinstance(role, FlightResult):
         return role
     if role is not FlightRole.LEAD:
