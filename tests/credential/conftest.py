@@ -24,9 +24,8 @@ from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import Pace
 from doorcode.emulator import Emulator, PromptApprover
 from support.on_a_loop import LoopThread, OnALoop
+from support.signing import AGES
 
-AGES = 1000.0
-"""Seconds that are longer than any test takes."""
 LEAVE_OUT: Any = object()
 """An option that ``make`` is not to give, although it does by default."""
 
@@ -210,10 +209,11 @@ def over_after_two_replies(_brisk: None, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Give what moves this process's wall clock, by so many seconds from the real one; the authority keeps its own."""
-    real = time.time
+    """Give what sets this process's wall clock, which stands still; the authority keeps its own."""
+    now = time.time()
 
     def by(seconds: float) -> None:
-        monkeypatch.setattr(time, "time", lambda: real() + seconds)
+        monkeypatch.setattr(time, "time", lambda: now + seconds)
 
+    by(0)
     return by

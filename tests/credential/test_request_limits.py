@@ -5,20 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from doorcode._core.flows.limits import RequestLimits, request_limits
+from doorcode._entra.worker import Worker
 from doorcode.emulator import Emulator, Latency, ServerError
+from support.clock import Clock
 from support.dripping import KINDS, dripping
-from support.signing import OTHER, PATIENCE, SCOPE, outcome, start
+from support.held_reply import HeldReply
+from support.signing import AGES, OTHER, PATIENCE, SCOPE, outcome, start
+from support.timing import until_so
 
-SLOW = 1.2
-"""Seconds that a slow reply takes, where the limits of these tests are shorter."""
+READ, SLOW = 1.5, 2.0
+"""Seconds that a reply may take where it can be asked for again, and that a slow one takes."""
 
 
 @pytest.mark.parametrize(
@@ -65,8 +67,7 @@ def test_two_limits_in_one(make: Any, options: Any) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what can be asked again have less time than a slow reply takes."""
-    monkeypatch.setattr("doorcode._core.flows.limits.READ", SLOW / 4)
-    monkeypatch.setattr("doorcode._core.flows.limits.CONNECT", 5.0)
+    monkeypatch.setattr("doorcode._core.flows.limits.READ", READ)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -97,9 +98,9 @@ def test_a_slow_reply_that_can_be_asked_for_again(make: Any, authority: Emulator
 
 def test_repetitions_that_the_program_wants(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """``retry_*`` say how often a request is made again, and how long that may take altogether."""
-    # Less than the pauses between the attempts, and enough for five requests on a busy machine.
-    monkeypatch.setattr("doorcode._core.flows.limits.REPEAT_REDEEMING", 1.3)
-    credential = make(retry_total=4, retry_status=4, retry_backoff_factor=0.1)
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(Worker, "pause", lambda _worker, seconds: clock.advance(seconds))
+    credential = make(retry_total=4, retry_status=4, retry_backoff_factor=10)  # 140 s in pauses
     credential.get_token(SCOPE)
     authority.faults.queue("token:refresh_token", *[ServerError(503)] * 4)
     assert credential.get_token(OTHER).token
@@ -111,12 +112,14 @@ def test_a_late_refresh_is_stored(make: Any, authority: Emulator) -> None:
     authority.configure(rotation="reject")
     credential = make()
     credential.get_token(SCOPE)
-    authority.faults.queue("token:refresh_token", Latency(0.5))
+    held = HeldReply()
+    authority.faults.queue("token:refresh_token", held.fault)
     call = start(lambda: credential.get_token(OTHER))
     authority.wait_for("token:refresh_token")
     credential.cancel()
     outcome(lambda: call.result(PATIENCE))
-    wait_until(lambda: not requests_alive())
+    held.release()
+    until_so(lambda: not requests_alive())
     assert credential.get_token("https://u.example/.default").token
     assert len(make.approver.prompts) == 1
 
@@ -129,16 +132,6 @@ def requests_alive() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "doorcode-request"]
 
 
-def wait_until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until something is so, and let requests that are left run meanwhile; fail when it does not come."""
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        for thread in requests_alive():
-            if thread.is_alive():  # else it is only about to start
-                thread.join(0.01)
-
-
 def unanswered(*_: object) -> None:
     """Show a code to nobody."""
 
@@ -146,7 +139,7 @@ def unanswered(*_: object) -> None:
 @pytest.fixture
 def alone() -> None:
     """Begin without the requests of other tests, which may still be given up."""
-    wait_until(lambda: not requests_alive())
+    until_so(lambda: not requests_alive())
 
 
 @pytest.mark.usefixtures("alone")
@@ -155,14 +148,14 @@ def alone() -> None:
 def test_a_reply_that_never_ends(make: Any, authority: Emulator, kind: str, endpoint: str) -> None:
     """Closing the credential ends what is left of it, and what can be asked again ends with the call."""
     with dripping(authority, kind, endpoint) as never:
-        credential = make(authority=never.host, prompt_callback=unanswered)
+        credential = make(authority=never.host, prompt_callback=unanswered, read_timeout=AGES)
         call = start(lambda: credential.get_token(SCOPE))
-        wait_until(lambda: never.dripping)
+        until_so(lambda: never.dripping)
         credential.cancel()
-        outcome(lambda: call.result(2))
+        assert call.exception(PATIENCE)
         if endpoint == "token":
             credential.close()
-        wait_until(lambda: not never.dripping and not requests_alive(), 5)
+        until_so(lambda: not never.dripping and not requests_alive())
         assert never.begun == 1
 
 
@@ -171,45 +164,45 @@ def test_a_reply_that_never_ends(make: Any, authority: Emulator, kind: str, endp
 def test_cancelling_a_reply_that_never_ends(make: Any, authority: Emulator, kind: str) -> None:
     """Whoever waited leaves at once; the reply has a moment to end, as it may hold the token, and is cut then."""
     with dripping(authority, kind, "token") as never:
-        credential = make(authority=never.host, prompt_callback=unanswered)
+        credential = make(authority=never.host, prompt_callback=unanswered, read_timeout=AGES)
         call = start(lambda: credential.get_token(SCOPE))
-        wait_until(lambda: never.dripping)
+        until_so(lambda: never.dripping)
         credential.cancel()
-        outcome(lambda: call.result(2))
-        wait_until(lambda: not never.dripping and not requests_alive(), 5)
+        assert call.exception(PATIENCE)
+        until_so(lambda: not never.dripping and not requests_alive())
 
 
 @pytest.mark.usefixtures("alone")
 def test_many_replies_that_never_come(make: Any, authority: Emulator) -> None:
     """There is a bound on how many requests go on that nobody waits for: the oldest is cut."""
     with dripping(authority, "silence", "token") as never:
-        most = 0
-        credentials = [make(authority=never.host, prompt_callback=unanswered) for _ in range(12)]
+        options = {"authority": never.host, "prompt_callback": unanswered, "read_timeout": AGES}
+        credentials = [make(**options) for _ in range(12)]
         for credential in credentials:
             call = start(lambda: credential.get_token(SCOPE))  # noqa: B023 - done within the loop
             before = never.begun
-            wait_until(lambda: never.begun > before)  # noqa: B023 - likewise
+            until_so(lambda: never.begun > before)  # noqa: B023 - likewise
             credential.cancel()
-            outcome(lambda: call.result(PATIENCE))  # noqa: B023 - likewise
-            most = max(most, len(requests_alive()))
-        wait_until(lambda: len(requests_alive()) <= 8, 5)
+            assert call.exception(PATIENCE)
+            until_so(lambda: len(requests_alive()) <= 8)
         assert never.begun == 12
-        assert most <= 10
         for credential in credentials:
             credential.close()
-        wait_until(lambda: not never.dripping and not requests_alive(), 5)
+        until_so(lambda: not never.dripping and not requests_alive())
 
 
 @pytest.mark.usefixtures("alone")
 def test_given_up_by_its_own_time(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without anybody who closes or cancels, a request ends by its own time limit."""
     monkeypatch.setattr("doorcode._core.flows.limits.REDEEM", 0.5)
-    monkeypatch.setattr("doorcode._core.flows.limits.READ", 0.5)
-    monkeypatch.setattr("doorcode._core.flows.limits.CONNECT", 0.5)
+    monkeypatch.setattr("doorcode._core.flows.limits.CONNECT", 1.5)
+    clock = Clock(monkeypatch, stands_still=False)
     with dripping(authority, "status", "token") as never:
-        outcome(lambda: make(authority=never.host, prompt_callback=unanswered, timeout=1).get_token(SCOPE))
+        # Two seconds are left when the first poll is sent, which may take as many: there is no second one.
+        given_code = {"prompt_callback": lambda *_: clock.advance(PATIENCE - 2)}
+        outcome(lambda: make(authority=never.host, timeout=PATIENCE, **given_code).get_token(SCOPE))
         assert never.begun == 1
-        wait_until(lambda: not never.dripping and not requests_alive(), 6)
+        until_so(lambda: not never.dripping and not requests_alive())
 
 
 # -- without threads

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -12,16 +11,17 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from doorcode import AuthenticationRequiredError, _clock, errors
+from doorcode import AuthenticationRequiredError, errors
 from doorcode._session.pending import poll_pace
 from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
-from support.signing import ADA, OTHER, PATIENCE, SCOPE, start
+from support.clock import Clock
+from support.signing import ADA, AGES, OTHER, PATIENCE, SCOPE, start
 
 
 @pytest.fixture
 def quiet(make: Any) -> Any:
-    """Give a credential that never asks by itself, with no callback."""
-    return make(disable_automatic_authentication=True, prompt_callback=None)
+    """Give a credential that never asks by itself, with no callback; what hangs may hang for ages."""
+    return make(disable_automatic_authentication=True, prompt_callback=None, read_timeout=AGES)
 
 
 def test_begin_returns_at_once_with_what_to_show(
@@ -60,6 +60,7 @@ def settled(make: Any, credential: Any, pending: Any, method: str, *args: Any) -
 
 def test_a_look_before_its_time_sends_nothing(make: Any, quiet: Any, authority: Emulator, real_pace: None) -> None:
     """However often an agent looks, the authority is asked once in an interval."""
+    authority.configure(interval=600)
     pending = quiet.begin(scopes=[SCOPE])
     for _ in range(50):
         assert settled(make, quiet, pending, "poll") is None
@@ -157,7 +158,7 @@ def test_cancelling_ends_a_wait_and_a_look_that_hangs(make: Any, quiet: Any, aut
     authority.wait_for("token:device_code")
     pending.cancel()
     with pytest.raises(errors.SignInCancelledError):
-        waiting.result(5)
+        waiting.result(PATIENCE)
 
 
 @pytest.mark.parametrize("method", ["wait", "poll"])
@@ -231,6 +232,10 @@ def other_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return poll_pace._KNOWN.clear
 
 
+A_SECOND = 1.001
+"""And a little more: sums of floats may fall short."""
+
+
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeps the last text", "keeps the first text"])
 @pytest.mark.usefixtures("real_pace")
 def test_a_program_that_resumes_in_each_request_finishes(
@@ -253,7 +258,7 @@ def test_a_program_that_resumes_in_each_request_finishes(
         sent.append(authority.count("token:device_code"))
         if second == 11:
             authority.faults.queue("token:device_code", SlowDown())
-        clock.advance(1)
+        clock.advance(A_SECOND)
     assert sent == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 9
     authority.approve(pending.user_code)
     records = []
@@ -261,26 +266,10 @@ def test_a_program_that_resumes_in_each_request_finishes(
         record, last = web(text)
         text = last if keeps else text
         records += [record] if record else []
-        clock.advance(1)
+        clock.advance(A_SECOND)
         if records:
             break
     assert [record.username for record in records] == [ADA]
-
-
-class Clock:
-    """Both clocks of this process, which advance together; the wall clock can be set, too."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._passed = self._set = 0.0
-        wall, monotonic = time.time, _clock.monotonic
-        monkeypatch.setattr(time, "time", lambda: wall() + self._passed + self._set)
-        monkeypatch.setattr(_clock, "monotonic", lambda: monotonic() + self._passed)
-
-    def advance(self, seconds: float) -> None:
-        self._passed += seconds
-
-    def set(self, seconds: float) -> None:
-        self._set += seconds
 
 
 @pytest.mark.usefixtures("real_pace")
