@@ -111,3 +111,14 @@ def test_it_can_be_run_beside_the_main_thread() -> None:
     thread.start()
     thread.join(30)
     assert results == [0]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "65536"], ["--port", "-1"], ["--interval", "-1"], ["--expires-in", "1" * 400]]
+)
+def test_a_number_that_cannot_be_is_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is named; nothing is started."""
+    with pytest.raises(SystemExit) as end:
+        run(arguments, stopped())
+    assert end.value.code == 2
+    assert f"{arguments[0].strip('-').replace('-', '_')} must be from 0 to" in capsys.readouterr().err

@@ -44,11 +44,15 @@ def run(
     Returns:
         The exit status: 1 if the port is taken or the approving user is unknown.
     """
-    options = _parser(program).parse_args(arguments)
+    parser = _parser(program)
+    options = parser.parse_args(arguments)
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    emulator = Emulator(port=options.port, interval=options.interval, expires_in=options.expires_in)
+    try:
+        emulator = Emulator(port=options.port, interval=options.interval, expires_in=options.expires_in)
+    except ValueError as error:
+        parser.error(str(error))
     try:
         emulator.start()
     except OSError as error:

@@ -18,7 +18,7 @@ from doorcode.emulator._log import RequestLog, RequestRecord
 from doorcode.emulator._server import HOST, Server
 from doorcode.emulator.authority.authority import Authority
 from doorcode.emulator.authority.directory import CONTOSO_TENANT_ID
-from doorcode.emulator.authority.settings import Settings, SettingsOptions
+from doorcode.emulator.authority.settings import Settings, SettingsOptions, check_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import trustme
 
 NAMES = (HOST, "localhost", "::1")
+_LAST_PORT = 65535
 
 
 class CredentialOptions(TypedDict):
@@ -59,6 +60,10 @@ class Emulator(Authority):
         ca: the certificate authority that issues the server certificate; by default a new one.
         clock: returns Unix seconds, for everything but the request log.
         settings: any field of `Settings`, as a keyword argument.
+
+    Raises:
+        TypeError: a number is no int.
+        ValueError: a number is negative or too large.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Emulator(Authority):
         clock: Callable[[], float] = time.time,
         **settings: Unpack[SettingsOptions],
     ) -> None:
+        check_int("port", port, _LAST_PORT)
         super().__init__(replace(Settings(), **settings), clock)
         self.faults: Faults = Faults()
         self._port = port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 from doorcode.emulator.endpoints.routes import ENDPOINT_NAMES
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from doorcode.emulator._errors import EntraError
 
 Json = dict[str, object]
+
+_FIRST_STATUS: Final = 100
+_LAST_STATUS: Final = 599
+_DAY: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,18 @@ class Reply:
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def __post_init__(self) -> None:
+        """Check the status.
+
+        Raises:
+            TypeError: it is no int.
+            ValueError: it is none of HTTP (RFC 9110 15).
+        """
+        if isinstance(self.status, bool) or not isinstance(cast("object", self.status), int):
+            raise TypeError(f"status must be a whole number, not {type(self.status).__name__}")
+        if not _FIRST_STATUS <= self.status <= _LAST_STATUS:
+            raise ValueError(f"status must be from {_FIRST_STATUS} to {_LAST_STATUS}")
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
@@ -46,6 +62,18 @@ class Latency:
 
     seconds: float
     then: Fault = field(default_factory=Pass)
+
+    def __post_init__(self) -> None:
+        """Check the time.
+
+        Raises:
+            TypeError: it is no number.
+            ValueError: it is negative, NaN, or more than a day.
+        """
+        if isinstance(self.seconds, bool) or not isinstance(cast("object", self.seconds), (int, float)):
+            raise TypeError(f"seconds must be a number, not {type(self.seconds).__name__}")
+        if not 0 <= self.seconds <= _DAY:
+            raise ValueError(f"seconds must be from 0 to {_DAY}")
 
 
 @dataclass(frozen=True, slots=True)

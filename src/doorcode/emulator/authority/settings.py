@@ -7,6 +7,17 @@ from typing import Final, Literal, TypedDict
 
 AZURE_CLI_CLIENT_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that Azure's developer tools share; always registered."""
+LONGEST: Final = 10**9
+"""Seconds, about 31 years: no duration is longer."""
+_DURATIONS: Final[dict[str, tuple[str | None, ...]]] = {
+    "interval": (None,),
+    "expires_in": (),
+    "access_token_lifetime": (),
+    "cae_lifetime": (),
+    "refresh_token_lifetime": (),
+    "refresh_in": (None, "auto"),
+}
+"""The durations, and what may stand in place of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,36 @@ class Settings:
     enforce_interval: bool = False
     family_id: str | None = None
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers and the choices.
+
+        Raises:
+            TypeError: a duration is no int.
+            ValueError: a duration is negative or too long, or ``rotation`` is another word.
+        """
+        for name, others in _DURATIONS.items():
+            value: object = getattr(self, name)
+            if value is None or isinstance(value, str):
+                if value not in others:
+                    raise TypeError(f"{name} must be a whole number of seconds, not {value!r}")
+                continue
+            check_int(name, value, LONGEST)
+        if self.rotation not in {"allow", "reject"}:
+            raise ValueError(f"rotation must be 'allow' or 'reject', not {self.rotation!r}")
+
+
+def check_int(name: str, value: object, at_most: int) -> None:
+    """Check a whole number from 0 on.
+
+    Raises:
+        TypeError: it is no int.
+        ValueError: it is negative, or more than ``at_most``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if not 0 <= value <= at_most:
+        raise ValueError(f"{name} must be from 0 to {at_most}")
 
 
 class SettingsOptions(TypedDict, total=False):
