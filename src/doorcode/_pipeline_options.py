@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from doorcode._core import checks
+from doorcode._core import checks, numeric_checks
 
 PIPELINE: Final = frozenset({
     "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
@@ -132,8 +132,9 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
 
     Raises:
         TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one,
-            or proxies or headers are no mapping, or ``connection_verify`` counts as false and is not False.
-        ValueError: a text cannot stand in a header, or a time limit is none.
+            or proxies or headers are no mapping, or ``connection_verify`` counts as false and is not False, or a
+            number has another type.
+        ValueError: a text cannot stand in a header, or a number is none.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
@@ -142,7 +143,8 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
     checks.check_mappings(given)
     checks.check_headers(given)
     checks.check_verification(given)
-    checks.check_time_limits(given)
+    numeric_checks.check_time_limits(given)
+    numeric_checks.check_policy_numbers(given)
     ours = [name for name in known if not name.startswith("_")]
     for name in given:
         if name in PIPELINE:
@@ -159,7 +161,7 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
             message = f"{class_name} has no option {name!r}. Did you mean {meant}?"
             raise TypeError(message)
         warn(f"{class_name} has no option {name!r}, and neither has an azure-core pipeline: it has no effect.")
-    return dict(given)
+    return numeric_checks.without_none(given)
 
 
 def _meant(name: str, ours: list[str]) -> str | None:

@@ -6,10 +6,12 @@ import copy
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import cloudpickle
@@ -48,6 +50,67 @@ def store(redis_server: RedisServer, cache_name: str) -> OpenStore:
         )
 
     return opened
+
+
+def put_list(client: redis.Redis, key: str) -> None:
+    """Put a list there."""
+    client.rpush(key, "one")
+
+
+def put_text(client: redis.Redis, key: str) -> None:
+    """Put text there."""
+    client.set(key, "something of another program")
+
+
+@pytest.mark.parametrize("put", [put_list, put_text])
+class TestForeignValues:
+    def test_each_call_names_the_key_and_leaves_it(
+        self, store: OpenStore, redis_server: RedisServer, put: Callable[[redis.Redis, str], None]
+    ) -> None:
+        """The message says what to do; other users are not concerned."""
+        opened, other = store(), store(user="ada")
+        key = opened._partition.value_key
+        other.save(DATA, None)
+        with redis_server.client() as client:
+            put(client, key)
+            before = client.dump(key)
+            calls: list[Callable[[], object]] = [
+                opened.load,
+                opened.stamp,
+                opened.delete,
+                lambda: opened.save(DATA, None),
+                lambda: list(opened.users()),
+                opened.delete_all,
+            ]
+            for call in calls:
+                with pytest.raises(StoreError, match=f"under the key {re.escape(key)}; .* Remove it") as caught:
+                    call()
+                assert type(caught.value.__cause__) is not redis.ResponseError
+            assert client.dump(key) == before
+        assert other.load() == Loaded(None, None), "deleted by delete_all, although it came to a foreign value"
+
+    def test_a_lease_that_cannot_be_taken_names_the_key(
+        self, store: OpenStore, redis_server: RedisServer, put: Callable[[redis.Redis, str], None]
+    ) -> None:
+        """The number of the last lease is no number."""
+        opened = store()
+        with redis_server.client() as client:
+            put(client, opened._partition.fence_key)
+        with pytest.raises(StoreError, match=re.escape(opened._partition.fence_key)):
+            opened.lease("refresh", 30)
+
+
+def test_an_empty_value_is_no_content(store: OpenStore, redis_server: RedisServer) -> None:
+    """As an empty file is none: it is written over, and deleted."""
+    opened = store()
+    with redis_server.client() as client:
+        client.set(opened._partition.value_key, b"")
+        assert (opened.load(), opened.stamp(), list(opened.users())) == (Loaded(None, None), None, [])
+        assert isinstance(opened.save(DATA, None), str)
+        assert opened.load().data == DATA
+        client.set(opened._partition.value_key, b"")
+        opened.delete()
+        assert not client.exists(opened._partition.value_key)
 
 
 class TestKeys:
@@ -397,6 +460,15 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a long user": ({"user": "x" * 1025}, ValueError, "at most 1024"),
     "a short key": ({"encryption_key": b"x"}, ValueError, "32 bytes"),
     "a key that is text": ({"encryption_key": ["x" * 32]}, TypeError, "encryption_key must be"),
+    "a password in the path": ({"server": f"redis://user/{PASSWORD}@host"}, ValueError, "number of a database"),
+    "a database with a name": ({"server": "redis://host/abc"}, ValueError, "number of a database, such as /0"),
+    "two databases": ({"server": "rediss://host/1/2"}, ValueError, "number of a database"),
+    "a database below 0": ({"server": "redis://host/-1"}, ValueError, "number of a database"),
+    "a time without end": ({"ttl": 10**400}, ValueError, "ttl must be more than 0 seconds, and at most 3155760000"),
+    "a time that no server keeps": ({"ttl": 1e300}, ValueError, "ttl must be .* at most"),
+    "a timeout without end": ({"timeout": float("inf")}, ValueError, "timeout must be .* at most 86400"),
+    "a negative time": ({"ttl": -1}, ValueError, "ttl must be more than 0"),
+    "a Decimal": ({"ttl": Decimal(5)}, TypeError, "ttl must be seconds"),
     "no time": ({"ttl": 0}, ValueError, "ttl must be more than 0"),
     "a timeout that is none": ({"timeout": float("nan")}, ValueError, "timeout must be more"),
     "a time that is no number": ({"ttl": "1"}, TypeError, "ttl must be seconds"),
@@ -418,12 +490,13 @@ def test_wrong_arguments(options: dict[str, Any], kind: type[Exception], words: 
     [
         (f"redis://user:{PASSWORD}@redis.example:7000/3", "Redis at redis.example:7000/3"),
         (f"rediss://:{PASSWORD}@redis.example", "Redis at redis.example:6379"),
+        (f"redis://:{PASSWORD}@:7000/", "Redis at localhost:7000/"),
         (f"unix://user:{PASSWORD}@/run/redis.sock?db=1&password={PASSWORD}", "Redis at /run/redis.sock"),
         (redis.Redis(host="redis.example", password=PASSWORD), "Redis at redis.example:6379"),
         (redis.Redis(unix_socket_path="/run/x", password=PASSWORD), "Redis at /run/x"),
         (the_url, "Redis"),
     ],
-    ids=["URL", "TLS", "socket", "client", "client of a socket", "function"],
+    ids=["URL", "TLS", "this machine", "socket", "client", "client of a socket", "function"],
 )
 def test_it_says_where_it_is(server: Any, place: str) -> None:
     """The description and the repr name the server and the protection, and no password, key or user."""

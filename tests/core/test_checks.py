@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from doorcode._core import checks
@@ -115,34 +113,6 @@ def test_wrong_client_ids(client_id: object, error: type[Exception]) -> None:
         checks.check_client_id(client_id)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [(None, None), (0, 0.0), (0.5, 0.5), (30, 30.0), (10**9, 1e9), (-0.0, 0.0)],
-)
-def test_timeouts(value: object, seconds: float | None) -> None:
-    """Nothing, or any number from 0 on, is a timeout."""
-    assert checks.check_timeout(value) == seconds
-
-
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [
-        pytest.param(True, TypeError, id="boolean"),
-        pytest.param("30", TypeError, id="text"),
-        pytest.param([30], TypeError, id="list"),
-        pytest.param(-1, ValueError, id="negative"),
-        pytest.param(math.nan, ValueError, id="NaN"),
-        pytest.param(math.inf, ValueError, id="infinite"),
-        pytest.param(-math.inf, ValueError, id="minus infinite"),
-        pytest.param(10**400, ValueError, id="more than a float holds"),
-    ],
-)
-def test_wrong_timeouts(value: object, error: type[Exception]) -> None:
-    """Anything else is refused before anybody is asked for anything."""
-    with pytest.raises(error, match="timeout must be"):
-        checks.check_timeout(value)
-
-
 def test_callbacks() -> None:
     """A callback is callable, or None."""
     assert checks.check_callback(print) is print
@@ -185,18 +155,6 @@ def test_a_redirect_uri_that_cannot_be_listened_on(uri: str) -> None:
     """Whatever is wrong with it, the first message has the form that works."""
     with pytest.raises(ValueError, match="http://localhost:8400"):
         checks.check_loopback_uri(uri)
-
-
-def test_counts() -> None:
-    """A count is a whole number from 1 on."""
-    assert [checks.check_count("max_codes", count) for count in (1, 2)] == [1, 2]
-
-
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("2", TypeError)])
-def test_wrong_counts(value: object, error: type[Exception]) -> None:
-    """Anything else is refused."""
-    with pytest.raises(error, match="max_codes must be"):
-        checks.check_count("max_codes", value)
 
 
 @pytest.mark.parametrize(("value", "flag"), [(True, True), (False, False), (None, False)])

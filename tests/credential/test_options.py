@@ -6,6 +6,8 @@ import math
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
@@ -347,3 +349,21 @@ def test_constructing_asks_nobody(make: Any) -> None:
     """Constructors do no I/O."""
     make()
     assert make.approver.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("retry_total", "5", TypeError),
+        ("retry_backoff_factor", float("nan"), ValueError),
+        ("retry_on_status_codes", 503, TypeError),
+        ("connection_timeout", Decimal(5), TypeError),
+        ("timeout", 10**400, ValueError),
+    ],
+)
+def test_a_number_that_cannot_be_used_is_refused_by_name(
+    make: Callable[..., object], name: str, value: object, kind: type[Exception]
+) -> None:
+    """In the constructor, before the first request needs it."""
+    with pytest.raises(kind, match=name):
+        make(**{name: value})

@@ -215,6 +215,23 @@ def test_a_time_out_holds_while_a_poll_hangs(make: Any, quiet: Any, authority: E
     assert not pending.done
 
 
+@pytest.mark.parametrize(("seconds", "kind"), [("5", TypeError), (True, TypeError), (float("nan"), ValueError)])
+def test_a_time_out_that_is_no_number_is_refused(make: Any, quiet: Any, seconds: Any, kind: type[Exception]) -> None:
+    """At once, and the sign-in goes on."""
+    pending = quiet.begin(scopes=[SCOPE])
+    with pytest.raises(kind, match="timeout must be a number of seconds"):
+        settled(make, quiet, pending, "wait", seconds)
+    assert not pending.done
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 10**400, 1e300])
+def test_a_time_out_may_be_longer_than_any_code_lives(make: Any, quiet: Any, authority: Emulator, seconds: Any) -> None:
+    """The end of the code ends the wait."""
+    pending = quiet.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    assert settled(make, quiet, pending, "wait", seconds).username == ADA
+
+
 @pytest.fixture
 def web(quiet: Any, make: Any, authority: Emulator) -> Callable[[str], tuple[Any, str]]:
     """Give a request of a web program: it resumes the sign-in, looks once, and returns the record and the text."""

@@ -6,9 +6,10 @@ from typing import Final
 
 from doorcode._browser.agent import check_redirect
 from doorcode._browser.environment import SignInMethod, choose_here
-from doorcode._core.checks import check_choice, check_login_hint, check_timeout
+from doorcode._core.checks import check_choice, check_login_hint
 from doorcode._core.flows import auth_code, device_code, fallback
 from doorcode._core.model import Failure, TokenRequest, Tokens
+from doorcode._core.numeric_checks import check_timeout
 from doorcode._core.steps import Flow
 from doorcode._core.values import replace, value_class
 

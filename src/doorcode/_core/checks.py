@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,7 +20,6 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
 _EXPLODED: Final = 3
-_PAIR: Final = 2
 _SHOWN: Final = 80
 
 
@@ -87,42 +85,6 @@ def check_client_id(client_id: object) -> str:
             "copy 'Application (client) ID' from the app registration's overview"
         )
     return client_id
-
-
-def check_timeout(value: object, default: float | None = None) -> float | None:
-    """Check a timeout in seconds. None means no time limit, 0 gives up without waiting, an empty text is the default.
-
-    Raises:
-        TypeError: it is neither None nor an int or float.
-        ValueError: it is negative, NaN or infinite.
-    """
-    if value is None:
-        return None
-    if value == "":
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds or None, not {_kind(value)}")
-    try:
-        seconds = float(value)
-    except OverflowError:
-        seconds = math.inf
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError("timeout must be 0 or more seconds; None waits as long as the code lives")
-    return seconds
-
-
-def check_count(name: str, value: object) -> int:
-    """Check a number of times.
-
-    Raises:
-        TypeError: it is no int.
-        ValueError: it is less than 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {_kind(value)}")
-    if value < 1:
-        raise ValueError(f"{name} must be 1 or more")
-    return value
 
 
 def check_callback(value: object) -> Callable[..., object] | None:
@@ -231,28 +193,6 @@ def check_login_hint(value: object) -> str | None:
     if value is None:
         return None
     raise TypeError(f"login_hint must be a string, not {_kind(value)}")
-
-
-def check_time_limits(options: Mapping[str, object]) -> None:
-    """Check the time limits of an azure-core pipeline; None means that the program sets none.
-
-    Raises:
-        TypeError: one is no number of seconds.
-        ValueError: one is not more than 0.
-    """
-    for name in ("connection_timeout", "read_timeout"):
-        value = options.get(name)
-        # azure-core also accepts a pair: how long connecting may take, and each read.
-        pair = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-        if len(pair) > 1 and (name == "read_timeout" or len(pair) > _PAIR or options.get("read_timeout") is not None):
-            raise TypeError(f"{name} must be one number of seconds")
-        for seconds in pair:
-            if seconds is None:
-                continue
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-                raise TypeError(f"{name} must be a number of seconds, not {_kind(seconds)}")
-            if not seconds > 0:
-                raise ValueError(f"{name} must be more than 0 seconds")
 
 
 def check_mappings(options: Mapping[str, object]) -> None:

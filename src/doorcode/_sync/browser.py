@@ -8,8 +8,9 @@ from doorcode._browser.agent import check_redirect
 from doorcode._browser.credential_base import BaseBrowser
 from doorcode._browser.paste import PastePrompt
 from doorcode._browser.user_flow import BROWSER_SECONDS
-from doorcode._core.checks import check_login_hint, check_timeout
+from doorcode._core.checks import check_login_hint
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.numeric_checks import check_timeout
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:

@@ -51,7 +51,8 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         max_codes: int = 1,
         **kwargs: Unpack[InteractiveCredentialOptions],
     ) -> None:
-        from doorcode._core.checks import check_count, check_plain_callback, check_timeout
+        from doorcode._core.checks import check_plain_callback
+        from doorcode._core.numeric_checks import check_count, check_timeout
 
         self._timeout = check_timeout(timeout)
         self._max_codes = check_count("max_codes", max_codes)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from doorcode._browser.agent import BrowserAgent, check_redirect
 from doorcode._browser.credential_base import BaseBrowser
 from doorcode._browser.user_flow import BROWSER_SECONDS
-from doorcode._core.checks import check_login_hint, check_timeout
+from doorcode._core.checks import check_login_hint
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.numeric_checks import check_timeout
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.paste import AsyncPastePrompt, open_agent
 

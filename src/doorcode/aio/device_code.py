@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from doorcode._core.checks import check_callback, check_count, check_timeout
+from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._core.numeric_checks import check_count, check_timeout
 from doorcode._frames import clears_frames
 from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode.aio.credential import InteractiveCredential

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
+from doorcode._core.numeric_checks import as_number
 from doorcode._core.values import value_class
 
 CONNECT: Final = 10.0
@@ -88,6 +89,5 @@ def _waits(options: Mapping[str, object]) -> float:
 
 
 def _seconds(value: object, default: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return default
-    return float(min(max(value, 0.0), _LONGEST))
+    number = as_number(value)
+    return default if number is None else float(min(max(number, 0.0), _LONGEST))

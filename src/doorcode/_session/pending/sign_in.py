@@ -14,6 +14,7 @@ from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
+from doorcode._core.numeric_checks import check_wait
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Exchange, Flow, Poll, Sleep, Step, ask
 from doorcode._core.values import value_class
@@ -163,8 +164,16 @@ class BasePending:
             yield from ask(MissReply(poll))
 
     def _poll_until(self, timeout: float | None) -> Flow[None]:
-        """Send polls as they are due, until the sign-in ends or so many seconds have passed."""
-        until = None if timeout is None else _clock.monotonic() + timeout
+        """Send polls as they are due, until the sign-in ends or so many seconds have passed.
+
+        Raises:
+            TypeError: the number of seconds is none.
+            ValueError: it is NaN.
+        """
+        seconds = check_wait(timeout)
+        return self._polls_until(None if seconds is None else _clock.monotonic() + seconds)
+
+    def _polls_until(self, until: float | None) -> Flow[None]:
         while not self.done and (until is None or _clock.monotonic() < until):
             yield from self._poll_once(until)
             left = math.inf if until is None else until - _clock.monotonic()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.display import safe_repr
 from doorcode._core.json_values import json_object
+from doorcode._core.numeric_checks import check_seconds
 from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
 from doorcode.cache._ciphers.key_set import KeySet, key_set
@@ -17,6 +17,7 @@ from doorcode.cache._errors import StoreError
 from doorcode.cache._locks.lease import check_lease_name
 from doorcode.cache._protocol import Conflict, Lease, LeaseHolder, Loaded, Stamp
 from doorcode.cache._stores import redis_lease
+from doorcode.cache._stores.redis_errors import ForeignValueError, foreign_value
 from doorcode.cache._stores.redis_server import RedisServer
 from doorcode.cache._stores.redis_value import (
     LONGEST_HEAD,
@@ -46,10 +47,15 @@ __all__ = ["RedisStore", "RedisUser"]
 
 _PAGE: Final = 500
 """Keys that a listing reads at once."""
+_LONGEST_TTL: Final = 3_155_760_000
+"""100 years, in seconds; a Redis server takes no time of many more."""
+_LONGEST_TIMEOUT: Final = 86_400
+"""A day, in seconds; sockets and threads take no timeout of many more."""
 
 _SAVE: Final = """
 local now = redis.call('GET', KEYS[1])
 local held = ''
+if now == '' then now = false end
 if now then
   if string.sub(now, 1, #ARGV[1]) ~= ARGV[1] then return {0, now} end
   held = string.sub(now, #ARGV[1] + 1, #ARGV[1] + #ARGV[3])
@@ -60,8 +66,8 @@ if ARGV[5] == '0' then redis.call('SET', KEYS[1], ARGV[4]) else redis.call('SET'
 return {1}
 """
 _DELETE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end
-if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+local start = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if start ~= '' and start ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return 1
 """
@@ -118,10 +124,10 @@ class RedisStore:
         ttl: float | None = None,
         timeout: float = 2.0,
     ) -> None:
-        self._ttl: float | None = None if ttl is None else _checked_seconds(ttl, "ttl")
+        self._ttl: float | None = None if ttl is None else check_seconds("ttl", ttl, _LONGEST_TTL)
         self._partition = checked_partition(name, user, client_id)
         self._keys: KeySet = key_set(encryption_key, plain_allowed=allow_unencrypted_storage)
-        self._server = RedisServer(server, _checked_seconds(timeout, "timeout"))
+        self._server = RedisServer(server, check_seconds("timeout", timeout, _LONGEST_TIMEOUT))
 
     @property
     def encrypted(self) -> bool:
@@ -186,13 +192,17 @@ class RedisStore:
             The number of caches. A user who signs in meanwhile may stay.
 
         Raises:
-            StoreError: the server cannot be used; some caches may be left.
+            StoreError: the server cannot be used, and some caches may be left; or a key of this name has something
+                else than a token cache, which was left as it is, and all caches were deleted.
         """
         count = 0
+        foreign: list[str] = []
         for page in self._pages():
-            for key in page:
-                self._delete(key)
-            count += len(page)
+            left = [key for key in page if not self._deleted(key)]
+            count += len(page) - len(left)
+            foreign += left
+        if foreign:
+            raise self._foreign(foreign[0])
         return count
 
     # -- the Protocol of stores
@@ -201,7 +211,7 @@ class RedisStore:
     def load(self) -> Loaded:
         """Return the content and its stamp; a read restarts the ``ttl``."""
         key = self._partition.value_key
-        raw = self._server.call(lambda client: client.get(key), writes=False)
+        raw = self._server.call(lambda client: client.get(key), writes=False, key=key)
         if raw is not None and self._ttl is not None:
             self._touch(key)
         return self._loaded(raw)
@@ -216,7 +226,7 @@ class RedisStore:
         packed = pack(StoredValue(stamp, label, self._encrypt(data, self._partition.bound)))
         lasts = 0 if self._ttl is None else _milliseconds(self._ttl)
         arguments = (key, MAGIC, expected or "", stamp, packed, lasts)
-        saved, *now = self._server.call(lambda client: client.eval(_SAVE, 1, *arguments), writes=True)
+        saved, *now = self._server.call(lambda client: client.eval(_SAVE, 1, *arguments), writes=True, key=key)
         if saved:
             return stamp
         loaded = self._loaded(now[0] if now else None)
@@ -231,7 +241,7 @@ class RedisStore:
     def stamp(self) -> Stamp:
         """Return the stamp alone, from the first bytes of the value."""
         key, last = self._partition.value_key, len(MAGIC) + STAMP_CHARACTERS - 1
-        raw: bytes = self._server.call(lambda client: client.getrange(key, 0, last), writes=False)
+        raw: bytes = self._server.call(lambda client: client.getrange(key, 0, last), writes=False, key=key)
         if not raw:
             return None
         if not raw.startswith(MAGIC):
@@ -248,7 +258,7 @@ class RedisStore:
     def lease_holder(self, name: str) -> LeaseHolder | None:
         """Return the holder of a lease; None if there is none."""
         key = self._partition.lease_key(check_lease_name(name))
-        return redis_lease.holder_of(self._server.call(lambda client: client.get(key), writes=False))
+        return redis_lease.holder_of(self._server.call(lambda client: client.get(key), writes=False, key=key))
 
     @safe_repr
     def __repr__(self) -> str:
@@ -260,7 +270,7 @@ class RedisStore:
         return self._keys.encrypt(data, bound, self._server.place)
 
     def _loaded(self, raw: bytes | None) -> Loaded:
-        if raw is None:
+        if not raw:
             return Loaded(None, None)
         try:
             value = unpack(raw)
@@ -268,13 +278,8 @@ class RedisStore:
             raise self._foreign() from None
         return Loaded(self._keys.decrypt(value.tokens, self._partition.bound, self._server.place), value.stamp)
 
-    def _foreign(self, key: str = "") -> StoreError:
-        where = self._server.place
-        return StoreError(
-            f"{where} holds something else than a token cache under the key {key or self._partition.value_key}; it was "
-            "left as it is. Remove it, or use another name",
-            where=where,
-        )
+    def _foreign(self, key: str = "") -> ForeignValueError:
+        return foreign_value(self._server.place, key or self._partition.value_key)
 
     def _touch(self, key: str) -> None:
         lasts = _milliseconds(self._ttl or 0.0)
@@ -284,8 +289,15 @@ class RedisStore:
             return  # a replica takes no writes: the primary's time goes on
 
     def _delete(self, key: str) -> None:
-        if not self._server.call(lambda client: client.eval(_DELETE, 1, key, MAGIC), writes=True):
+        if not self._deleted(key):
             raise self._foreign(key)
+
+    def _deleted(self, key: str) -> bool:
+        """Delete the value of a key, and return whether it is gone; leave one that is no token cache."""
+        try:
+            return bool(self._server.call(lambda client: client.eval(_DELETE, 1, key, MAGIC), writes=True, key=key))
+        except ForeignValueError:
+            return False
 
     def _pages(self) -> Iterator[list[str]]:
         """Yield the keys of all caches of this name, each once, in pages."""
@@ -322,14 +334,6 @@ def _heads(keys: list[str], size: int, client: Any) -> list[Any]:
         pipeline.getrange(key, 0, size - 1)
     heads: list[Any] = pipeline.execute(raise_on_error=False)
     return heads
-
-
-def _checked_seconds(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be more than 0 seconds")
-    return float(value)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -16,6 +17,7 @@ __all__ = ["checked_server", "open_client", "place_of", "secrets_of"]
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _USED: Final = ("eval", "get", "getrange", "pexpire", "pipeline", "scan_iter")
 _LONGEST_PLACE: Final = 120
+_DATABASE: Final = re.compile(r"(/[0-9]{0,9})?")
 
 
 def checked_server(server: object) -> object:
@@ -72,7 +74,8 @@ def place_of(server: object) -> str:
         parts = _checked_url(server)
         if parts.scheme == "unix":
             return f"Redis at {one_line(parts.path, _LONGEST_PLACE)}"
-        return f"Redis at {one_line(f'{parts.hostname}:{parts.port or 6379}{parts.path}', _LONGEST_PLACE)}"
+        host = parts.hostname or "localhost"
+        return f"Redis at {one_line(f'{host}:{parts.port or 6379}{parts.path}', _LONGEST_PLACE)}"
     options = _options_of(server)
     at = options.get("path") or (f"{options['host']}:{options.get('port', 6379)}" if options.get("host") else "")
     return f"Redis at {one_line(str(at), _LONGEST_PLACE)}" if at else "Redis"
@@ -108,6 +111,12 @@ def _checked_url(url: str) -> SplitResult:
         raise ValueError(
             "the URL of the Redis server cannot be read: write redis://, rediss:// (TLS) or unix://, and quote other "
             "characters than letters and digits in the password, as urllib.parse.quote(password, safe='') does"
+        )
+    if parts.scheme != "unix" and not _DATABASE.fullmatch(parts.path):
+        # The path is not shown either: it may be a part of the password.
+        raise ValueError(
+            "the path of the Redis server's URL must be the number of a database, such as /0, or be left out; redis-py "
+            "would use database 0 for any other"
         )
     return parts
 

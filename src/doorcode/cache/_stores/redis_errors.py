@@ -7,7 +7,7 @@ from typing import Final
 from doorcode._core.display import one_line
 from doorcode.cache._errors import StoreError
 
-__all__ = ["hinders_reading", "is_passing", "store_error"]
+__all__ = ["ForeignValueError", "foreign_value", "hinders_reading", "is_passing", "store_error"]
 
 _LONGEST: Final = 200
 _REFUSED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "AuthenticationError", "AuthorizationError", "NoPermissionError")
@@ -24,12 +24,32 @@ _MEANINGS: Final = (
     (("OOM", "OutOfMemoryError"), "has no memory left: raise its maxmemory, or give the token caches a ttl"),
     (("MISCONF",), "takes no writes, because it cannot save to its disk; look at its log"),
     (("NOREPLICAS",), "takes no writes, because it has too few replicas; look at its log"),
-    (("WRONGTYPE",), "holds something else than a token cache there; it was left as it is. Use another name"),
     (("LOADING", "BusyLoadingError"), "is still loading its data"),
     (("MOVED", "ASK "), "is a node of a cluster: give the store a redis.cluster.RedisCluster"),
     (("BUSY",), "is busy with a script that does not end"),
     (("CLUSTERDOWN", "MASTERDOWN", "MasterNotFound", "ClusterDown", "MasterDown"), "has no primary now"),
 )
+
+
+_OTHER_TYPE: Final = ("WRONGTYPE", "value is not an integer")
+
+
+class ForeignValueError(StoreError):
+    """Say that a key has a value that doorcode did not write."""
+
+
+def foreign_value(place: str, key: str) -> ForeignValueError:
+    """Return the error for a key whose value is not doorcode's.
+
+    Args:
+        place: where the server is.
+        key: the key.
+    """
+    return ForeignValueError(
+        f"{place} holds something else than a token cache under the key {key}; it was left as it is. Remove it, or use "
+        "another name",
+        where=place,
+    )
 
 
 def is_passing(error: BaseException) -> bool:
@@ -43,7 +63,7 @@ def hinders_reading(error: BaseException) -> bool:
     return "ReadOnlyError" not in {kind.__name__ for kind in type(error).__mro__}
 
 
-def store_error(error: BaseException, place: str, secrets: tuple[str, ...]) -> StoreError:
+def store_error(error: BaseException, place: str, secrets: tuple[str, ...], key: str = "") -> StoreError:
     """Return the error to raise for an exception of redis-py.
 
     Args:
@@ -51,12 +71,15 @@ def store_error(error: BaseException, place: str, secrets: tuple[str, ...]) -> S
             the result is another exception with the same words.
         place: where the server is.
         secrets: what no text may show.
+        key: the key that the call was about.
     """
     said = str(error)
     for secret in secrets:
         said = said.replace(secret, "…")
     said = one_line(said, _LONGEST)
-    made = StoreError(f"{place} {_meaning(error, said)}", where=place, errno=getattr(error, "errno", None))
+    made: StoreError = StoreError(f"{place} {_meaning(error, said)}", where=place, errno=getattr(error, "errno", None))
+    if any(sign in said for sign in _OTHER_TYPE):
+        made = foreign_value(place, key)
     made.__cause__ = ConnectionError(f"{type(error).__name__}: {said}" if said else type(error).__name__)
     return made
 

@@ -145,7 +145,7 @@ def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> Redis
     dead = b""
     for _ in range(2):
         arguments = (key, fence_key, token, note, _milliseconds(seconds), dead, _FENCE_KEPT)
-        got, said = server.call(partial(_take, arguments), writes=True)
+        got, said = server.call(partial(_take, arguments), writes=True, key=f"{key} or {fence_key}")
         if got:
             return RedisLease(server, key, token, int(said), seconds)
         if not _is_dead(said):

@@ -57,13 +57,14 @@ class RedisServer:
         """Return where the server is, as text for the user."""
         return self._place
 
-    def call(self, work: Callable[[Any], T], *, writes: bool, repeats: bool = True) -> T:
+    def call(self, work: Callable[[Any], T], *, writes: bool, repeats: bool = True, key: str = "") -> T:
         """Call a function with the client, and return its result.
 
         Args:
             work: takes the client.
             writes: whether the function writes, so that a server that is read-only at present cannot serve it.
             repeats: whether it may be done again from its start.
+            key: the key that it is about, for messages.
 
         Raises:
             StoreError: it failed, or did not end in time.
@@ -82,10 +83,10 @@ class RedisServer:
         if isinstance(error, ModuleNotFoundError):
             raise error
         # The last attempt may have been cut off; the error of the one before says more.
-        raise self._failed(failures[-1] if failures else error)
+        raise self._failed(failures[-1] if failures else error, key)
 
-    def _failed(self, error: Exception) -> StoreError:
-        failed = store_error(error, self._place, self._secrets)
+    def _failed(self, error: Exception, key: str) -> StoreError:
+        failed = store_error(error, self._place, self._secrets, key)
         if is_passing(error):
             pause = _clock.monotonic() + self.timeout, str(failed)
             self._unavailable[True] = pause
