@@ -289,6 +289,35 @@ def test_a_program_that_resumes_in_each_request_finishes(
     assert [record.username for record in records] == [ADA]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in one process", "in another process each time"])
+@pytest.mark.usefixtures("real_pace")
+def test_an_outage_is_logged_over_all_resumes(
+    web: Callable[[str], tuple[Any, str]],
+    quiet: Any,
+    authority: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    other_process: Callable[[], None],
+    *,
+    elsewhere: bool,
+) -> None:
+    """Each failed poll has its number, and one warning follows after 30 s, though each request resumes anew."""
+    caplog.set_level("DEBUG", "doorcode")
+    clock = Clock(monkeypatch)
+    text = quiet.begin(scopes=[SCOPE]).serialize()
+    authority.faults.always("token:device_code", ServerError(503))
+    for _ in range(50):
+        if elsewhere:
+            other_process()
+        record, text = web(text)
+        assert record is None
+        clock.advance(1)
+    messages = [record.getMessage() for record in caplog.records]
+    failed = [message.partition(" failed: ")[0].partition(": ")[2] for message in messages if "Poll " in message]
+    assert failed == [f"Poll {number}" for number in range(1, authority.count("token:device_code") + 1)]
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
 @pytest.mark.usefixtures("real_pace")
 def test_another_process_polls_when_it_is_due(
     quiet: Any, make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, other_process: Callable[[], None]
@@ -364,7 +393,9 @@ def test_the_text_of_the_first_version_is_resumed(
     assert settled(make, quiet, quiet.resume(json.dumps(fields)), "poll").username == ADA
 
 
-@pytest.mark.parametrize("polling", [5, {}, {"interval": "x"}, {"last_poll_on": None}], ids=str)
+@pytest.mark.parametrize(
+    "polling", [5, {}, {"interval": "x"}, {"last_poll_on": None}, {"polls": "x"}, {"failing_since": "x"}], ids=str
+)
 def test_a_text_whose_progress_was_changed_is_refused(quiet: Any, polling: Any) -> None:
     """As with every other field, nothing is guessed."""
     fields = json.loads(quiet.begin(scopes=[SCOPE]).serialize())

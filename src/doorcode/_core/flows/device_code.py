@@ -71,21 +71,6 @@ class Pace:
 
 
 @value_class(frozen=True, slots=True)
-class AwaitPoll(AwaitUser):
-    """Wait for the next poll; ``pace`` is how fast to poll from here on, which a pending sign-in stores."""
-
-    pace: Pace
-
-
-@value_class(frozen=True, slots=True)
-class Progress:
-    """How far a sign-in has come: how fast to poll, and when the next poll is due (monotonic seconds)."""
-
-    pace: Pace
-    due: float
-
-
-@value_class(frozen=True, slots=True)
 class Outage:
     """For how long polls have failed.
 
@@ -108,6 +93,27 @@ class Outage:
     def lasted(self, at: float) -> float:
         """Return for how many seconds polls have failed."""
         return 0.0 if self.since is None else at - self.since
+
+
+NO_OUTAGE: Final = Outage()
+"""The outage before the first poll."""
+
+
+@value_class(frozen=True, slots=True)
+class AwaitPoll(AwaitUser):
+    """Wait for the next poll; a pending sign-in stores the pace and the outage, to continue with them."""
+
+    pace: Pace
+    outage: Outage
+
+
+@value_class(frozen=True, slots=True)
+class Progress:
+    """How far a sign-in has come: its pace, when the next poll is due (monotonic seconds), and the outage."""
+
+    pace: Pace
+    due: float
+    outage: Outage = NO_OUTAGE
 
 
 @value_class(frozen=True, slots=True)
@@ -210,10 +216,11 @@ def wait(
     """
     pace = Pace(code.interval) if progress is None else progress.pace
     due = _due(pace, at, deadline) if progress is None else min(progress.due, deadline.at)
-    outage = Outage()
+    outage = NO_OUTAGE if progress is None else progress.outage
     context = ErrorContext(GrantType.DEVICE_CODE, request.scopes, expires_in=code.expires_in)
     while True:
-        woke, _ = yield from ask(AwaitPoll(max(0.0, min(due, deadline.at) - at), max(0.0, deadline.at - at), pace))
+        pause, left = max(0.0, min(due, deadline.at) - at), max(0.0, deadline.at - at)
+        woke, _ = yield from ask(AwaitPoll(pause, left, pace, outage))
         if due > deadline.at:
             return deadline.end(pace.trouble)
         within = math.inf if deadline.is_lapse else max(0.0, deadline.at - woke) + GRACE

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from doorcode import _clock
 from doorcode._core.display import log_line, safe_repr
 from doorcode._core.flows import device_code
-from doorcode._core.flows.device_code import AwaitPoll, Deadline, Pace, Progress
+from doorcode._core.flows.device_code import NO_OUTAGE, AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.messages.failures import cancelled
 from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
 from doorcode._core.numeric_checks import check_wait
@@ -116,6 +116,7 @@ class BasePending:
         self._outcome: AuthenticationRecord | Failure | None = None
         self._due = 0.0
         self._pace = Pace(code.interval)
+        self._outage = NO_OUTAGE
         self._polled_on = code.expires_on - code.expires_in
         self._asked: Poll | None = None
         self._sent: Poll | None = None
@@ -204,7 +205,7 @@ class BasePending:
     def _progress(self) -> Progress:
         """Return the progress of the sign-in; while a poll is under way, the next is due one pause from now."""
         due = self._due if self._asked is None else _clock.monotonic() + self._pace.pause
-        return Progress(self._pace, due)
+        return Progress(self._pace, due, self._outage)
 
     def send(self, poll: Poll) -> bool:
         """Send a poll and process its reply, even if the caller has stopped waiting; blocks."""
@@ -254,8 +255,8 @@ class BasePending:
             step = self._send(self._handler.perform(step))
         if isinstance(step, AwaitPoll):
             self._due = _clock.monotonic() + step.seconds
-            self._pace = step.pace
-            remember(self._code, Progress(self._pace, self._due))
+            self._pace, self._outage = step.pace, step.outage
+            remember(self._code, Progress(self._pace, self._due, self._outage))
         self._asked = step if isinstance(step, Poll) else None
 
     def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doorcode import _clock
 from doorcode._core.checks import check_tenant
 from doorcode._core.flows import device_code
-from doorcode._core.flows.device_code import Deadline, Pace, Progress
+from doorcode._core.flows.device_code import NO_OUTAGE, Deadline, Outage, Pace, Progress
 from doorcode._core.json_values import as_object, duration, instant, number, vschars
 from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 VERSION: Final = "1.0"
 CLOCKS_DIFFER: Final = 5.0
 """Seconds by which the clocks of two machines may differ. A poll that seems later means that a clock was set back."""
+MOST_POLLS: Final = 1_000_000
+"""Polls that are counted at most: more cannot have been sent for one code."""
 _NOTE: Final = "secret: its holder can finish the sign-in"
 
 
@@ -38,7 +40,7 @@ def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progr
         progress: how fast to poll, and when the next poll is due.
         polled_on: when the last poll was sent or, before the first, the code was issued, in Unix seconds.
     """
-    pace = progress.pace
+    pace, outage, now = progress.pace, progress.outage, _clock.monotonic()
     return json.dumps(
         {
             "note": _NOTE,
@@ -63,8 +65,11 @@ def write_pending(config: Config, request: TokenRequest, code: DeviceCode, progr
                 "failures": pace.failures,
                 "retry_after": pace.retry_after,
                 "last_poll_on": polled_on,
-                # Another process has another monotonic clock, so store an interval.
-                "next_poll_on": time.time() + progress.due - _clock.monotonic(),
+                # Another process has another monotonic clock, so times are those of the wall clock.
+                "next_poll_on": time.time() + progress.due - now,
+                "polls": outage.attempt,
+                "failing_since": None if outage.since is None else time.time() + outage.since - now,
+                "warned": outage.warned,
             },
         }
     )
@@ -120,12 +125,31 @@ def _progress(polling: object, code: DeviceCode, now: float, monotonic: float) -
     with slow_down, but a late poll leaves the user waiting.
     """
     if polling is None:
-        pace, last = Pace(code.interval), code.expires_on - code.expires_in
+        pace, last, outage = Pace(code.interval), code.expires_on - code.expires_in, NO_OUTAGE
         due = last + pace.pause
     else:
-        pace, last, due = _polling(as_object(polling) or {}, code)
+        fields = as_object(polling) or {}
+        pace, last, due = _polling(fields, code)
+        outage = _outage(fields, code, now - monotonic)
     wait = 0.0 if now < last - CLOCKS_DIFFER else min(max(due - now, 0.0), pace.pause)
-    return Progress(pace, monotonic + wait)
+    return Progress(pace, monotonic + wait, outage)
+
+
+def _outage(fields: Mapping[str, object], code: DeviceCode, wall: float) -> Outage:
+    """Return for how long polls had failed; text of earlier versions does not say.
+
+    Args:
+        fields: the stored progress.
+        code: the code that was shown.
+        wall: what to subtract from Unix seconds to get seconds of this process's monotonic clock.
+    """
+    polls, since = duration(fields.get("polls", 0)), fields.get("failing_since")
+    failing_since = None if since is None else number(since)
+    if polls is None or (since is not None and failing_since is None):
+        raise TypeError
+    if failing_since is not None:
+        failing_since = max(failing_since, code.expires_on - code.expires_in) - wall
+    return Outage(int(min(polls, MOST_POLLS)), failing_since, fields.get("warned") is True)
 
 
 def _polling(fields: Mapping[str, object], code: DeviceCode) -> tuple[Pace, float, float]:
