@@ -92,7 +92,7 @@ HOMES = {
 }
 
 # Where it may be asked what system this is: which store, which lock, which browser. All else is alike everywhere.
-SYSTEM = {"_browser.environment", "_cli.account_file", "_browser.loopback_peer", "cache._locks.flock", "cache._select"}
+SYSTEM = {"_browser.environment", "_cli.account_file", "_browser.loopback_peer", "cache._files.system", "cache._select"}
 
 
 # The most modules of a package, and of the root.

@@ -11,9 +11,10 @@ import pytest
 
 from cache.harness import Start, require
 from doorcode.cache import StoreLocked
+from doorcode.cache._files.system import on_linux
 from doorcode.cache._locks.byte_lock import is_locked, lock_byte
 from doorcode.cache._locks.fair_queue import NEXT_PAUSE, PAUSE, FairQueue
-from doorcode.cache._locks.flock import LockedFile, LockResult, on_linux
+from doorcode.cache._locks.flock import LockedFile, LockResult
 from doorcode.cache._locks.lock import CacheLock, cache_lock
 from doorcode.cache._stores.file import FileStore
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
 _EXPLODED: Final = 3
@@ -230,7 +230,7 @@ def check_headers(options: Mapping[str, object]) -> None:
         given = options.get(name)
         headers: Mapping[object, object] = cast("Any", given) if isinstance(given, Mapping) else {}
         for header, value in headers.items():
-            if isinstance(header, str) and not _TOKEN.fullmatch(header):
+            if isinstance(header, str) and not re.fullmatch(_HEADER_NAME, header):
                 raise ValueError(f"{name}= has {_shown(header)}, which cannot be the name of a header (RFC 9110 5.1)")
             _check_header_value(f"{name}= for {header}", value)
 

@@ -16,9 +16,10 @@ LONGEST_SECONDS: Final = 10**9
 
 _LONGEST_DIGITS: Final = 18
 _LATEST: Final = 10**11
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]+")
+# Patterns that are text are compiled by their first use: a stored token needs none of them.
+_BASE64: Final = r"[A-Za-z0-9+/_=-]+"
+_CONTROL: Final = r"[\x00-\x08\x0A-\x1F\x7F-\x9F]"
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0A-\x1F\x7F-\x9F]")
 _VSCHAR: Final = re.compile(r"[\x20-\x7E]+")
 
 
@@ -54,7 +55,7 @@ def decode_part(text: object) -> dict[str, object] | None:
     Returns:
         The JSON object in it; None if there is none, so that MSAL never fails when it decodes the same text.
     """
-    if not isinstance(text, str) or not _BASE64.fullmatch(text):
+    if not isinstance(text, str) or not re.fullmatch(_BASE64, text):
         return None
     try:
         return decode_object(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
@@ -140,7 +141,7 @@ def vschars(value: object) -> str | None:
 def header_text(text: str) -> str:
     """Return the text as a header can carry it: Latin-1 in one line, with "?" for the rest (RFC 9110 5.5)."""
     latin = text.encode("latin-1", "replace").decode("latin-1")
-    return _CONTROL.sub("?", latin)
+    return re.sub(_CONTROL, "?", latin)
 
 
 def _integer(digits: str) -> int | None:

@@ -10,9 +10,10 @@ RESERVED: Final = frozenset({"openid", "profile", "offline_access"})
 
 _DEFAULT: Final = ".default"
 _DEFAULT_SPELT: Final = frozenset({".default", "default"})
-_HOST: Final = re.compile(r"([a-z0-9-]+\.)+(com|net|us|cn|de|org|io)", re.IGNORECASE)
+# Patterns that are text are compiled by their first use: a stored token needs none of them.
+_HOST: Final = r"(?i)([a-z0-9-]+\.)+(com|net|us|cn|de|org|io)"
 """The form of a resource without a scheme; a permission such as ``User.Read`` does not have it."""
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_GUID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def wanted(scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def resource_of(scope: str) -> str | None:
     head, separator, tail = scope.lower().partition("://")
     if not separator:
         name = head.partition("/")[0]
-        return name if name != head and _GUID.fullmatch(name) else None
+        return name if name != head and re.fullmatch(_GUID, name) else None
     name = (tail.rpartition("/")[0] or tail).rstrip("/")
     # api://GUID and GUID name the same application.
     return name if head == "api" else f"{head}://{name}"
@@ -93,12 +94,12 @@ def meant(scope: str) -> str | None:
     Returns:
         The corrected scope; None if the scope can be right.
     """
-    if _HOST.fullmatch(scope.partition("/")[0]):
+    if re.fullmatch(_HOST, scope.partition("/")[0]):
         full = f"https://{scope}"
         return meant(full) or full
     scheme, separator, tail = scope.rstrip("/").rpartition("://")
     resource, slash, permission = tail.rpartition("/")
-    if not separator and not _GUID.fullmatch((resource or permission).lower()):
+    if not separator and not re.fullmatch(_GUID, (resource or permission).lower()):
         return None
     if slash and permission.lower() in _DEFAULT_SPELT:
         right = f"{scheme}{separator}{resource}/{_DEFAULT}"

@@ -37,6 +37,15 @@ class Step(Generic[A]):
     __slots__ = ()
     blocks: ClassVar[bool] = False
 
+    # At runtime the answer's type is dropped: `Generic` would look for type variables in each step's class, twice.
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, _answer: object) -> type[Step]:
+            return cls
+
+        def __init_subclass__(cls) -> None:
+            """Do nothing, where ``Generic`` would look for type variables."""
+
 
 Flow: TypeAlias = Generator[Step[Any], tuple[float, Any], R]
 SignIn: TypeAlias = Callable[[TokenRequest, float, float], Flow["Tokens | Failure"]]

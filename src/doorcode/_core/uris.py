@@ -7,13 +7,14 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 _LONGEST: Final = 4096
-_RFC3986: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-_LOOPBACK_IPV4: Final = re.compile(r"127(\.[0-9]{1,3}){3}", re.ASCII)
+# Patterns that are text are compiled by their first use: a stored token needs none of them.
+_RFC3986: Final = r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
+_LOOPBACK_IPV4: Final = r"127(\.[0-9]{1,3}){3}"
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host never leaves this machine: ``localhost``, 127.0.0.0/8 or ``::1`` (RFC 8252 7.3)."""
-    return host.lower() in {"localhost", "::1"} or bool(_LOOPBACK_IPV4.fullmatch(host))
+    return host.lower() in {"localhost", "::1"} or bool(re.fullmatch(_LOOPBACK_IPV4, host))
 
 
 def split_uri(value: object) -> SplitResult | None:
@@ -23,7 +24,7 @@ def split_uri(value: object) -> SplitResult | None:
         Its parts; None when it is no string, has a character that URIs lack, names no host, names a
         user, has an impossible port, or is longer than 4096 characters.
     """
-    if not isinstance(value, str) or len(value) > _LONGEST or not _RFC3986.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST or not re.fullmatch(_RFC3986, value):
         return None
     try:
         parts = urlsplit(value)

@@ -7,11 +7,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core.account_selection import may_use_cache, usable
 from doorcode._core.display import account_name, log_line
-from doorcode._core.flows.limits import RequestLimits, request_limits
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._entra.given_transport import GivenTransport
@@ -30,6 +30,7 @@ from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 # Errors, and modules that only a reply of the authority needs, are imported on first use.
 if TYPE_CHECKING:
     from doorcode._config import Config
+    from doorcode._core.flows.limits import RequestLimits
     from doorcode._core.flows.refusals import Refusals
     from doorcode._core.model import TokenRequest, Who
     from doorcode._core.msal_cache.lookup import Account
@@ -66,7 +67,6 @@ class Session:
         self.memory: dict[Key, Entry] = {}
         self.account: CurrentAccount = CurrentAccount(config.record, self.memory)
         self.transport: GivenTransport = GivenTransport(config.pipeline.get("transport"))
-        self.limits: RequestLimits = request_limits(config.pipeline)
         self._start()
 
     def _start(self) -> None:
@@ -141,6 +141,13 @@ class Session:
     def record(self) -> AuthenticationRecord | None:
         """Return the record of the latest sign-in, or the one that was given."""
         return self.account.record
+
+    @cached_property
+    def limits(self) -> RequestLimits:
+        """Return the time limits of requests."""
+        from doorcode._core.flows.limits import request_limits
+
+        return request_limits(self.config.pipeline)
 
     @property
     def application(self) -> MsalApplication:

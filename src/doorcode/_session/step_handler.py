@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.json_values import vschars
 from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
 from doorcode._core.model import CacheSnapshot, Failure, Reason, TokenRequest, Tokens
@@ -41,7 +40,6 @@ from doorcode._session.leases import HeldLeases
 from doorcode._session.nesting import held, holding, put_back, refuse_to_wait
 
 if TYPE_CHECKING:
-    from doorcode._core.flows.refusals import Refusal
     from doorcode._session.session import Session
     from doorcode._session.singleflight import Name, PendingFlight
 
@@ -106,7 +104,7 @@ class StepHandler:
                 del self._led[name]
                 session.flights.end(name, failure)
             case _:
-                answer = self._refusal(step)
+                answer = session.refusals.perform(step)
         return answer
 
     def join(self, step: JoinFlight) -> PendingFlight | None:
@@ -219,13 +217,6 @@ class StepHandler:
                 return self.since
             case AcceptSignIn(request, tokens):
                 return self.accept(tokens, request, self.since, any_account=self.any_account)
-
-    def _refusal(self, step: Step[Any]) -> Refusal | None:
-        refusals = self.session.refusals
-        if isinstance(step, FindRefusal):
-            return refusals.find(step.request, step.refresh_token)
-        assert isinstance(step, NoteReply), f"no driver performs {type(step).__name__}"
-        return refusals.note(step.request, step.refresh_token, step.reply, step.at)
 
     def _log(self, step: LogWarning | LogDebug) -> None:
         session = self.session

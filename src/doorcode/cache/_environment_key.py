@@ -12,7 +12,7 @@ import stat
 from typing import Final
 
 from doorcode.cache._files.in_use import when_free
-from doorcode.cache._locks.flock import flag
+from doorcode.cache._files.system import flag
 
 __all__ = ["KEY_FILE_VARIABLE", "KEY_VARIABLE", "environment_has_key", "key_of_environment"]
 

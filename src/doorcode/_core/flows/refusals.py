@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from doorcode._core.model import Reply, TokenRequest, Tokens
 from doorcode._core.steps import Step
@@ -90,6 +90,13 @@ class Refusals:
                 self._known.pop(oldest, None)
             return refusal
         return None
+
+    def perform(self, step: Step[Any]) -> Refusal | None:
+        """Perform one of the two steps of this module."""
+        if isinstance(step, FindRefusal):
+            return self.find(step.request, step.refresh_token)
+        assert isinstance(step, NoteReply), f"no driver performs {type(step).__name__}"
+        return self.note(step.request, step.refresh_token, step.reply, step.at)
 
     def forgive(self) -> None:
         """Forget refusals for which the authority has named no time, because the user wants to try again now."""

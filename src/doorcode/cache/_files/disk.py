@@ -16,7 +16,7 @@ from doorcode import _clock
 from doorcode._core.values import field, value_class
 from doorcode.cache._files.in_use import when_free
 from doorcode.cache._files.ownership import failure, make_private, refuse_foreign, refuse_others, user_id
-from doorcode.cache._locks.flock import flag
+from doorcode.cache._files.system import flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from doorcode import _clock
-from doorcode.cache._locks.flock import on_windows
+from doorcode.cache._files.system import on_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

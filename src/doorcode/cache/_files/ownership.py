@@ -12,7 +12,7 @@ import stat
 from typing import Final
 
 from doorcode.cache._errors import StoreError
-from doorcode.cache._locks.flock import flag
+from doorcode.cache._files.system import flag
 
 __all__ = ["ensure_directory", "failure", "make_private", "open_own", "refuse_foreign", "refuse_others", "user_id"]
 

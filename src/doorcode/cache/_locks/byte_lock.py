@@ -8,7 +8,8 @@ import os
 import struct
 from typing import Any, Final
 
-from doorcode.cache._locks.flock import BUSY, LockResult, on_linux
+from doorcode.cache._files.system import on_linux
+from doorcode.cache._locks.flock import BUSY, LockResult
 
 __all__ = ["is_locked", "lock_byte", "unlock_bytes"]
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from doorcode import _clock
 from doorcode.cache._files.ownership import open_own
+from doorcode.cache._files.system import on_linux
 from doorcode.cache._locks.byte_lock import is_locked, lock_byte, unlock_bytes
-from doorcode.cache._locks.flock import LockedFile, LockResult, on_linux
+from doorcode.cache._locks.flock import LockedFile, LockResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,20 +10,15 @@ import enum
 import errno
 import importlib
 import os
-import sys
 import weakref
 from typing import TYPE_CHECKING, Final
+
+from doorcode.cache._files.system import on_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BUSY", "LockResult", "LockedFile", "flag", "on_linux", "on_windows", "try_lock"]
-
-
-def flag(name: str) -> int:
-    """Return a flag for opening files, or 0 on a system without it."""
-    found: int = getattr(os, name, 0)
-    return found
+__all__ = ["BUSY", "LockResult", "LockedFile", "try_lock"]
 
 
 BUSY: Final = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}
@@ -36,16 +31,6 @@ class LockResult(enum.Enum):
     HELD = enum.auto()
     TAKEN = enum.auto()
     UNSUPPORTED = enum.auto()
-
-
-def on_windows() -> bool:
-    """Tell whether Windows' rules apply to locking and removing files."""
-    return os.name == "nt"
-
-
-def on_linux() -> bool:
-    """Tell whether Linux's open file description locks may exist."""
-    return sys.platform.startswith("linux")
 
 
 def try_lock(descriptor: int) -> LockResult:

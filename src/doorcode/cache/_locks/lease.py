@@ -15,7 +15,8 @@ from doorcode import _clock
 from doorcode._core.values import value_class
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files.ownership import open_own
-from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
+from doorcode.cache._files.system import flag
+from doorcode.cache._locks.flock import LockedFile, LockResult, try_lock
 from doorcode.cache._locks.lease_note import LeaseNote, read_note, write_note
 
 if TYPE_CHECKING:

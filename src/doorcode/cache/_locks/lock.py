@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 from doorcode import _clock
 from doorcode.cache._errors import StoreError, StoreLocked
 from doorcode.cache._files.ownership import make_private, open_own
+from doorcode.cache._files.system import on_windows
 from doorcode.cache._locks.fair_queue import FairQueue
-from doorcode.cache._locks.flock import LockedFile, LockResult, on_windows, try_lock
+from doorcode.cache._locks.flock import LockedFile, LockResult, try_lock
 from doorcode.cache._locks.lock_file import LockFileMaker, Owner, content_of, owner_in, sign
 
 if TYPE_CHECKING:

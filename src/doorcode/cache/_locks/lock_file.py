@@ -14,7 +14,8 @@ from typing import Final
 from doorcode._core.values import value_class
 from doorcode.cache._files.host import Host, here
 from doorcode.cache._files.ownership import open_own
-from doorcode.cache._locks.flock import LockedFile, LockResult, flag, try_lock
+from doorcode.cache._files.system import flag
+from doorcode.cache._locks.flock import LockedFile, LockResult, try_lock
 
 __all__ = ["LockFileMaker", "Owner", "content_of", "owner_in", "sign"]
 
