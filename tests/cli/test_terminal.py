@@ -50,7 +50,9 @@ def test_the_time_that_is_left_runs(terminal: Terminal, command: Command, author
     terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", width=80)
     first = LEFT.search(terminal.shows(LEFT.search))
     assert first
-    terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
+    later = LEFT.search(terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0]))
+    assert later
+    assert later[0] != first[0]
 
 
 @pytest.mark.parametrize("width", [80, 40])

@@ -26,7 +26,7 @@ from doorcode._entra.redaction import redacted
 from doorcode._entra.transport_errors import fault_of
 from doorcode._frames import chain
 from doorcode.emulator import Emulator, Hang, Reply, Reset
-from support.signing import OTHER, SCOPE, outcome
+from support.signing import OTHER, PATIENCE, SCOPE, outcome
 
 SECRET = "hunter2-hunter2"
 PROXIES = {
@@ -151,14 +151,17 @@ def test_an_error_of_azure_cores_out_of_a_policy(make: Any) -> None:
 
 @pytest.mark.parametrize("fault", [Reset(), Hang()], ids=["reset", "hang"])
 @pytest.mark.parametrize("endpoint", ["discovery", "devicecode", "token", "token:refresh_token"])
-def test_the_transports_error_is_the_cause(make: Any, authority: Emulator, endpoint: str, fault: Any) -> None:
+def test_the_transports_error_is_the_cause(
+    make: Any, authority: Emulator, request: pytest.FixtureRequest, endpoint: str, fault: Any
+) -> None:
     """Whichever request failed, the error that comes out names azure-core's as its cause, without what was sent."""
-    credential = make(retry_total=0, read_timeout=0.3, timeout=5)
+    cache = msal.TokenCache()
     if endpoint == "token:refresh_token":
-        credential.get_token(SCOPE)
-    authority.faults.always(endpoint, fault)
+        make(_cache=cache).get_token(SCOPE)
     if endpoint == "token":
-        credential = make(retry_total=0, read_timeout=0.2, timeout=1.5)
+        request.getfixturevalue("over_after_two_replies")
+    authority.faults.always(endpoint, fault)
+    credential = make(_cache=cache, retry_total=0, read_timeout=0.3, timeout=PATIENCE)
     found: Any = outcome(lambda: credential.get_token(OTHER))
     assert isinstance(found, (errors.AuthorityUnreachableError, errors.SignInTimedOutError))
     assert isinstance(found.__cause__, AzureError)

@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from doorcode import DeviceCodeCredential, errors
 from doorcode.emulator import Emulator, Pending
 from doorcode.prompts import stderr
-from support.signing import SCOPE, changed, raw, start
+from support.signing import PATIENCE, SCOPE, changed, raw, start
 
 
 def test_the_callback_gets_what_the_page_promises(make: Any, authority: Emulator) -> None:
@@ -373,7 +373,7 @@ def test_a_callback_that_asks_its_own_credential(make: Any, authority: Emulator,
     credential = make(prompt_callback=callback)
     call = start(lambda: credential.get_token(SCOPE))
     with pytest.raises(errors.AuthenticationFailedError, match="would wait for itself") as caught:
-        call.result(5)
+        call.result(PATIENCE)
     assert isinstance(caught.value.__cause__, errors.AuthenticationFailedError)
     assert authority.count("devicecode") == 1
 

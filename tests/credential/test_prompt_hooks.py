@@ -14,7 +14,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from doorcode import errors
 from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.emulator import Emulator, Expire, Pending, PromptApprover, Refuse
-from support.signing import SCOPE, start
+from support.clock import Clock
+from support.signing import PATIENCE, SCOPE, start
 
 Act = Callable[[str], object]
 
@@ -55,7 +56,7 @@ def test_it_is_told_of_each_wait_and_of_the_end(make: Any, authority: Emulator) 
     make(prompt_callback=screen).get_token(SCOPE)
     assert len(screen.left) == authority.count("token") == 3
     assert screen.left == sorted(screen.left, reverse=True)
-    assert all(890 < left <= 900 for left in screen.left)
+    assert all(900 - PATIENCE < left <= 900 for left in screen.left)
     assert screen.outcomes == [
         SignInOutcome("signed_in", "Signed in as ada@contoso.example.", "ada@contoso.example"),
     ]
@@ -64,15 +65,21 @@ def test_it_is_told_of_each_wait_and_of_the_end(make: Any, authority: Emulator) 
 def test_the_time_left_is_that_of_the_timeout(make: Any, authority: Emulator) -> None:
     """A ``timeout`` that is shorter than the code's life is what counts."""
     screen = Screen(authority.approve)
-    make(prompt_callback=screen, timeout=60).get_token(SCOPE)
-    assert 50 < screen.left[0] <= 60
+    make(prompt_callback=screen, timeout=600).get_token(SCOPE)
+    assert 600 - PATIENCE < screen.left[0] <= 600
 
 
 def nothing(_code: str) -> None:
     """Do nothing: the user does not come."""
 
 
-def expiring(authority: Emulator) -> Act:
+def passing(_authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> Act:
+    """Return a user during whose looking at the code the time passes."""
+    clock = Clock(monkeypatch, stands_still=False)
+    return lambda _code: clock.advance(PATIENCE)
+
+
+def expiring(authority: Emulator, *_: object) -> Act:
     """Return a user who waits until the code has expired."""
     return lambda _code: authority.faults.queue("token:device_code", Expire())
 
@@ -89,12 +96,12 @@ def raising(error: BaseException) -> Act:
 @pytest.mark.parametrize(
     ("act", "options", "result", "words"),
     [
-        (lambda authority: authority.decline, {}, "declined", "The sign-in was declined."),
+        (lambda authority, _: authority.decline, {}, "declined", "The sign-in was declined."),
         (expiring, {}, "expired", "The code has expired."),
-        (lambda authority: nothing, {"timeout": 0.3}, "timed_out", "The time for the sign-in is over."),
-        (lambda authority: raising(ValueError("no screen")), {}, "failed", "no screen"),
+        (passing, {"timeout": PATIENCE}, "timed_out", "The time for the sign-in is over."),
+        (lambda *_: raising(ValueError("no screen")), {}, "failed", "no screen"),
         (
-            lambda authority: lambda code: authority.approve(code, "grace@contoso.example"),
+            lambda authority, _: lambda code: authority.approve(code, "grace@contoso.example"),
             {"username": "ada@contoso.example"},
             "failed",
             "grace@contoso.example",
@@ -103,10 +110,16 @@ def raising(error: BaseException) -> Act:
     ids=["declined", "expired", "timed out", "the prompt itself fails", "another user"],
 )
 def test_however_a_sign_in_ends(
-    make: Any, authority: Emulator, act: Any, options: dict[str, Any], result: str, words: str
+    make: Any,
+    authority: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Any,
+    options: dict[str, Any],
+    result: str,
+    words: str,
 ) -> None:
     """It is told once, with one line that it can show."""
-    screen = Screen(act(authority))
+    screen = Screen(act(authority, monkeypatch))
     with pytest.raises(ClientAuthenticationError):
         make(prompt_callback=screen, **options).get_token(SCOPE)
     assert screen.results == [result]
@@ -123,7 +136,7 @@ def test_a_sign_in_that_is_cancelled(make: Any, authority: Emulator) -> None:
     authority.wait_for("token")
     credential.cancel()
     with pytest.raises(errors.SignInCancelledError):
-        call.result(10)
+        call.result(PATIENCE)
     assert screen.results == ["cancelled"]
 
 

@@ -10,10 +10,10 @@ import pytest
 from credential.processes import RedisFairQueue, ended, scopes
 from doorcode.emulator import Emulator, Hang
 from support.redis_server import RedisServer
-from support.signing import SCOPE
+from support.signing import PATIENCE, SCOPE
 
 STOPPED_FOR = 4.0
-"""Seconds that a lease lasts here: no request takes as long, on a busy machine either."""
+"""Seconds that the lease of a process that is stopped lasts."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_one_that_stays_stopped_is_passed_by(line: RedisFairQueue, stops: str) -
     stopped = line.start(scopes(9), "sync", stops=stops, lease_seconds=STOPPED_FOR)
     line.run()
     stopped.wait_until_stopped()
-    other = line.start(scopes(1), "sync", lease_seconds=STOPPED_FOR)
+    other = line.start(scopes(1), "sync", lease_seconds=PATIENCE)
     assert other.hear() == "ready"
     other.say()
     assert other.outcomes() == ["token"]

@@ -21,7 +21,7 @@ from doorcode.cache._every_store import EveryStore
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, ServerError
-from support.signing import GRACE, OTHER, SCOPE, outcome, start
+from support.signing import GRACE, OTHER, PATIENCE, SCOPE, outcome, start
 
 Methods: TypeAlias = "tuple[tuple[type[Any], str], ...]"
 KEY = b"k" * 32
@@ -493,6 +493,6 @@ def test_threads_that_never_stop_asking(make: Any, options: Callable[[], Any]) -
             out.set()
             assert signed_out(credential)
             end.set()
-            assert sum(future.result(20) for future in asking) == 0
+            assert sum(future.result(PATIENCE) for future in asking) == 0
     finally:
         sys.setswitchinterval(interval)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, cast
 
+from support.signing import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,12 +43,12 @@ class Client:
     client_id: str = "11111111-2222-4333-8444-555555555555"
 
     def get(self, path: str, **query: str) -> requests.Response:
-        return self.session.get(f"{self.authority.url}{path}", params=query, allow_redirects=False, timeout=10)
+        return self.session.get(f"{self.authority.url}{path}", params=query, allow_redirects=False, timeout=PATIENCE)
 
     def post(self, path: str, form: Mapping[str, str], **headers: str) -> requests.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         url = f"{self.authority.url}{path}"
-        return self.session.post(url, data=form, headers=named, allow_redirects=False, timeout=10)
+        return self.session.post(url, data=form, headers=named, allow_redirects=False, timeout=PATIENCE)
 
     def ask_device_code(self, **form: str) -> requests.Response:
         fields = {"client_id": self.client_id, "scope": SCOPE, **form}

@@ -11,6 +11,7 @@ from azure.identity import AuthenticationRequiredError, DeviceCodeCredential, In
 
 from doorcode.emulator import Emulator, Pending
 from emulator.client import Client, visit
+from support.signing import PATIENCE
 
 SCOPE = "https://storage.azure.com/.default"
 
@@ -91,10 +92,10 @@ def test_the_browser_credential(authority: Emulator, client: Client, monkeypatch
 
     def follow(path: str) -> None:
         page = visit(client, path)
-        client.session.post(page.target, data=page.hidden(), timeout=10)
+        client.session.post(page.target, data=page.hidden(), timeout=PATIENCE)
 
     monkeypatch.setattr(webbrowser, "open", browse)
-    credential = InteractiveBrowserCredential(**authority.credential_options, timeout=20)
+    credential = InteractiveBrowserCredential(**authority.credential_options, timeout=PATIENCE)
     token = credential.get_token(SCOPE)
     assert authority.verify(token.token)["aud"] == "https://storage.azure.com"
     assert authority.requests_to("authorize")[0].query["code_challenge_method"] == "S256"

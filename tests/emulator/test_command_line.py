@@ -13,6 +13,7 @@ import pytest
 from doorcode.emulator import CONTOSO_TENANT_ID
 from doorcode.emulator.__main__ import run
 from support.examples import ROOT, examples
+from support.signing import PATIENCE
 
 
 def stopped() -> threading.Event:
@@ -98,7 +99,7 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
         assert program.stdout is not None
         lines = [program.stdout.readline() for _ in range(3)]
         program.send_signal(number)
-        _, errors = program.communicate(timeout=30)
+        _, errors = program.communicate(timeout=PATIENCE)
     assert program.returncode == 0
     assert errors.strip() == "The emulator has stopped."
     assert not Path(lines[1].strip().partition("=")[2]).exists()
@@ -109,7 +110,7 @@ def test_it_can_be_run_beside_the_main_thread() -> None:
     results: list[int] = []
     thread = threading.Thread(target=lambda: results.append(run([], stopped())))
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert results == [0]
 
 

@@ -7,6 +7,7 @@ import requests
 
 from doorcode.emulator import CONSUMERS_TENANT_ID, CONTOSO_TENANT_ID, Emulator
 from emulator.client import Client, Json, body
+from support.signing import PATIENCE
 
 
 def test_instances_are_listed_with_their_aliases(client: Client) -> None:
@@ -73,7 +74,7 @@ def test_a_tenant_describes_itself(client: Client, tenant: str, issuer_tenant: s
     assert content["token_endpoint"] == f"{url}/{path_tenant}/oauth2/v2.0/token"
     assert content["authorization_endpoint"] == f"{url}/{path_tenant}/oauth2/v2.0/authorize"
     assert content["device_authorization_endpoint"] == f"{url}/{path_tenant}/oauth2/v2.0/devicecode"
-    keys = cast("list[Json]", body(client.session.get(str(content["jwks_uri"]), timeout=10))["keys"])
+    keys = cast("list[Json]", body(client.session.get(str(content["jwks_uri"]), timeout=PATIENCE))["keys"])
     assert [(key["kty"], key["use"], "d" in key) for key in keys] == [("RSA", "sig", False)]
 
 
@@ -83,7 +84,7 @@ def test_ad_fs_describes_itself(client: Client) -> None:
     content = body(client.get("/adfs/.well-known/openid-configuration"))
     assert content["issuer"] == f"{url}/adfs"
     assert content["device_authorization_endpoint"] == f"{url}/adfs/oauth2/devicecode"
-    assert client.session.get(str(content["jwks_uri"]), timeout=10).status_code == 200
+    assert client.session.get(str(content["jwks_uri"]), timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_new_tenant_is_known_at_once(client: Client) -> None:
 def test_answers_name_the_host_that_was_asked(client: Client, authority: Emulator) -> None:
     """A client that came by another name of this machine is not sent elsewhere."""
     path = "/common/v2.0/.well-known/openid-configuration"
-    named = client.session.get(f"https://localhost:{authority.port}{path}", timeout=10)
+    named = client.session.get(f"https://localhost:{authority.port}{path}", timeout=PATIENCE)
     assert body(named)["token_endpoint"] == f"https://localhost:{authority.port}/common/oauth2/v2.0/token"
 
 
@@ -124,7 +125,7 @@ def test_answers_name_the_host_that_was_asked(client: Client, authority: Emulato
 )
 def test_other_names_are_refused(client: Client, authority: Emulator, path: str, host: str) -> None:
     """A page in the developer's browser can make a name of its own lead here: nothing is answered, nor counted."""
-    refused = client.session.get(f"{authority.url}{path}", headers={"Host": host}, timeout=10)
+    refused = client.session.get(f"{authority.url}{path}", headers={"Host": host}, timeout=PATIENCE)
     assert refused.status_code == 421
     assert "names=" in refused.text
     assert authority.requests == []

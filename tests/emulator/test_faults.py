@@ -28,6 +28,7 @@ from doorcode.emulator import (
     TooManyRequests,
 )
 from emulator.client import Client, Json, body, text
+from support.signing import PATIENCE
 
 TUESDAY = datetime(2026, 1, 6, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -59,7 +60,9 @@ def test_a_refusal_has_any_status_and_number(client: Client) -> None:
     """``Refuse`` takes what the test needs."""
     client.authority.faults.queue("discovery", Refuse("server_error", 90033, "Busy.", status=503))
     path = "/common/v2.0/.well-known/openid-configuration"
-    response = client.session.get(f"{client.authority.url}{path}", headers={"client-request-id": "me"}, timeout=10)
+    response = client.session.get(
+        f"{client.authority.url}{path}", headers={"client-request-id": "me"}, timeout=PATIENCE
+    )
     content = body(response)
     assert (response.status_code, content["correlation_id"]) == (503, "me")
     assert text(content, "error_description").startswith("AADSTS90033: Busy. Trace ID: ")
@@ -139,7 +142,7 @@ def test_the_reset_is_one_of_tcp(client: Client) -> None:
     context = ssl.create_default_context(cafile=client.authority.ca_file)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
-    with socket.create_connection(("127.0.0.1", client.authority.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", client.authority.port), timeout=PATIENCE) as connection:
         while True:
             try:
                 tls.do_handshake()
@@ -169,7 +172,8 @@ def test_a_request_hangs(client: Client) -> None:
     client.authority.faults.queue("devicecode", Hang())
     url = f"{client.authority.url}/common/oauth2/v2.0/devicecode"
     with pytest.raises(requests.ReadTimeout):
-        client.session.post(url, data={}, timeout=0.1)
+        client.session.post(url, data={}, timeout=(PATIENCE, 0.1))
+    client.authority.wait_for("devicecode")
     assert client.ask_device_code().status_code == 200
 
 
@@ -189,7 +193,8 @@ def test_a_client_that_leaves_a_late_reply_is_let_go(client: Client) -> None:
     client.authority.faults.queue("devicecode", Latency(60))
     url = f"{client.authority.url}/common/oauth2/v2.0/devicecode"
     with pytest.raises(requests.ReadTimeout):
-        client.session.post(url, data={"client_id": "x", "scope": "https://r/.default"}, timeout=0.1)
+        client.session.post(url, data={"client_id": "x", "scope": "https://r/.default"}, timeout=(PATIENCE, 0.1))
+    client.authority.wait_for("devicecode")
     assert client.ask_device_code().status_code == 200
     assert len(client.authority.user_codes) == 1
 

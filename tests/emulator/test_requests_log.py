@@ -9,6 +9,7 @@ import requests
 
 from doorcode.emulator import Edit, Hang
 from emulator.client import Client, body, text
+from support.signing import PATIENCE
 
 
 def test_every_request_is_recorded(client: Client) -> None:
@@ -74,14 +75,14 @@ def test_a_test_waits_for_requests(client: Client) -> None:
 
     def ask() -> None:
         with pytest.raises(requests.ConnectionError):
-            client.session.post(url, data={}, timeout=10)
+            client.session.post(url, data={}, timeout=PATIENCE)
 
     thread = threading.Thread(target=ask)
     thread.start()
     (record,) = client.authority.wait_for("devicecode", 1)
     assert record.status is None
     client.authority.go_offline()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -107,7 +108,7 @@ def test_an_answer_from_before_a_reset_is_not_noted(client: Client) -> None:
 def test_a_body_is_read_up_to_a_bound(client: Client) -> None:
     """A huge form is cut off, not kept; a body that is no form is not read as one."""
     client.post("/common/oauth2/v2.0/token", {"a": "x" * (2 << 20)})
-    client.session.post(f"{client.authority.url}/common/oauth2/v2.0/token", data="client_id=x", timeout=10)
+    client.session.post(f"{client.authority.url}/common/oauth2/v2.0/token", data="client_id=x", timeout=PATIENCE)
     first, second = client.authority.requests
     assert len(first.form["a"]) < 1 << 20
     assert len(second.form) == 0

@@ -18,6 +18,7 @@ import uvicorn
 from doorcode.emulator import Emulator, Settings, _emulator, _key_folder
 from doorcode.emulator._certificates import Certificates
 from doorcode.emulator.authority.settings import SettingsOptions
+from support.signing import PATIENCE
 
 
 def test_it_runs_inside_a_with_block() -> None:
@@ -27,7 +28,7 @@ def test_it_runs_inside_a_with_block() -> None:
         assert threading.active_count() == threads + 1
         url, ca_file, port = authority.url, authority.ca_file, authority.port
         assert url == f"https://{authority.host}" == f"https://127.0.0.1:{port}"
-        assert requests.get(f"{url}/devicelogin", verify=ca_file, timeout=10).status_code == 200
+        assert requests.get(f"{url}/devicelogin", verify=ca_file, timeout=PATIENCE).status_code == 200
     assert not Path(ca_file).exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -152,7 +153,7 @@ def test_the_certificate_is_for_every_loopback_name(authority: Emulator, name: s
     """A client may call it by address or by name."""
     context = ssl.create_default_context(cafile=authority.ca_file)
     with (
-        socket.create_connection(("127.0.0.1", authority.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", authority.port), timeout=PATIENCE) as connection,
         context.wrap_socket(connection, server_hostname=name) as secured,
     ):
         assert secured.version() is not None
@@ -161,7 +162,7 @@ def test_the_certificate_is_for_every_loopback_name(authority: Emulator, name: s
 def test_the_certificate_may_be_for_somebody_else() -> None:
     """``names`` makes a certificate that does not fit, to see what a client says."""
     with Emulator(names=("other.example",)) as authority, pytest.raises(requests.exceptions.SSLError):
-        requests.get(authority.url, verify=authority.ca_file, timeout=10)
+        requests.get(authority.url, verify=authority.ca_file, timeout=PATIENCE)
 
 
 def test_other_servers_can_have_certificates_of_the_same_ca(authority: Emulator) -> None:
@@ -175,7 +176,7 @@ def test_other_servers_can_have_certificates_of_the_same_ca(authority: Emulator)
         thread = threading.Thread(target=lambda: server.wrap_socket(there, server_side=True).close())
         thread.start()
         with client.wrap_socket(here, server_hostname="localhost"):
-            thread.join(10)
+            thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -185,7 +186,7 @@ def test_a_given_ca_issues_the_certificate() -> None:
     with Emulator(ca=ca) as authority:
         assert authority.ca is ca
         assert Path(authority.ca_file).read_bytes() == ca.cert_pem.bytes()
-        assert requests.get(f"{authority.url}/devicelogin", verify=authority.ca_file, timeout=10).ok
+        assert requests.get(f"{authority.url}/devicelogin", verify=authority.ca_file, timeout=PATIENCE).ok
 
 
 def test_a_program_that_forgets_to_stop_it_ends_cleanly() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from doorcode import prompts
+from support.signing import PATIENCE
 
 URI, CODE = "https://login.example/device", "ABCD-EFGH"
 UNTIL = datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc)
@@ -28,7 +29,7 @@ def test_the_page_opens_and_the_code_is_printed(
     """The code is still typed by the user."""
     monkeypatch.setenv("DISPLAY", ":0")
     prompts.browser(URI, CODE, UNTIL)
-    assert opened.get(timeout=10) == URI
+    assert opened.get(timeout=PATIENCE) == URI
     assert CODE in capsys.readouterr().err.splitlines()
 
 

@@ -10,7 +10,9 @@ from datetime import datetime, timezone
 import pytest
 
 from doorcode import DeviceCodeCredential, errors, prompts
-from doorcode.emulator import Emulator
+from doorcode.emulator import Edit, Emulator
+from support.clock import Clock
+from support.signing import PATIENCE
 
 URI, CODE = "https://login.example/device", "ABCD-EFGH"
 UNTIL = datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc)
@@ -51,7 +53,9 @@ def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch
         prompts.jsonl(URI, CODE, UNTIL)
 
 
-def test_the_log(doorcode_emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log(
+    doorcode_emulator: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The code at WARNING, since a service's log mostly has nothing below; a success at INFO, a failure loudly."""
     caplog.set_level("INFO", "doorcode.prompts")
     doorcode_emulator.configure(interval=1)
@@ -59,9 +63,13 @@ def test_the_log(doorcode_emulator: Emulator, caplog: pytest.LogCaptureFixture) 
     with DeviceCodeCredential(prompt_callback=prompts.log, **doorcode_emulator.credential_options) as credential:
         credential.get_token(SCOPE)
         doorcode_emulator.approve_none()
+        clock = Clock(monkeypatch, stands_still=False)
+        doorcode_emulator.faults.queue(
+            "devicecode", Edit(lambda _: clock.advance(PATIENCE - 2))
+        )  # two seconds are left
         with pytest.raises(errors.SignInTimedOutError):
             DeviceCodeCredential(
-                prompt_callback=prompts.log, timeout=0.5, **doorcode_emulator.credential_options
+                prompt_callback=prompts.log, timeout=PATIENCE, **doorcode_emulator.credential_options
             ).get_token(SCOPE)
     seen = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "doorcode.prompts"]
     assert [level for level, _ in seen] == ["WARNING", "INFO", "WARNING", "WARNING"]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+from support.signing import PATIENCE
 
 Condition = Callable[[str], object]
 
@@ -37,11 +41,12 @@ class Terminal:
 
     def shows(self, condition: Condition) -> str:
         """Return what it shows as soon as that is what is waited for; or what it shows in the end."""
-        screen = ""
-        for _ in range(2000):
+        pause, end = threading.Event(), time.monotonic() + PATIENCE
+        while True:
             screen = self._run("capture-pane", "-p")
-            if condition(screen):
+            if condition(screen) or time.monotonic() > end:
                 break
+            pause.wait(0.02)
         return "\n".join(line.rstrip() for line in screen.rstrip().splitlines())
 
     def end(self) -> None:

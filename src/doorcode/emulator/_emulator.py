@@ -201,7 +201,7 @@ class Emulator(Authority):
         """Forget the requests so far."""
         self._log.clear()
 
-    def wait_for(self, endpoint: str, count: int = 1, timeout: float = 10.0) -> list[RequestRecord]:
+    def wait_for(self, endpoint: str, count: int = 1, timeout: float = 60.0) -> list[RequestRecord]:
         """Block until an endpoint has received ``count`` requests, and return its requests.
 
         Raises:

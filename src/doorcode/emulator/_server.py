@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 HOST: Final = "127.0.0.1"
-STOP_SECONDS: Final = 10.0
-"""Seconds that `Server.stop` waits for the thread."""
+LONGEST: Final = 60.0
+"""Seconds that `Server.start` and `Server.stop` wait for the thread at most, on a busy machine too."""
 
 
 class _LoopbackServer(uvicorn.Server):
@@ -85,7 +85,7 @@ class Server:
             target=server.serve_in_thread, args=(listener,), name="doorcode-emulator", daemon=True
         )
         thread.start()
-        if not server.ready.wait(STOP_SECONDS) or not server.started:
+        if not server.ready.wait(LONGEST) or not server.started:
             server.should_exit = True
             message = "the emulator's server could not start"
             raise RuntimeError(message) from server.error
@@ -97,7 +97,7 @@ class Server:
             server, thread = self._running
             self._running = None
             server.should_exit = True
-            thread.join(STOP_SECONDS)
+            thread.join(LONGEST)
 
     def reset(self, client: tuple[str, int]) -> None:
         """Reset the connection of a client's address (RST); only the application may call it, on the event loop."""
