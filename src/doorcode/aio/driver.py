@@ -155,7 +155,10 @@ class Driver:
             raise
         outcome = task.result()
         if isinstance(outcome, _Raised):
-            raise outcome.error
+            try:
+                raise outcome.error
+            finally:
+                del outcome, task  # they refer to the error, whose traceback refers to this frame
         return outcome
 
     async def _outcome(self, flow: Flow[R], answer: tuple[float, Any]) -> R | _Raised:
