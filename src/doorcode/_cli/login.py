@@ -94,7 +94,7 @@ def login(  # noqa: PLR0913 - one for each option
     }
     wanted = scopes_of(scopes, resources)
     with notes():
-        account = None if force else _signed_in_already(place, options, username, wanted, tenant)
+        account = already = None if force else _signed_in_already(place, options, username, wanted, tenant)
         if account is None:
             account_file.check_writable()
             prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
@@ -104,23 +104,9 @@ def login(  # noqa: PLR0913 - one for each option
                     _sign_in_once(credential, wanted or default_scopes_of(_authority(options)))
                     account = _signed_in_already(place, options, username, wanted, tenant)
                 if account is None:
-                    with asking():
-                        account = place._replace(record=credential.authenticate(scopes=wanted or None))
-                if username is not None and not account.answers_to(username):
-                    _send_away(credential, account.record, known=account.record in before, expected=username)
-            lead = "Signed in as"
-        else:
-            lead = "Already signed in as"
+                    account = _sign_in(credential, place, wanted, before, username)
         aside = account_file.update(lambda accounts: made_current(accounts, account), repair=True)
-    if aside is not None:
-        click.echo(
-            f"doorcode: The account file could not be read. It is kept as {shown_text(aside)}; accounts that "
-            "`doorcode accounts` no longer lists have to sign in again.",
-            err=True,
-        )
-    click.echo(f"{lead} {account.name} (tenant {account.tenant}).", err=True)
-    if lead != "Signed in as":
-        click.echo("`doorcode login --force` signs in anew, or with another account.", err=True)
+    _report(account, aside, already=already is not None)
 
 
 def interactive(
@@ -171,6 +157,51 @@ def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
     with notes(), asking(), interactive(None, prompt, None, **credential_options(account)) as credential:
         credential.get_token(*scopes, tenant_id=tenant)
     click.echo(f"Signed in as {account.name}.", err=True)
+
+
+def _sign_in(
+    credential: InteractiveCredential,
+    place: SignedIn,
+    scopes: tuple[str, ...],
+    before: tuple[AuthenticationRecord, ...],
+    username: str | None,
+) -> SignedIn:
+    """Have a user sign in.
+
+    Args:
+        credential: asks the user.
+        place: where the sign-in is kept.
+        scopes: what the first token is for; without any, the cloud's Resource Manager.
+        before: the accounts that were signed in before.
+        username: the name of the only user who may sign in, if the command names one.
+
+    Raises:
+        CommandError: another user signed in.
+    """
+    with asking():
+        account = place._replace(record=credential.authenticate(scopes=scopes or None))
+    if username is not None and not account.answers_to(username):
+        _send_away(credential, account.record, known=account.record in before, expected=username)
+    return account
+
+
+def _report(account: SignedIn, aside: str | None, *, already: bool) -> None:
+    """Tell the user who is signed in.
+
+    Args:
+        account: the account.
+        aside: where an account file that could not be read was kept, if it could not.
+        already: whether the account was signed in before, so that the user was not asked.
+    """
+    if aside is not None:
+        click.echo(
+            f"doorcode: The account file could not be read. It is kept as {shown_text(aside)}; accounts that "
+            "`doorcode accounts` no longer lists have to sign in again.",
+            err=True,
+        )
+    click.echo(f"{'Already signed' if already else 'Signed'} in as {account.name} (tenant {account.tenant}).", err=True)
+    if already:
+        click.echo("`doorcode login --force` signs in anew, or with another account.", err=True)
 
 
 def _sign_in_once(credential: InteractiveCredential, scopes: tuple[str, ...]) -> None:
