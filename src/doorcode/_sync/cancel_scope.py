@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ from doorcode import _clock
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
+    from queue import SimpleQueue
 
     from doorcode._entra.worker import Worker
 
@@ -33,13 +33,14 @@ class CancelScope:
 
     def __init__(self) -> None:
         self._outer = _DRIVEN.get()
-        self._events: queue.SimpleQueue[Worker[Any] | None] = queue.SimpleQueue()
+        self._events: SimpleQueue[Worker[Any] | None] | None = None
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
         """End the current wait and all later ones; safe from any thread."""
-        self._cancelled.set()
-        self._events.put(None)
+        self._cancelled.set()  # before the queue is looked for: a wait makes its queue, and then looks at this
+        if self._events is not None:
+            self._events.put(None)
 
     def sleep(self, seconds: float) -> None:
         """Wait for so many seconds.
@@ -68,7 +69,7 @@ class CancelScope:
         """
         from doorcode._entra.worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
-        worker: Worker[T] = Worker(work, on_late_result, self._events.put, kept)
+        worker: Worker[T] = Worker(work, on_late_result, self._queue().put, kept)
         worker.start()
         try:
             self._until(_clock.monotonic() + within, worker)
@@ -95,17 +96,28 @@ class CancelScope:
 
     def _until(self, until: float, worker: Worker[Any] | None) -> None:
         """Wait until the time, or until the worker is done. Events of abandoned workers are ignored."""
+        from queue import Empty
+
+        events = self._queue()
         while True:
             self.check()
             left = until - _clock.monotonic()
             try:
-                event = self._events.get(timeout=max(0.0, min(left, SLICE)))
-            except queue.Empty:
+                event = events.get(timeout=max(0.0, min(left, SLICE)))
+            except Empty:
                 if left <= SLICE:
                     return
             else:
                 if event is not None and event is worker:
                     return
+
+    def _queue(self) -> SimpleQueue[Worker[Any] | None]:
+        """Return the queue of events, which the first wait makes: a stored token waits for nothing."""
+        if self._events is None:
+            from queue import SimpleQueue
+
+            self._events = SimpleQueue()
+        return self._events
 
     @contextmanager
     def entered(self) -> Generator[None]:
