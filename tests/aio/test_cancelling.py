@@ -210,7 +210,7 @@ def test_it_stays_while_it_is_being_shown(make: Any, authority: Emulator, person
 def test_it_ends_with_the_last_task_that_waits(make: Any, authority: Emulator, how: str) -> None:
     """Once no task waits any more, no further poll is sent, the prompt is told, and the next call shows a new code."""
     prompt = Seen()
-    authority.faults.queue("token:device_code", *[Pending()] * 3)
+    authority.faults.queue("token:device_code", Pending(), Hang())  # no poll is on its way when the sign-in ends
 
     async def main() -> None:
         credential = make(prompt_callback=prompt)
