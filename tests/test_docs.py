@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pytest
 
+from doorcode import errors
 from doorcode._cli.app import cli
 from doorcode.emulator import Emulator
 from support.examples import ROOT, doorcode_commands, examples, shell_blocks, take_the_clouds_place
@@ -66,3 +67,14 @@ def test_a_shell_understands_the_commands(page: Path) -> None:
             command = cli.get_command(click.Context(cli), name)
             assert command is not None, name
             command.make_context(name, arguments)
+
+
+def test_the_reference_shows_no_base_that_is_internal() -> None:
+    """Bases are shown of exceptions alone, which a program catches by them; all of those can be imported."""
+    assert "show_bases: false" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    sections = re.split(r"^::: ", (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert [each.split()[0] for each in sections if "show_bases: true" in each] == ["doorcode.errors"]
+    exceptions = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    internal = [base for each in exceptions for base in each.__bases__ if base.__name__.startswith(("_", "Base"))]
+    assert exceptions
+    assert internal == []
