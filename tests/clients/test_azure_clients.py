@@ -6,8 +6,9 @@ from importlib import import_module
 from urllib.parse import parse_qsl, unquote
 
 from clients.conftest import Run
-from clients.service import Reply, Service
+from clients.service import Service
 from doorcode.emulator import Emulator
+from support.https_server import Reply
 
 HOSTS = ("https://contoso.services.ai.azure.com", "https://contoso.documents.azure.com")
 

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from clients.conftest import Run
-from clients.service import Reply, Service
+from clients.service import Service
 from doorcode import install_as_azure_identity
 from doorcode.emulator import Emulator
+from support.https_server import Reply
 
 CLUSTER = "https://help.kusto.windows.net"
 PRIMARY = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clients.conftest import Run
-from clients.service import Reply, Request, Service
+from clients.service import Request, Service
 from doorcode.emulator import Emulator
+from support.https_server import Reply
 
 ASYNCIO = "from doorcode.aio import DeviceCodeCredential"
 SCOPES = 'scopes=["https://graph.microsoft.com/User.Read"]'

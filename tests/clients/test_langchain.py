@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from clients.conftest import Run
-from clients.service import Reply, Service
+from clients.service import Service
 from doorcode.emulator import Emulator
+from support.https_server import Reply
 
 CONTENT = {"type": "output_text", "text": "Hello, Ada", "annotations": []}
 ANSWER = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clients.conftest import Run
-from clients.service import Reply, Service
+from clients.service import Service
 from doorcode.emulator import Emulator
+from support.https_server import Reply
 
 ANSWER = {
     "id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o",
