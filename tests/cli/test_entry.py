@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import signal
 import subprocess
@@ -12,12 +13,13 @@ import pytest
 
 from cli.conftest import Command
 from doorcode._cli import entry
+from doorcode.cache import StoreError
 from doorcode.emulator import Emulator
 
 
-def doorcode(arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def doorcode(arguments: str, prefix: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command as a shell does."""
-    line = f"{sys.executable} -m doorcode {arguments}"
+    line = f"{prefix}{sys.executable} -m doorcode {arguments}"
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120, check=False, **options)
 
 
@@ -126,6 +128,60 @@ def test_without_home_the_users_own_is_used(authority: Emulator, monkeypatch: py
     done = doorcode("token --account made-up-for-a-test")
     assert done.returncode in {1, 3}
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a home that its user may not write, and give the words before a command that obeys that, even of root's."""
+    home = tmp_path / "read-only"
+    home.mkdir(mode=0o555)
+    monkeypatch.setenv("HOME", str(home))
+    if os.geteuid() != 0:
+        return ""
+    prefix = "setpriv --bounding-set=-dac_override,-dac_read_search "
+    if subprocess.run(["sh", "-c", f"{prefix} true"], check=False).returncode:
+        pytest.skip("setpriv is not here, or may not drop capabilities")
+    return prefix
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("accounts", 0, "`doorcode login`"),
+        ("token --no-prompt", 3, "`doorcode login`"),
+        ("status", 0, "No account is signed in."),
+        ("switch ada", 3, "`doorcode login`"),
+        ("exec -- true", 3, "`doorcode login`"),
+        ("logout", 3, "`doorcode login`"),
+        ("logout --all", 0, "No account is signed in."),
+        ("login --device-code", 1, "must be a folder in which this user may write"),
+        ("doctor", 1, "must be a folder in which this user may write"),
+    ],
+)
+def test_a_home_that_cannot_be_written(
+    authority: Emulator, unprivileged: str, arguments: str, code: int, words: str
+) -> None:
+    """Each command says what to do, and a user is not asked for nothing."""
+    done = doorcode(arguments, unprivileged)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert (done.returncode, "Traceback" in said) == (code, False), said
+    assert words in said
+    assert authority.count("devicecode") == 0
+
+
+def test_a_cache_that_cannot_be_written_is_said(signed_in: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is printed all the same; to sign out the user has to be able to write."""
+    refused = StoreError("cannot lock the token cache: /home/ada: Read-only file system", errno=errno.EROFS)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise refused
+
+    monkeypatch.setattr("doorcode.cache._token_cache.StoredCache.remove", refuse)
+    monkeypatch.setattr("doorcode.cache._stores.file.FileStore.delete_if", refuse)
+    assert signed_in("token").code == 0
+    done = signed_in("logout")
+    assert done.code == 5
+    assert "Let this user write there, or set HOME to a folder in which this user may write." in done.err
 
 
 def test_two_sign_ins_at_once_are_both_kept(command: Command, authority: Emulator) -> None:

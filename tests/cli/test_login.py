@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -205,6 +206,28 @@ def test_another_login_meanwhile_is_this_ones_too(command: Command, authority: E
         rest = {each: each.communicate(timeout=120)[1] for each in (first, second)}
     assert [first.returncode, second.returncode] == [0, 0]
     assert all(f"Signed in as {ADA} (" in text for text in rest.values())
+    assert authority.count("devicecode") == 1
+
+
+def test_ctrl_c_ends_the_wait_for_another_login_and_leaves_that_one_alone(
+    command: Command, authority: Emulator
+) -> None:
+    """Exit code 130 and one line; the user of the other one signs in."""
+    authority.approve_none()
+    line = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--device-code"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as asks:
+        assert asks.stderr is not None
+        assert "enter this code" in asks.stderr.readline()
+        with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as waits:
+            assert waits.stderr is not None
+            assert "This process waits for that sign-in" in waits.stderr.readline()
+            waits.send_signal(signal.SIGINT)
+            assert waits.communicate(timeout=120)[1].strip() == "Interrupted."
+        assert waits.returncode == 130
+        authority.approve(next(line.strip() for line in asks.stderr if line.strip()))
+        assert f"Signed in as {ADA} (" in asks.communicate(timeout=120)[1]
+    assert asks.returncode == 0
+    assert command("token", "--no-prompt").code == 0
     assert authority.count("devicecode") == 1
 
 

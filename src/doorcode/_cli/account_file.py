@@ -215,7 +215,7 @@ def check_writable() -> None:
 
 
 def _unwritable(where: str, error: OSError | StoreError) -> AccountFileError:
-    reason = getattr(error, "strerror", None) or error
+    reason = getattr(error, "strerror", None) or str(error).removeprefix("cannot lock the token cache: ")
     message = f"The account file {where} cannot be written: {reason}."
     if error.errno in _FOLDER_ERRORS:
         message += f"\n{_folder_advice(where)}"

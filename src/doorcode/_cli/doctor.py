@@ -78,6 +78,10 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
 
 
 def _account(current: SignedIn | None) -> Finding:
+    try:
+        account_file.check_writable()
+    except AccountFileError as error:
+        return Finding("account", FAIL if current is None else WARN, str(error))
     if current is None:
         return Finding("account", WARN, "No account is signed in.", "Run `doorcode login`.")
     return Finding("account", OK, f"{current.name} is the current account.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import Final
 
@@ -9,6 +10,9 @@ from doorcode import errors
 from doorcode.cache import StoreError
 
 TOO_LATE: Final = "The user did not sign in in time. `doorcode login --timeout SECONDS` waits longer."
+UNWRITABLE: Final = "\nLet this user write there, or set HOME to a folder in which this user may write."
+FOLDER_ERRORS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Errors of a place in which this user cannot write."""
 
 
 class ExitCode(IntEnum):
@@ -47,7 +51,8 @@ def as_command_error(error: Exception) -> CommandError | None:
     if isinstance(error, errors.AuthenticationRequiredError):
         return sign_in_needed(error.error_description or "")
     if isinstance(error, (errors.CacheUnavailableError, StoreError)):
-        return CommandError(f"No token cache can be used: {error}", ExitCode.NO_CACHE)
+        advice = UNWRITABLE if getattr(error, "errno", None) in FOLDER_ERRORS else ""
+        return CommandError(f"No token cache can be used: {error}{advice}", ExitCode.NO_CACHE)
     if isinstance(error, errors.AuthorityUnreachableError):
         return CommandError(f"{error}\n`doorcode doctor` checks the network.", ExitCode.UNREACHABLE)
     if isinstance(error, errors.AuthenticationFailedError):

@@ -21,7 +21,7 @@ from doorcode import (
     prompts,
 )
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, Accounts, SignedIn, shown_text
+from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, ExitCode
 from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
@@ -153,7 +153,9 @@ def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
     Raises:
         AuthenticationFailedError: the user did not, or another user did.
     """
-    prompt = sign_in_prompt(account.record.client_id, scopes, account.name)
+    client_id = account.record.client_id
+    application = DEFAULT_APPLICATION if client_id == DEFAULT_CLIENT_ID else client_id
+    prompt = sign_in_prompt(application, scopes, account.name)
     with notes(), asking(), interactive(None, prompt, None, **credential_options(account)) as credential:
         credential.get_token(*scopes, tenant_id=tenant)
     click.echo(f"Signed in as {account.name}.", err=True)
