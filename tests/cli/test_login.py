@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from doorcode import (
 from doorcode._cli import account_file
 from doorcode._cli.login import interactive
 from doorcode._cli.sign_in_prompt import sign_in_prompt
+from doorcode.cache import clear
 from doorcode.emulator import Emulator
 
 ADA = "ada@contoso.example"
@@ -229,6 +231,41 @@ def test_ctrl_c_ends_the_wait_for_another_login_and_leaves_that_one_alone(
     assert asks.returncode == 0
     assert command("token", "--no-prompt").code == 0
     assert authority.count("devicecode") == 1
+
+
+def printed(terminal: int, words: bytes) -> bytes:
+    """Read what a command prints on a terminal until it has printed some words."""
+    text = b""
+    while words not in text:
+        text += os.read(terminal, 65536)
+    return text
+
+
+def test_ctrl_c_ends_the_wait_of_token_for_another_sign_in(signed_in: Command, authority: Emulator) -> None:
+    """Both need the user, on terminals of their own; the one that asks goes on."""
+    authority.approve_none()
+    authority.configure(interval=1)
+    clear(TokenCachePersistenceOptions())
+    line = [sys.executable, "-m", "doorcode", "token"]
+    (asking, its_end), (waiting, other_end) = os.openpty(), os.openpty()
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=its_end, text=True) as asks:
+        os.close(its_end)
+        card = printed(asking, b"Enter the code only")
+        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=other_end, text=True) as waits:
+            os.close(other_end)
+            printed(waiting, b"This process waits for that sign-in")
+            waits.send_signal(signal.SIGINT)
+            assert printed(waiting, b"Interrupted.\r\n").endswith(b"\r\nInterrupted.\r\n")
+            assert waits.communicate(timeout=120)[0] == ""
+        assert waits.returncode == 130
+        assert b"Microsoft Azure CLI" in card
+        (code,) = authority.user_codes
+        authority.approve(code)
+        printed(asking, b"Signed in as")
+        assert asks.communicate(timeout=120)[0].startswith("ey")
+    assert asks.returncode == 0
+    for terminal in (asking, waiting):
+        os.close(terminal)
 
 
 def test_a_sign_in_that_could_not_be_remembered_is_not_begun(
