@@ -16,7 +16,7 @@ from typing import Any, Final
 import requests
 
 from compat.registry import script, script_on_linux
-from compat.stage import ACRS, STORAGE, VAULT, Stage
+from compat.stage import ACRS, STORAGE, VAULT, WHILE, Stage
 from doorcode.emulator import Refuse
 from support.person import Person, free_port, get, post, query_of
 from support.signing import ADA
@@ -214,7 +214,7 @@ def browser_timed_out(stage: Stage) -> None:
     """Nobody comes back."""
     _person(stage, lambda _person, _url: None)
     words = ("Timed out", *TIMED_OUT)
-    _get(stage, "get", _credential(stage, timeout=1), says=words)
+    _get(stage, "get", _credential(stage, timeout=WHILE), says=words)
 
 
 @script

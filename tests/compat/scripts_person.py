@@ -7,7 +7,7 @@ import json
 import sys
 
 from compat.registry import script, script_in_real_time
-from compat.stage import STORAGE, Stage
+from compat.stage import STORAGE, WHILE, Stage
 from doorcode.emulator import Edit, Expire, Fault, Html, Pending, Refuse, Reset, SlowDown, TooManyRequests
 
 TIMED_OUT = ("Timed out waiting for user to authenticate",)
@@ -158,7 +158,7 @@ def code_expired_here(stage: Stage) -> None:
 def timed_out(stage: Stage) -> None:
     """Nobody comes within timeout."""
     stage.person.answer = lambda _: None
-    stage.step("get", stage.credential(timeout=1).get_token, STORAGE, says=TIMED_OUT)
+    stage.step("get", stage.credential(timeout=WHILE).get_token, STORAGE, says=TIMED_OUT)
     for fact in ("requests", "form token:device_code"):  # by the clock
         stage.forget(f"get.{fact}")
 
@@ -260,6 +260,6 @@ def slowed_down(stage: Stage) -> None:
     """slow_down at the deadline: the person was too slow, not the program too fast."""
     stage.person.answer = lambda _: None
     stage.authority.faults.always("token:device_code", SlowDown())
-    stage.step("get", stage.credential(timeout=1).get_token, STORAGE, says=TIMED_OUT)
+    stage.step("get", stage.credential(timeout=WHILE).get_token, STORAGE, says=TIMED_OUT)
     for fact in ("requests", "form token:device_code", "raised", "response", "status"):
         stage.forget(f"get.{fact}")

@@ -9,7 +9,7 @@ from typing import Any
 from azure.core.credentials import AccessToken
 
 from compat.registry import script, script_in_real_time
-from compat.stage import ACRS, STORAGE, VAULT, Stage
+from compat.stage import ACRS, STORAGE, VAULT, WHILE, Stage
 from doorcode.emulator import Edit, Html, Pass, ServerError
 
 GRAPH = "https://graph.microsoft.com/.default"
@@ -305,7 +305,7 @@ def threads_on_a_cold_credential(stage: Stage) -> None:
 
     def answer(code: str) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            together.wait(0.3)
+            together.wait(WHILE)
         stage.authority.approve(code)
 
     stage.person.answer = answer

@@ -26,6 +26,8 @@ from doorcode.emulator import AZURE_CLI_CLIENT_ID, CONTOSO_TENANT_ID, Emulator, 
 
 Facts: TypeAlias = dict[str, object]
 
+WHILE: Final = 4
+"""Seconds that are waited for somebody who does not come; what comes before takes a fraction of one."""
 STORAGE: Final = "https://storage.azure.com/.default"
 VAULT: Final = "https://vault.azure.net/.default"
 PUBLIC_CLOUD: Final = "login.microsoftonline.com"

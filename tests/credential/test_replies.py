@@ -25,6 +25,7 @@ from doorcode.emulator import (
     SlowDown,
     TooManyRequests,
 )
+from support.clock import Clock
 from support.signing import SCOPE, changed, raw
 
 JSON = "application/json"
@@ -157,10 +158,13 @@ LIVES: dict[str, tuple[dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize(("fields", "life"), LIVES.values(), ids=LIVES)
-def test_expires_in(make: Any, authority: Emulator, fields: dict[str, Any], life: int) -> None:
+def test_expires_in(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], life: int
+) -> None:
     """However the life of a token is written, the token is returned with whole seconds; never KeyError (P25)."""
     import time
 
+    Clock(monkeypatch)
     authority.faults.queue("token", changed(**fields))
     token = make().get_token(SCOPE)
     secret, expires_on = token
