@@ -277,7 +277,7 @@ def test_what_is_swapped_while_it_is_opened_is_closed_again(path: Path, monkeypa
         found = disk.read(str(path))
     assert found is not None
     assert found.data is None
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before  # what other tests have left may be closed meanwhile
 
 
 def test_a_line_and_leases_stay_where_they_are_regular(path: Path) -> None:

@@ -43,6 +43,13 @@ def without_descriptors() -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.fixture(autouse=True)
+def _no_other_connections(authority: Emulator) -> None:
+    """Close what other tests have left open at the authority: it would give descriptors back at any moment."""
+    with authority.offline():
+        pass
+
+
 @pytest.fixture
 def shared(tmp_path: Path) -> dict[str, Any]:
     """Give the options of a persistent cache."""

@@ -26,7 +26,7 @@ from support.signing import ADA, GRACE, PATIENCE, changed
 KEY = bytes(range(32))
 PAGE = ROOT / "docs" / "fleet.md"
 LETTERS = {f"letter-{number}.txt": b"Dear Charles," + bytes(number) for number in range(12)}
-AGES = 120.0
+AGES = 600.0
 """Seconds after which a cluster of processes has hung, on a busy machine too."""
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from doorcode.aio.pending import PendingSignIn
-from doorcode.emulator import Decline, Emulator, ServerError
+from doorcode.emulator import Decline, Emulator, Hang, ServerError
 from support import chromium, web
 from support.examples import ROOT, examples, take_the_clouds_place
 from support.signing import ADA, GRACE, PATIENCE
@@ -108,6 +108,7 @@ def test_a_page_that_is_closed_ends_the_polls(
         given_up.set()
 
     monkeypatch.setattr(PendingSignIn, "cancel", cancelled)
+    doorcode_emulator.faults.queue("token:device_code", Hang())  # no other poll is on its way when the visitor leaves
     with stream(visitor, site) as answer:
         told = events(answer)
         next(told)

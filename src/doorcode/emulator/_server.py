@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 LONGEST: Final = 60.0
 """Seconds that `Server.start` and `Server.stop` wait for the thread at most, on a busy machine too."""
+KEEP_ALIVE: Final = 60
+"""Seconds after which an idle connection is closed: a client that pauses in a test does not find it closed."""
 
 
 class _LoopbackServer(uvicorn.Server):
@@ -128,6 +130,7 @@ def _config(app: ASGIApp, cert_file: str, key_file: str) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         ssl_certfile=cert_file,
         ssl_keyfile=key_file,
     )
