@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 
-if TYPE_CHECKING:
-    from doorcode._record import AuthenticationRecord
-    from doorcode.cache._options import TokenCachePersistenceOptions
+from doorcode._record import AuthenticationRecord
+from doorcode.cache._options import TokenCachePersistenceOptions
 
 
 class RecordFields(Protocol):

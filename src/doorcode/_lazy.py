@@ -22,6 +22,20 @@ def needs_extra(feature: str, extra: str, missing: ModuleNotFoundError) -> Modul
     return ModuleNotFoundError(message, name=missing.name, path=missing.path)
 
 
+class LazyModule:
+    """A module for annotations: it is imported when a tool evaluates them (``typing.get_type_hints``).
+
+    Args:
+        name: its dotted name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
+
+
 def version_of(package: str) -> str:
     """Return a package's version; ``0+unknown`` in a copy without metadata, such as a bundle or a source tree."""
     from importlib.metadata import PackageNotFoundError, version

@@ -24,19 +24,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode._core.display import lines
 from doorcode._core.messages.advice import explain as explain_error
+from doorcode._core.messages.error_context import ErrorContext
+from doorcode._core.model import Failure
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.values import field, value_class
-
-if TYPE_CHECKING:
-    from doorcode._core.messages.error_context import ErrorContext
-    from doorcode._core.model import Failure
-    from doorcode._core.replies.service_errors import ServiceError
-    from doorcode._record import AuthenticationRecord
+from doorcode._record import AuthenticationRecord
 
 __all__ = [
     "AuthenticationFailedError",

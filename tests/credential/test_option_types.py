@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from typing_extensions import Unpack
 
 import doorcode
 from doorcode import InteractiveCredentialOptions, PipelineOptions, aio, cache, errors, prompts
@@ -41,7 +42,8 @@ def test_every_option_has_a_meaning(options: Any) -> None:
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda each: f"{each.__module__.split('.')[1]}.{each.__name__}")
 def test_the_signature_names_them(cls: Any) -> None:
     """Editors show them where the credential is made."""
-    assert inspect.signature(cls).parameters["kwargs"].annotation == "Unpack[InteractiveCredentialOptions]"
+    shown = inspect.signature(cls, eval_str=True).parameters["kwargs"].annotation
+    assert shown == Unpack[InteractiveCredentialOptions]
 
 
 @pytest.mark.parametrize("module", [doorcode, aio, prompts, cache, errors], ids=lambda each: each.__name__)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.display import log_line
 from doorcode._frames import clears_frames, shortened
+from doorcode._lazy import LazyModule
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 
@@ -21,13 +22,16 @@ from doorcode._record import AuthenticationRecord
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from doorcode import _credential_options
     from doorcode._core.model import Failure, TokenRequest, Tokens
     from doorcode._core.msal_cache.lookup import StoredToken
     from doorcode._core.steps import Flow, SignIn
-    from doorcode._credential_options import RecordFields
-    from doorcode._session.prompt import PromptCallback
+    from doorcode._session import prompt
     from doorcode._session.step_handler import StepHandler
     from doorcode.errors import AuthenticationFailedError
+
+else:
+    _credential_options, prompt = LazyModule("doorcode._credential_options"), LazyModule("doorcode._session.prompt")
 
 E = TypeVar("E", bound=Exception)
 R = TypeVar("R")
@@ -42,12 +46,12 @@ class BaseCredential:
 
     _timeout: float | None = None
     _login_hint: str | None = None
-    _prompt_callback: PromptCallback | None = None
+    _prompt_callback: prompt.PromptCallback | None = None
 
     def __init__(
         self,
         *,
-        authentication_record: RecordFields | None = None,
+        authentication_record: _credential_options.RecordFields | None = None,
         disable_automatic_authentication: bool = False,
         client_id: str = DEVELOPER_CLIENT_ID,
         **kwargs: Any,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from doorcode._lazy import LazyModule
 from doorcode._session.token_method import check_answer, check_plain, token_method
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenProvider
+    from azure.core import credentials
+else:
+    credentials = LazyModule("azure.core.credentials")
 
 NAME: Final = "get_bearer_token_provider"
 OTHER: Final = "doorcode.aio.get_bearer_token_provider"
 
 
-def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callable[[], str]:
+def get_bearer_token_provider(credential: credentials.TokenProvider, *scopes: str) -> Callable[[], str]:
     """Return a function that returns a bearer token, for clients that want one (OpenAI's, for example).
 
     Args:

@@ -11,12 +11,16 @@ from doorcode._browser.user_flow import BROWSER_SECONDS
 from doorcode._core.checks import check_login_hint
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.numeric_checks import check_timeout
+from doorcode._lazy import LazyModule
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    import typing_extensions
 
-    from doorcode._credential_options import InteractiveCredentialOptions
+    from doorcode import _credential_options
+else:
+    typing_extensions = LazyModule("typing_extensions")
+    _credential_options = LazyModule("doorcode._credential_options")
 
 
 class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
@@ -52,7 +56,7 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
         login_hint: str | None = None,
         timeout: float | None = 300,
         paste: bool | PastePrompt = False,
-        **kwargs: Unpack[InteractiveCredentialOptions],
+        **kwargs: typing_extensions.Unpack[_credential_options.InteractiveCredentialOptions],
     ) -> None:
         self._paste = paste
         self._redirect_uri = check_redirect(redirect_uri, paste)

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from doorcode import _clock
 from doorcode._frames import clears_frames
+from doorcode._lazy import LazyModule
 from doorcode._record import AuthenticationRecord
 from doorcode._session.credential_base import INFO, BaseCredential, is_logged
 from doorcode._session.memory import fresh
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
-    from typing_extensions import Self
+    import typing_extensions
+    from azure.core import credentials
 
     from doorcode._core.model import Failure, TokenRequest
     from doorcode._core.steps import Flow
+
+else:
+    credentials, typing_extensions = LazyModule("azure.core.credentials"), LazyModule("typing_extensions")
 
 R = TypeVar("R")
 
@@ -48,7 +52,7 @@ class InteractiveCredential(BaseCredential, ABC):
         tenant_id: str | None = None,
         enable_cae: bool = False,
         **kwargs: Any,
-    ) -> AccessToken:
+    ) -> credentials.AccessToken:
         """Return an access token, from memory, the cache, a refresh token, or by prompting the user.
 
         Azure SDK clients call this. It blocks for as long as that takes.
@@ -82,7 +86,9 @@ class InteractiveCredential(BaseCredential, ABC):
 
         return token_of(stored)
 
-    def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+    def get_token_info(
+        self, *scopes: str, options: credentials.TokenRequestOptions | None = None
+    ) -> credentials.AccessTokenInfo:
         """Return an access token with its type and the time to refresh it.
 
         Args:
@@ -190,7 +196,7 @@ class InteractiveCredential(BaseCredential, ABC):
         self._session.cancel()
 
     @clears_frames
-    def __enter__(self) -> Self:
+    def __enter__(self) -> typing_extensions.Self:
         self._session.transport.enter()
         return self
 

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._frames import clears_frames
+from doorcode._lazy import LazyModule
 from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import datetime as dt
 
-    from typing_extensions import Unpack
+    import typing_extensions
 
-    from doorcode._credential_options import InteractiveCredentialOptions
-    from doorcode._sync.pending import PendingSignIn
+    from doorcode import _credential_options
+    from doorcode._sync import pending
+else:
+    typing_extensions = LazyModule("typing_extensions")
+    _credential_options = LazyModule("doorcode._credential_options")
+    pending = LazyModule("doorcode._sync.pending")
+    dt = LazyModule("datetime")
 
 
 class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
@@ -47,9 +53,9 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         client_id: str = DEVELOPER_CLIENT_ID,
         *,
         timeout: float | None = None,
-        prompt_callback: Callable[[str, str, datetime], None] | None = None,
+        prompt_callback: Callable[[str, str, dt.datetime], None] | None = None,
         max_codes: int = 1,
-        **kwargs: Unpack[InteractiveCredentialOptions],
+        **kwargs: typing_extensions.Unpack[_credential_options.InteractiveCredentialOptions],
     ) -> None:
         from doorcode._core.checks import check_plain_callback
         from doorcode._core.numeric_checks import check_count, check_timeout
@@ -66,7 +72,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         claims: str | None = None,
         tenant_id: str | None = None,
         enable_cae: bool = False,
-    ) -> PendingSignIn:
+    ) -> pending.PendingSignIn:
         """Start a sign-in and return at once with a code to show; nothing is printed and no callback is called.
 
         For programs that must not block: servers, agents, user interfaces. The setting of
@@ -87,12 +93,12 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
             ClientAuthenticationError: the authority issued no code.
         """
         request, flow = self._begin(scopes, claims, tenant_id, enable_cae)
-        pending = self._pending_class()
+        made = self._pending_class()
         code, deadline = self._logged("begin", request, flow)
-        return pending(self._session, request, code, deadline)
+        return made(self._session, request, code, deadline)
 
     @clears_frames
-    def resume(self, text: str) -> PendingSignIn:
+    def resume(self, text: str) -> pending.PendingSignIn:
         """Continue a sign-in that another process started.
 
         Args:
@@ -106,7 +112,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
 
     @staticmethod
     @clears_frames
-    def _pending_class() -> type[PendingSignIn]:
+    def _pending_class() -> type[pending.PendingSignIn]:
         from doorcode._sync.pending import PendingSignIn
 
         return PendingSignIn

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from doorcode._core.flows.device_code import Deadline, Progress
 from doorcode._core.messages.failures import cancelled
+from doorcode._core.model import Failure, TokenRequest
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.steps import Flow
 from doorcode._error_mapping import exception_for
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending.sign_in import BasePending
+from doorcode._session.session import Session
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
 from doorcode._sync.driver import Driver
-
-if TYPE_CHECKING:
-    from doorcode._core.flows.device_code import Deadline, Progress
-    from doorcode._core.model import Failure, TokenRequest
-    from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import Flow
-    from doorcode._session.session import Session
 
 
 class PendingSignIn(BasePending):

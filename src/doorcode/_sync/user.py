@@ -11,12 +11,16 @@ from doorcode._browser.paste import PastePrompt
 from doorcode._browser.user_flow import SignInOptions
 from doorcode._core.checks import check_plain_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._lazy import LazyModule
 from doorcode._sync.credential import InteractiveCredential
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    import typing_extensions
 
-    from doorcode._credential_options import InteractiveCredentialOptions
+    from doorcode import _credential_options
+else:
+    typing_extensions = LazyModule("typing_extensions")
+    _credential_options = LazyModule("doorcode._credential_options")
 
 
 class UserCredential(BaseUser, InteractiveCredential):
@@ -52,7 +56,7 @@ class UserCredential(BaseUser, InteractiveCredential):
         redirect_uri: str | None = None,
         login_hint: str | None = None,
         paste: bool | PastePrompt = False,
-        **kwargs: Unpack[InteractiveCredentialOptions],
+        **kwargs: typing_extensions.Unpack[_credential_options.InteractiveCredentialOptions],
     ) -> None:
         self._choose(SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste))
         self._paste = paste

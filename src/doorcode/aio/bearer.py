@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from azure.core.credentials import TokenProvider
+from azure.core.credentials_async import AsyncTokenProvider
 
 from doorcode._session.token_method import may_block, token_method
 from doorcode.aio.waits import in_daemon_thread
-
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenProvider
-    from azure.core.credentials_async import AsyncTokenProvider
 
 NAME: Final = "doorcode.aio.get_bearer_token_provider"
 

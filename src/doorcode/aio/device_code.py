@@ -9,15 +9,19 @@ from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
 from doorcode._core.numeric_checks import check_count, check_timeout
 from doorcode._frames import clears_frames
+from doorcode._lazy import LazyModule
 from doorcode._session.device_code_base import BaseDeviceCode
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.pending import PendingSignIn
 from doorcode.aio.prompt import AsyncPromptCallback
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    import typing_extensions
 
-    from doorcode._credential_options import InteractiveCredentialOptions
+    from doorcode import _credential_options
+else:
+    typing_extensions = LazyModule("typing_extensions")
+    _credential_options = LazyModule("doorcode._credential_options")
 
 
 class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
@@ -48,7 +52,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
         timeout: float | None = None,
         prompt_callback: AsyncPromptCallback | None = None,
         max_codes: int = 1,
-        **kwargs: Unpack[InteractiveCredentialOptions],
+        **kwargs: typing_extensions.Unpack[_credential_options.InteractiveCredentialOptions],
     ) -> None:
         self._timeout = check_timeout(timeout)
         self._max_codes = check_count("max_codes", max_codes)

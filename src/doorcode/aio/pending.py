@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from doorcode._core.model import Failure
+from doorcode._core.flows.device_code import Deadline, Progress
+from doorcode._core.model import Failure, TokenRequest
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
 from doorcode._record import AuthenticationRecord
 from doorcode._session.pending.sign_in import BasePending
+from doorcode._session.session import Session
 from doorcode.aio.driver import Driver
 from doorcode.aio.waits import alarm
-
-if TYPE_CHECKING:
-    from doorcode._core.flows.device_code import Deadline, Progress
-    from doorcode._core.model import TokenRequest
-    from doorcode._core.replies.device_code import DeviceCode
-    from doorcode._core.steps import Flow
-    from doorcode._session.session import Session
 
 
 class PendingSignIn(BasePending):

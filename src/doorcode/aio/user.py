@@ -10,14 +10,18 @@ from doorcode._browser.credential_base import BaseUser
 from doorcode._browser.user_flow import SignInOptions
 from doorcode._core.checks import check_callback
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
+from doorcode._lazy import LazyModule
 from doorcode.aio.credential import InteractiveCredential
 from doorcode.aio.paste import AsyncPastePrompt, open_agent
 from doorcode.aio.prompt import AsyncPromptCallback
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    import typing_extensions
 
-    from doorcode._credential_options import InteractiveCredentialOptions
+    from doorcode import _credential_options
+else:
+    typing_extensions = LazyModule("typing_extensions")
+    _credential_options = LazyModule("doorcode._credential_options")
 
 
 class UserCredential(BaseUser, InteractiveCredential):
@@ -50,7 +54,7 @@ class UserCredential(BaseUser, InteractiveCredential):
         redirect_uri: str | None = None,
         login_hint: str | None = None,
         paste: bool | AsyncPastePrompt = False,
-        **kwargs: Unpack[InteractiveCredentialOptions],
+        **kwargs: typing_extensions.Unpack[_credential_options.InteractiveCredentialOptions],
     ) -> None:
         self._choose(SignInOptions.checked(prefer, timeout, redirect_uri, login_hint, paste))
         self._paste = paste

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, cast
 __all__ = ["KEY_BYTES", "KeySource", "checked_key", "checked_source", "key_of"]
 
 KEY_BYTES: Final = 32
-KeySource: TypeAlias = "bytes | Callable[[], object]"
+KeySource: TypeAlias = bytes | Callable[[], object]
 """A key, or the function that returns it."""
 
 

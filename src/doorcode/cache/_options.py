@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.checks import check_flag
 from doorcode._core.display import safe_repr
 from doorcode._frames import clears_frames
+from doorcode._lazy import LazyModule
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
 from doorcode.cache._key_source import checked_source, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from doorcode.cache._protocol import TokenStore
+    from doorcode.cache import _protocol
+else:
+    _protocol = LazyModule("doorcode.cache._protocol")
 
 __all__ = ["DEFAULT_NAME", "TokenCachePersistenceOptions", "resolve_options"]
 
@@ -58,7 +60,7 @@ class TokenCachePersistenceOptions:
         name: str = DEFAULT_NAME,
         encryption_key: bytes | bytearray | memoryview | Callable[[], bytes] | None = None,
         path: str | os.PathLike[str] | None = None,
-        store: TokenStore | None = None,
+        store: _protocol.TokenStore | None = None,
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
@@ -68,7 +70,7 @@ class TokenCachePersistenceOptions:
         self.name: str = _checked_name(name)
         self.path: str | None = _checked_path(path)
         self._key = checked_source(encryption_key)
-        self.store: TokenStore | None = _checked_store(store)
+        self.store: _protocol.TokenStore | None = _checked_store(store)
         if store is not None and (self.path is not None or self._key is not None):
             raise ValueError("a store of your own knows its place and its key: leave out path and encryption_key")
 
@@ -177,7 +179,7 @@ def _checked_path(path: object) -> str | None:
     return text
 
 
-def _checked_store(store: TokenStore | None) -> TokenStore | None:
+def _checked_store(store: _protocol.TokenStore | None) -> _protocol.TokenStore | None:
     missing = [name for name in _STORE_HAS if store is not None and not hasattr(store, name)]
     if missing:
         raise TypeError(f"store must be a doorcode.cache.TokenStore; {_kind(store)} has no {', '.join(missing)}")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from doorcode._core.flows.leases import LeaseHolder
 from doorcode._core.values import field, value_class
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "Conflict",
@@ -24,7 +22,7 @@ __all__ = [
     "WatchedStore",
 ]
 
-Stamp: TypeAlias = "str | None"
+Stamp: TypeAlias = str | None
 """Opaque text that differs whenever the stored content differs; None when nothing is stored."""
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+from datetime import datetime
+from typing import final
 
 
 @dataclass(frozen=True, slots=True)

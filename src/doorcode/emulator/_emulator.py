@@ -5,10 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict, final
+from types import TracebackType
+from typing import TypedDict, final
 
+import trustme
 from typing_extensions import Self, Unpack
 
 from doorcode.emulator._app import App
@@ -19,12 +22,6 @@ from doorcode.emulator._server import HOST, Server
 from doorcode.emulator.authority.authority import Authority
 from doorcode.emulator.authority.directory import CONTOSO_TENANT_ID
 from doorcode.emulator.authority.settings import Settings, SettingsOptions, check_int
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from types import TracebackType
-
-    import trustme
 
 NAMES = (HOST, "localhost", "::1")
 _LAST_PORT = 65535

@@ -7,14 +7,12 @@ are this emulator's. An error has no number if Microsoft documents none (``slow_
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from doorcode.emulator._wire import Response, json_response
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast, final
+from typing import Final, cast, final
 
+from doorcode.emulator._errors import EntraError
 from doorcode.emulator.endpoints.routes import ENDPOINT_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from doorcode.emulator._errors import EntraError
 
 Json = dict[str, object]
 

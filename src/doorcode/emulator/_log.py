@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, final
+from typing import final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from doorcode.emulator._wire import Fields, Request
+from doorcode.emulator._wire import Fields, Request
 
 
 @dataclass(frozen=True, slots=True)

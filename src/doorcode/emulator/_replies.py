@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
 from doorcode.emulator import _errors
 from doorcode.emulator._errors import EntraError
 from doorcode.emulator._faults import ErrorReply, Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def Pending() -> ErrorReply:

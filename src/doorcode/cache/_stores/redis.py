@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -12,8 +13,10 @@ from doorcode._core.json_values import json_object
 from doorcode._core.numeric_checks import check_seconds
 from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
+from doorcode._lazy import LazyModule
 from doorcode.cache._ciphers.key_set import KeySet, key_set
 from doorcode.cache._errors import StoreError
+from doorcode.cache._key_source import KeySource
 from doorcode.cache._locks.lease import check_lease_name
 from doorcode.cache._protocol import Conflict, Lease, LeaseHolder, Loaded, Stamp
 from doorcode.cache._stores import redis_lease
@@ -35,13 +38,11 @@ from doorcode.cache._stores.redis_value import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     import redis
     import redis.cluster
-    from typing_extensions import Self
-
-    from doorcode.cache._key_source import KeySource
+    import typing_extensions
+else:
+    redis, typing_extensions = LazyModule("redis"), LazyModule("typing_extensions")
 
 __all__ = ["RedisStore", "RedisUser"]
 
@@ -144,7 +145,7 @@ class RedisStore:
         how = "encrypted with the program's own key" if self.encrypted else "not encrypted"
         return f"{self._server.place} (cache {self._partition.name!r}), {how}"
 
-    def for_user(self, user: str, client_id: str = "") -> Self:
+    def for_user(self, user: str, client_id: str = "") -> typing_extensions.Self:
         """Return the store of another user of the same program, which shares the connections of this one.
 
         Args:

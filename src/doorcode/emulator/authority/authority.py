@@ -6,25 +6,22 @@ import base64
 import json
 import threading
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from typing_extensions import Unpack
 
 from doorcode.emulator._approver import PromptApprover
+from doorcode.emulator._wire import Request, Response
 from doorcode.emulator.authority.directory import CONTOSO_TENANT_ID, Application, Tenant, User
 from doorcode.emulator.authority.grants import Answer, IssuedDeviceCode, Policy
+from doorcode.emulator.authority.settings import Settings, SettingsOptions
 from doorcode.emulator.authority.state import AutoApprover, State
 from doorcode.emulator.authority.tokens import Signer
 from doorcode.emulator.endpoints.context import Context
 from doorcode.emulator.endpoints.pages import Pages
 from doorcode.emulator.endpoints.routes import respond
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from doorcode.emulator._wire import Request, Response
-    from doorcode.emulator.authority.settings import Settings, SettingsOptions
 
 Who: TypeAlias = User | str | None
 """A user, a sign-in name, or None for the first user who may sign in."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from doorcode.emulator._errors import EntraError
 from doorcode.emulator.authority.claims import covers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SLOW_DOWN_SECONDS: Final = 5
 """The seconds that each ``slow_down`` adds to the interval (RFC 8628 3.5)."""
