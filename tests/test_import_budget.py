@@ -24,6 +24,15 @@ HEAVY = {
     "requests",
 }
 
+OF_REQUESTS = {
+    "doorcode._core.flows.limits",
+    "doorcode._core.flows.refusals",
+    "doorcode._core.replies.parse",
+    "doorcode._entra.msal_client",
+    "doorcode._entra.worker",
+    "doorcode.errors",
+}
+
 STATEMENTS = (
     "import doorcode",
     "from doorcode import AuthenticationRecord",
@@ -89,6 +98,7 @@ def test_a_stored_token_costs_neither_a_request_nor_its_libraries(doorcode_emula
     loaded = modules_after(SILENT.format(authority=authority, tenant_id=tenant_id, path=path, scope=scope))
 
     assert loaded & HEAVY == modules_after("import azure.core.credentials") & HEAVY
+    assert loaded & OF_REQUESTS == set()
     assert doorcode_emulator.count() == before
 
 
