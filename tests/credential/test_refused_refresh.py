@@ -10,6 +10,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode.emulator import Emulator, Refuse, Reset, TooManyRequests
+from support.clock import Clock
 from support.signing import OTHER, SCOPE, outcome
 
 REFUSALS = {
@@ -20,9 +21,10 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("fault", "words"), REFUSALS.values(), ids=REFUSALS)
 def test_a_program_that_calls_on_does_not_repeat_a_refused_refresh(
-    make: Any, authority: Emulator, fault: Any, words: str
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, fault: Any, words: str
 ) -> None:
     """Sixty calls are one request; each raises what the first one raised, and says when the next may be."""
+    Clock(monkeypatch)
     credential = make(disable_automatic_authentication=True, retry_total=0)
     credential.authenticate(scopes=[SCOPE])
     authority.faults.queue("token:refresh_token", fault)

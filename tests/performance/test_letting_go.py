@@ -47,10 +47,10 @@ def held(authority: Emulator) -> tuple[int, int]:
 
     The authority's end of a connection is closed by a thread of its own, and a request's thread ends after its call.
     """
-    gc.collect()
     for thread in threading.enumerate():
         if thread.name == "doorcode-request":
             thread.join(PATIENCE)
+    gc.collect()  # what the last thread held, too
     with authority.offline():
         return len(list(DESCRIPTORS.iterdir())), threading.active_count()
 
