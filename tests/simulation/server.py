@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from doorcode.cache._errors import StoreError
 from doorcode.cache._protocol import Conflict, Lease, Loaded, Stamp
@@ -72,6 +72,8 @@ class SimServer:
             return Conflict(self.now.data, self.now.stamp)
         self.written += 1  # no stamp comes back, whichever copy takes over
         self._keep(replace(self.now, data=data, stamp=f"S{self.written}"))
+        if self.world.chance(self.world.odds.away):
+            self._go_away()  # before it says that it has written
         return self.now.stamp
 
     def delete(self) -> None:
@@ -127,10 +129,14 @@ class SimServer:
             self.copies = [older[-1]]
             world.disturb("the server fails over to an older copy")
         if world.chance(world.odds.away):
-            self.away_since = world.now
-            self.away_until = world.now + world.random.uniform(0, LONGEST_OUTAGE)
-            world.disturb("the server goes away")
-            raise StoreError("the server does not answer in time")
+            self._go_away()
+
+    def _go_away(self) -> NoReturn:
+        world = self.world
+        self.away_since = world.now
+        self.away_until = world.now + world.random.uniform(0, LONGEST_OUTAGE)
+        world.disturb("the server goes away")
+        raise StoreError("the server does not answer in time")
 
 
 @dataclass(eq=False)

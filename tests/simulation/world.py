@@ -129,7 +129,7 @@ class SimSession(Session):
     def cache(self, *, cae: bool) -> TokenCache:
         """Return one of the two caches."""
         if cae not in self._opened:
-            self._opened[cae] = StoredCache(self.stores[cae], (), lambda _message: None)
+            self._opened[cae] = StoredCache(self.stores[cae], (), lambda _message: None, served=self.served)
         return self._opened[cae]
 
     def refresh_tokens(self, state: State, *, cae: bool) -> set[str]:

@@ -12,9 +12,17 @@ from doorcode.cache._token_cache import StoredCache, TokenCache
 
 if TYPE_CHECKING:
     from doorcode._config import Config
+    from doorcode.cache._outage import ServedRefreshTokens
 
 
-def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], trouble: Callable[[str], None]) -> TokenCache:
+def open_cache(
+    config: Config,
+    *,
+    cae: bool,
+    warn: Callable[[str], None],
+    trouble: Callable[[str], None],
+    served: ServedRefreshTokens | None = None,
+) -> TokenCache:
     """Open a cache. It is read on first use, except if the program's own key has to decrypt it.
 
     Args:
@@ -22,6 +30,7 @@ def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], troubl
         cae: whether the cache is for the tokens of clients that handle claims challenges.
         warn: called with warnings for the user.
         trouble: called when tokens cannot be stored.
+        served: the refresh tokens that the store's server has held; by default of this cache alone.
 
     Raises:
         CacheUnavailableError: no store fits the program's options.
@@ -39,7 +48,7 @@ def open_cache(config: Config, *, cae: bool, warn: Callable[[str], None], troubl
         if options.has_key:
             options.check_key()
         choice = choose(options, cae=cae, is_whole=content.is_whole)
-        cache = StoredCache(choice.store, choice.also, warn, content, trouble)
+        cache = StoredCache(choice.store, choice.also, warn, content, trouble, served)
         if options.has_key or options.store is not None:
             cache.check_key()
     except NoDirectoryError as error:

@@ -24,6 +24,7 @@ from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
 from doorcode._session.singleflight import SingleFlight
 from doorcode._session.token_requests import TokenRequests
+from doorcode.cache._outage import ServedRefreshTokens
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 
@@ -81,6 +82,7 @@ class Session:
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()
         self._application: MsalApplication | None = None
         self._caches: dict[bool, TokenCache] = {}
+        self.served: ServedRefreshTokens = ServedRefreshTokens()
         self._trouble = WarnOnce(self._warn_locked)
 
     def after_fork(self) -> None:
@@ -169,7 +171,9 @@ class Session:
             refuse_to_wait()
         with self._lock:
             if cae not in self._caches:
-                self._caches[cae] = open_cache(self.config, cae=cae, warn=self._warn_locked, trouble=self._trouble)
+                self._caches[cae] = open_cache(
+                    self.config, cae=cae, warn=self._warn_locked, trouble=self._trouble, served=self.served
+                )
             return self._caches[cae]
 
     @property

@@ -1,13 +1,16 @@
-"""Whether the server of a store can be relied on now: other machines go on using it while this process cannot."""
+"""What a process may do while its store's server does not answer: other machines go on using the server."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from doorcode import _clock
+from doorcode._core.msal_cache.changes import without_known_refresh_tokens
+from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import REFRESH_TOKEN, rows_of, text_of
 from doorcode.cache._protocol import RemoteStore, TokenStore
 
-__all__ = ["ServerOutage"]
+__all__ = ["ServedRefreshTokens", "ServerOutage"]
 
 PAUSE: Final = 2.0
 """Seconds after a failed lease, or a failed write, until the next attempt."""
@@ -34,6 +37,11 @@ class ServerOutage:
         until, why = self._leaseless
         return self._unreadable or (why if _clock.monotonic() < until else None)
 
+    @property
+    def is_readable(self) -> bool:
+        """Tell whether the last attempt to read the store succeeded."""
+        return self._unreadable is None
+
     def read(self, error: Exception | None) -> None:
         """Note that the store was read, or why it was not."""
         self._unreadable = None if error is None else str(error)
@@ -49,3 +57,21 @@ class ServerOutage:
             return False
         self._next_write = now + PAUSE
         return True
+
+
+class ServedRefreshTokens:
+    """Remember the refresh tokens that a server has held, or perhaps holds: other machines may redeem them.
+
+    The two caches of a credential share one object, because a sign-in gives both of them the same refresh token.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+
+    def add(self, state: State) -> None:
+        """Note the refresh tokens that the server holds, or has perhaps stored."""
+        self._hashes.update(hash(text_of(row, "secret")) for _, row in rows_of(state, REFRESH_TOKEN))
+
+    def taken_from(self, state: State) -> State:
+        """Return a state without these refresh tokens."""
+        return without_known_refresh_tokens(state, lambda secret: hash(secret) in self._hashes)

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from doorcode._core.msal_cache.changes import fill_in, without_known_refresh_tokens
+from doorcode._core.msal_cache.changes import fill_in
 from doorcode._core.msal_cache.lookup import State
 from doorcode.cache._content import Content, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
-from doorcode.cache._outage import ServerOutage
+from doorcode.cache._outage import ServedRefreshTokens, ServerOutage
 from doorcode.cache._protocol import (
     Conflict,
     Lease,
@@ -110,6 +110,7 @@ class StoredCache:
         content: parses the content; by default a new one. Pass the one whose ``is_whole`` the store uses, so that
             content is parsed once.
         trouble: called with a message whenever the store cannot be read or written; by default ``warn``, once.
+        served: what the store's server has held; by default of this cache alone.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class StoredCache:
         warn: Callable[[str], None],
         content: Content | None = None,
         trouble: Callable[[str], None] | None = None,
+        served: ServedRefreshTokens | None = None,
     ) -> None:
         self._store = store
         self._content = content or Content()
@@ -129,6 +131,8 @@ class StoredCache:
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
         self._outage = ServerOutage(store)
+        self._served = served or ServedRefreshTokens()
+        self._noted: State = {}
 
     def check_key(self) -> None:
         """Read the content, to check the key of a program that brings its own.
@@ -161,7 +165,7 @@ class StoredCache:
             own = self._with_unsaved(self._own.state)
             if self._outage.reason is not None:
                 # Another machine may redeem the same refresh token now, or has done so.
-                return without_known_refresh_tokens(own, self._own.state)
+                return self._served.taken_from(own)
             return fill_in(own, self._borrowed()) if self._also else own
 
     def outage(self) -> str | None:
@@ -261,6 +265,7 @@ class StoredCache:
             self._trouble(f"Stored tokens could not be read: {error}")
         if reading is self._own:
             self._outage.read(failed)
+            self._note_served(reading.state)
 
     def _save(self) -> None:
         if isinstance(self._store, UpdatingStore):
@@ -272,6 +277,8 @@ class StoredCache:
             changed = self._with_unsaved(own.state)
             if changed is own.state:
                 return
+            if self._outage.is_readable:
+                self._note_served(changed)  # the server may store it, and its reply may be lost
             try:
                 answer = self._store.save(serialize(changed), own.stamp)
             except StoreUnreadable as error:
@@ -280,6 +287,7 @@ class StoredCache:
                 continue
             if not isinstance(answer, Conflict):
                 own.state, own.stamp = changed, answer
+                self._note_served(changed)
                 return
             own.state, own.stamp = self._content.parse(answer.data), answer.stamp
         message = f"{self._store.describe()} reported a conflict {MOST_ATTEMPTS} times in a row"
@@ -292,6 +300,7 @@ class StoredCache:
             nonlocal changed
             before = self._content.parse(data)
             changed = self._with_unsaved(before)
+            self._note_served(changed)
             return None if changed is before else serialize(changed)
 
         try:
@@ -300,6 +309,11 @@ class StoredCache:
             self._warn(str(error))
             loaded = store.update(change)
         self._own.state, self._own.stamp = changed, loaded.stamp
+
+    def _note_served(self, state: State) -> None:
+        if self._outage.possible and state is not self._noted:
+            self._noted = state
+            self._served.add(state)
 
     def _with_unsaved(self, state: State) -> State:
         for change in self._unsaved:

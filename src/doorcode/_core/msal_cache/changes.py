@@ -94,10 +94,9 @@ def without_refresh_tokens(rows: State) -> State:
     return {name: section for name, section in rows.items() if name != REFRESH_TOKEN}
 
 
-def without_known_refresh_tokens(state: State, known: State) -> State:
-    """Return the state without the refresh tokens that another state has too."""
-    theirs = {text_of(row, "secret") for _, row in rows_of(known, REFRESH_TOKEN)}
-    return _without(state, (REFRESH_TOKEN,), lambda row: text_of(row, "secret") in theirs)
+def without_known_refresh_tokens(state: State, is_known: Callable[[str], bool]) -> State:
+    """Return the state without the refresh tokens that a predicate knows."""
+    return _without(state, (REFRESH_TOKEN,), lambda row: is_known(text_of(row, "secret")))
 
 
 def replace_refresh_token(
