@@ -31,6 +31,7 @@ PACKAGE_TESTS = (
     *("tests/core", "tests/prompts", "tests/test_docs.py", "tests/test_extras.py", "tests/test_import_budget.py"),
     *("tests/credential/test_authenticate.py", "tests/cache/test_file.py", "tests/emulator/test_testing.py"),
 )
+WORKERS = str(2 * (os.cpu_count() or 1))  # most tests wait most of the time: for an authority's interval, for a process
 EXTRAS = tuple(PYPROJECT["project"]["optional-dependencies"])
 EVERY_EXTRA = f".[{','.join(EXTRAS)}]"
 
@@ -63,7 +64,7 @@ def demo(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """Test the rules, the emulator and one sign-in of each kind in under a minute, while you work."""
     install(session, *group("test"), EVERY_EXTRA)
-    session.run("pytest", "-n", "auto", "-m", "not slow", *(session.posargs or QUICK_TESTS))
+    session.run("pytest", "-n", WORKERS, "-m", "not slow", *(session.posargs or QUICK_TESTS))
 
 
 @nox.session
@@ -71,7 +72,7 @@ def tests(session: nox.Session) -> None:
     """Test the package as it would be installed, and run the examples of the documentation; a few minutes."""
     install(session, *group("test"), EVERY_EXTRA)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto", "-m", "not slow"]))
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", WORKERS, "-m", "not slow"]))
 
 
 @nox.session
@@ -93,7 +94,7 @@ def lowest(session: nox.Session) -> None:
     install(session, *pinned, *tools)
     install(session, "--no-deps", ".", *pinned_lowest(jose))
     # anyio comes with Starlette, and its plugin for pytest may be too old or too new for pytest's.
-    arguments = session.posargs or ["-n", "auto", "-m", "not slow", *LOWEST_TESTS]
+    arguments = session.posargs or ["-n", WORKERS, "-m", "not slow", *LOWEST_TESTS]
     session.run("python", "-m", "pytest", "-p", "no:anyio", *arguments)
 
 
@@ -153,7 +154,7 @@ def package(session: nox.Session) -> None:
     install(session, *group("test"), f"{wheel}[{','.join(EXTRAS)}]")
     session.install("-q", "--no-deps", "--force-reinstall", str(wheel))  # a reused environment has an earlier one
     with session.chdir(unpacked):
-        session.run("pytest", "-n", "auto", "-m", "not slow", "-p", "no:cacheprovider", *PACKAGE_TESTS)
+        session.run("pytest", "-n", WORKERS, "-m", "not slow", "-p", "no:cacheprovider", *PACKAGE_TESTS)
     for extra in ("", *EXTRAS):
         use_alone(session, wheel, extra, place / f"with-{extra}")
 
