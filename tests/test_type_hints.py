@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import typing
@@ -13,6 +14,7 @@ from azure.core.credentials import AccessToken
 
 import doorcode
 import doorcode.aio
+from doorcode._lazy import LazyModule
 
 PUBLIC = (
     "doorcode",
@@ -61,3 +63,13 @@ def test_the_hints_of_everything_public_can_be_evaluated(module: str) -> None:
 def test_a_token_is_azure_cores(credential: Any) -> None:
     """As with azure-identity, though importing the credential does not import azure-core."""
     assert typing.get_type_hints(credential.get_token)["return"] is AccessToken
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy], ids=["copy", "deep copy"])
+def test_a_module_for_annotations_can_be_copied(again: Any) -> None:
+    """Tools copy the globals of a module, and look for special methods in each; none of that imports the module."""
+    module = LazyModule("no.such.module")
+    assert not hasattr(module, "__wrapped__")
+    with pytest.raises(ModuleNotFoundError):
+        again(module).Any  # noqa: B018 - it is the access that imports
+    assert again(LazyModule("typing")).Any is Any

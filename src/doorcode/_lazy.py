@@ -1,4 +1,4 @@
-"""Load the public names of a package on first use (PEP 562), so that importing the package is fast."""
+"""Look up late what would make the import slow or fail: public names (PEP 562), annotations, extras, the version."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # such as the methods that `copy` and `pickle` look for before `_name` is there
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
         return getattr(import_module(self._name), name)
 
 
@@ -74,7 +77,7 @@ def on_first_use(
             namespace[name] = version_of(package)
         else:
             message = f"module {package!r} has no attribute {name!r}"
-            raise AttributeError(message)
+            raise AttributeError(message, name=name, obj=import_module(package))
         return namespace[name]
 
     def names() -> list[str]:

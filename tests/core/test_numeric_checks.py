@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -138,6 +140,56 @@ def test_other_policy_options_of_a_wrong_type(options: dict[str, object]) -> Non
     """Each is named."""
     with pytest.raises(TypeError, match=f"{next(iter(options))} must be"):
         checks.check_policy_numbers(options)
+
+
+WRONG: dict[str, object] = {
+    "retry_total": "5",
+    "redirect_max": "5",
+    "retry_on_methods": "GET",
+    "http_logging_level": "",
+}
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.permutations(WRONG, 2)])
+def test_the_first_wrong_option_is_named(first: str, second: str) -> None:
+    """Whichever the program passes first: each run of the same program ends with the same error."""
+    with pytest.raises(TypeError, match=f"^{first} must be"):
+        checks.check_policy_numbers({first: WRONG[first], second: WRONG[second]})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"connection_timeout": ()},
+        {"connection_timeout": (5,)},
+        {"connection_timeout": (5, 10, 15)},
+        {"connection_timeout": (5, 10), "read_timeout": 10},
+        {"connection_timeout": (5,), "read_timeout": 10},
+        {"read_timeout": ()},
+        {"read_timeout": (5,)},
+        {"read_timeout": (5, 10)},
+        {"connection_timeout": [5, 10]},
+        {"connection_timeout": (5, "10")},
+    ],
+    ids=str,
+)
+def test_time_limits_that_no_request_could_use(options: dict[str, object]) -> None:
+    """One number, or a pair of them for both limits, is all that a transport takes."""
+    with pytest.raises(TypeError, match="_timeout must be"):
+        checks.check_time_limits(options)
+
+
+@pytest.mark.parametrize("options", [{"connection_timeout": (5, 10), "read_timeout": None}, {"read_timeout": 1}, {}])
+def test_time_limits(options: dict[str, object]) -> None:
+    """None sets none."""
+    checks.check_time_limits(options)
+
+
+@pytest.mark.parametrize(("at_most", "shown"), [(0.5, "0.5"), (86_400, "86400"), (3_155_760_000, "3155760000")])
+def test_the_longest_time_is_named(at_most: float, shown: str) -> None:
+    """As a person writes it."""
+    with pytest.raises(ValueError, match=f"at most {re.escape(shown)}$"):
+        checks.check_seconds("ttl", at_most + 1, at_most)
 
 
 def test_none_is_the_default_where_azure_core_cannot_use_it() -> None:

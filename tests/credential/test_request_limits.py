@@ -35,6 +35,9 @@ READ, SLOW = 1.5, 2.0
         ({"retry_total": 0}, RequestLimits(10, 10, 60, 0)),
         ({"retry_connect": 5, "retry_backoff_factor": 10}, RequestLimits(10, 10, 60, 20 + 40 + 80 + 120)),
         ({"retry_mode": "Fixed", "retry_backoff_factor": 7}, RequestLimits(10, 10, 60, 14)),
+        ({"transport": RequestsTransport(connection_timeout=(3, 40))}, RequestLimits(3, 40, 40, 4.8)),
+        ({"transport": RequestsTransport(connection_timeout=(3,))}, RequestLimits(10, 10, 60, 4.8)),
+        ({"transport": RequestsTransport(connection_timeout=())}, RequestLimits(10, 10, 60, 4.8)),
         ({"retry_total": "many"}, RequestLimits(10, 10, 60, 4.8)),
     ],
 )
@@ -56,7 +59,16 @@ def test_a_limit_that_is_none(make: Any, name: str, value: Any, kind: type[Excep
         make(**{name: value})
 
 
-@pytest.mark.parametrize("options", [{"connection_timeout": (1, 2), "read_timeout": 3}, {"read_timeout": (1, 2)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"connection_timeout": (1, 2), "read_timeout": 3},
+        {"read_timeout": (1, 2)},
+        {"connection_timeout": (5,)},
+        {"connection_timeout": ()},
+    ],
+    ids=str,
+)
 def test_two_limits_in_one(make: Any, options: Any) -> None:
     """azure-core's pair is understood for connection_timeout alone."""
     assert make(connection_timeout=(5, 5)).get_token(SCOPE).token

@@ -63,5 +63,6 @@ def test_a_prompt_is_a_callback(doorcode_emulator: Emulator, capsys: pytest.Capt
 def test_unknown_names_are_attribute_errors() -> None:
     """The module lists what it has, and says what it has not."""
     assert {"default", "terminal", "stderr", "qr", "notebook", "jsonl", "log", "browser"} <= set(dir(prompts))
-    with pytest.raises(AttributeError, match="no attribute 'teletype'"):
+    with pytest.raises(AttributeError, match="no attribute 'teletype'") as raised:
         prompts.teletype  # type: ignore[attr-defined]  # noqa: B018 - it is the access that counts
+    assert (raised.value.name, raised.value.obj) == ("teletype", prompts), "Python suggests names of that module"

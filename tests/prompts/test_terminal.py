@@ -217,6 +217,74 @@ def test_a_fork_while_another_thread_writes() -> None:
     assert "ABCD-EFGH" in done.stderr
 
 
+FORKED_BELOW_A_CARD = """
+import io, os, sys
+from datetime import datetime, timezone
+from doorcode import prompts
+from doorcode._core.messages.outcome import SignInOutcome
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+def show(code):
+    prompt = prompts.terminal.for_sign_in()
+    prompt("https://login.example/device", code, datetime.now(timezone.utc))
+    prompt.waiting(600.0)
+    return prompt
+
+sys.stderr = screen = Screen()
+parents = show("ABCD-EFGH")
+child = os.fork()
+if child == 0:
+    before = len(screen.getvalue())
+    ended = SignInOutcome("signed_in", "Signed in.")
+    mine = show("IJKL-MNOP")
+    prompts.stderr("https://login.example/device", "QRST-UVWX", datetime.now(timezone.utc))
+    mine.finished(ended)
+    parents.finished(ended)
+    show("MNOP-QRST").finished(ended)
+    os.write(1, screen.getvalue()[before:].encode())
+    os._exit(0)
+os._exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_fork_while_a_card_counts_down() -> None:
+    """The child draws cards of its own, one after the other, and neither draws nor erases the parent's."""
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_BELOW_A_CARD], capture_output=True, timeout=60, check=True, env=environment
+    )
+    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", done.stdout.decode())
+    assert [code for code in ("IJKL-MNOP", "MNOP-QRST") if re.search(rf"^ *{code} *$", shown, re.MULTILINE)]
+    assert "enter this code before" not in shown
+    assert "ABCD-EFGH" not in shown
+    assert shown.count("Signed in.") == 3
+
+
+class OnlyWrites:
+    """A stream of a program's own, such as one that writes to a log."""
+
+    write = flush = lambda *_: None
+
+
+@pytest.mark.parametrize("details", [{}, {"Application": "Reports"}], ids=["plain", "details"])
+def test_a_closed_standard_error_is_none(monkeypatch: pytest.MonkeyPatch, details: dict[str, str]) -> None:
+    """A program that closed it, as a daemon does, gets the error that says so; so does one that detached it."""
+    closed, detached = io.StringIO(), io.TextIOWrapper(io.BytesIO())
+    closed.close()
+    detached.detach()
+    for stream in (closed, detached):
+        monkeypatch.setattr(sys, "stderr", stream)
+        for prompt in (prompts.TerminalPrompt(details), prompts.TerminalPrompt(details, qr=True), prompts.stderr):
+            with pytest.raises(RuntimeError, match="no standard error"):
+                prompt(URI, CODE, UNTIL)
+    monkeypatch.setattr(sys, "stderr", OnlyWrites())
+    prompts.TerminalPrompt(details)(URI, CODE, UNTIL)
+
+
 def test_without_standard_error_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A code that nobody can see ends the sign-in before it begins to wait."""
     monkeypatch.setattr(sys, "stderr", None)

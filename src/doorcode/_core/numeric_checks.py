@@ -45,7 +45,7 @@ def check_timeout(value: object, default: float | None = None) -> float | None:
         return default
     seconds = _as_float("timeout", value, "a number of seconds or None")
     if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError("timeout must be 0 or more seconds; None waits as long as the code lives")
+        raise ValueError("timeout must be 0 or more seconds; None sets no limit")
     return seconds
 
 
@@ -60,7 +60,7 @@ def check_wait(value: object) -> float | None:
         return None
     seconds = _as_float("timeout", value, "a number of seconds or None")
     if math.isnan(seconds):
-        raise ValueError("timeout must be a number of seconds; None waits as long as the code lives")
+        raise ValueError("timeout must be a number of seconds; None sets no limit")
     return seconds
 
 
@@ -78,7 +78,7 @@ def check_seconds(name: str, value: object, at_most: float) -> float:
     """
     seconds = _as_float(name, value, "seconds")
     if not 0 < seconds <= at_most:
-        raise ValueError(f"{name} must be more than 0 seconds, and at most {at_most:.0f}")
+        raise ValueError(f"{name} must be more than 0 seconds, and at most {at_most:.15g}")
     return seconds
 
 
@@ -106,10 +106,12 @@ def check_time_limits(options: Mapping[str, object]) -> None:
     """
     for name in ("connection_timeout", "read_timeout"):
         value = options.get(name)
-        # azure-core also accepts a pair: how long connecting may take, and each read.
         pair = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-        if len(pair) > 1 and (name == "read_timeout" or len(pair) > _PAIR or options.get("read_timeout") is not None):
-            raise TypeError(f"{name} must be one number of seconds")
+        if isinstance(value, tuple):  # azure-core accepts a pair for both: how long connecting may take, and each read
+            if name == "read_timeout" or options.get("read_timeout") is not None:
+                raise TypeError(f"{name} must be one number of seconds")
+            if len(pair) != _PAIR:
+                raise TypeError(f"{name} must be one number of seconds, or two: for connecting and for reading")
         for seconds in pair:
             if seconds is not None and not _as_float(name, seconds, "a number of seconds") > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
@@ -124,14 +126,13 @@ def check_policy_numbers(options: Mapping[str, object]) -> None:
         TypeError: one is no number, or no list.
         ValueError: one is NaN.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in _NUMBERS & given.keys():
-        value = given[name]
-        if math.isnan(_as_float(name, int(value) if isinstance(value, bool) else value, "a number")):
-            raise ValueError(f"{name} must be a number, not NaN")
-    for name in _LISTS.keys() & given.keys():
-        value = given[name]
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name in _NUMBERS:
+            if math.isnan(_as_float(name, int(value) if isinstance(value, bool) else value, "a number")):
+                raise ValueError(f"{name} must be a number, not NaN")
+        elif name in _LISTS and (isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
             raise TypeError(f"{name} must be a list such as {_LISTS[name]}, not {_kind(value)}")
 
 

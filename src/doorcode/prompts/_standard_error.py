@@ -14,7 +14,7 @@ _CANNOT_DRAW: Final = frozenset({"", "dumb", "unknown"})
 WRITING: Final = threading.Condition()
 """Held while a prompt writes: a card that comes or goes moves the cursor, and takes away what lies below it."""
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    # The thread that wrote is not in the child.
+    # The thread that wrote is not in the child. A lock of C could not be renewed in place, as a Condition can.
     os.register_at_fork(after_in_child=WRITING.__init__)  # type: ignore[misc]
 
 
@@ -37,8 +37,10 @@ def write(text: str, *, is_picture: bool = False) -> None:
 
 def is_terminal() -> bool:
     """Return whether standard error is a terminal that can draw, and in colour."""
-    stream = sys.stderr
-    if stream is None or not stream.isatty() or os.environ.get("NO_COLOR"):
+    try:
+        if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+            return False
+    except (OSError, ValueError, AttributeError):  # it is closed, or a stream of the program's that has only write
         return False
     return os.environ.get("TERM", "") not in _CANNOT_DRAW
 

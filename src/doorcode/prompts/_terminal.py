@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
 
     from doorcode.prompts._card import Card
 
-_SCREEN: Final = threading.Lock()
-"""Held by the one prompt of this process that counts down; others write lines above its card meanwhile."""
+_COUNTING: Final[list[Live]] = []
+"""The card that counts down: one in a process, while others write lines above it. Used while ``WRITING`` is held."""
+
+
+def _leave_to_parent() -> None:
+    if _COUNTING:
+        _COUNTING.clear()
+        # The parent's card stands in its place as long as it counts down, and draws itself below what is written.
+        sys.stderr = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class TerminalPrompt(ReadyMadePrompt):
@@ -90,28 +102,29 @@ class TerminalPrompt(ReadyMadePrompt):
         last_line = f"Valid until {expires_on.astimezone():%H:%M:%S}."
         card = Card(verification_uri, user_code, self._details, picture, last_line)
         with _standard_error.WRITING:
-            if self._will_finish and _SCREEN.acquire(blocking=False):
+            if _COUNTING:
+                return False
+            if self._will_finish:
                 # Standard output is the program's own: only standard error is moved above the card.
                 live = self._live = Live(
                     card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
                     redirect_stdout=False,
                 )  # fmt: skip
                 self._card = card
+                _COUNTING.append(live)
                 live.start()
-                return True
-            if _SCREEN.locked():
-                return False
-            console.print(card)
+            else:
+                console.print(card)
         return True
 
     def _take_away(self) -> None:
         live, self._live, self._card = self._live, None, None
-        if live is not None:
-            try:
-                with _standard_error.WRITING:
-                    live.stop()
-            finally:
-                _SCREEN.release()
+        if live is None:
+            return
+        with _standard_error.WRITING:
+            if live in _COUNTING:  # not in a child that was forked since
+                _COUNTING.clear()
+                live.stop()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_live": None, "_card": None}

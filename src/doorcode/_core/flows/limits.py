@@ -18,6 +18,7 @@ REPEAT: Final = 35.0
 """Seconds after which a repeatable request is not repeated any more."""
 REPEAT_REDEEMING: Final = 10.0
 """Seconds after which a code or a refresh token is not sent again."""
+_BOTH: Final = 2
 _DEFAULT: Final = 300
 _RETRIES: Final = {"retry_connect": 3, "retry_read": 3, "retry_status": 3}
 _TOTAL: Final = 10
@@ -67,10 +68,15 @@ def request_limits(options: Mapping[str, object]) -> RequestLimits:
     connect = options.get("connection_timeout", _own(getattr(configured, "timeout", None)))
     read = options.get("read_timeout", _own(getattr(configured, "read_timeout", None)))
     if isinstance(connect, tuple):
-        connect, read = cast("tuple[object, object]", connect)
+        connect, read = _pair(cast("tuple[object, ...]", connect))
     return RequestLimits(
         _seconds(connect, CONNECT), _seconds(read, READ), _seconds(read, REDEEM), _seconds(_waits(options), 0.0)
     )
+
+
+def _pair(both: tuple[object, ...]) -> tuple[object, object]:
+    """Return the limits for connecting and for reading; None twice for a tuple that no transport can use either."""
+    return both if len(both) == _BOTH else (None, None)
 
 
 def _own(value: object) -> object:
