@@ -195,6 +195,33 @@ def test_a_store_with_an_error_of_another_kind(
     assert "in memory only, for this process: RuntimeError: the table is locked" in warning
 
 
+def test_a_store_that_cannot_be_written_for_long(
+    make: Any, store_class: Any, tmp_path: Path, doorcode_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user signs in once, however many tokens are refreshed meanwhile; later everything is stored."""
+    monkeypatch.setattr("doorcode.cache._token_cache.MOST_UNSAVED", 3)
+    store = store_class(tmp_path / "x", "ada")
+    options = TokenCachePersistenceOptions(store=store, allow_unencrypted_storage=True)
+    credential = make(cache_persistence_options=options, use_cached_account=True)
+    with monkeypatch.context() as full:
+        full.setattr(store, "save", refuse_to_save)
+        for number in range(12):
+            assert credential.get_token(f"https://r{number}.example/.default").token
+        assert store.load().data is None
+    assert credential.get_token(SCOPE).token
+    requests = doorcode_emulator.count("token")
+    later = make(**silent(options))
+    for number in range(12):
+        assert later.get_token(f"https://r{number}.example/.default").token
+    assert doorcode_emulator.count("token") == requests
+    assert doorcode_emulator.count("devicecode") == 1
+
+
+def refuse_to_save(*_: object) -> None:
+    """Fail as a store whose disk is full."""
+    raise StoreError("no space left on device")
+
+
 def test_options_with_a_store_travel(store_class: Any, tmp_path: Path) -> None:
     """They travel in a pickle where their store does, and a copy has the same one."""
     store: Any = Remembered()

@@ -197,7 +197,7 @@ def test_what_cannot_be_stored_stays_in_memory_until_it_can(kind: type[FakeStore
 
 
 def test_changes_that_are_never_stored_do_not_pile_up() -> None:
-    """The latest are kept; a day of refreshes with a full disk costs no more than an hour."""
+    """They are folded into one; a day of refreshes with a full disk costs no more than an hour."""
     store = FakeStore()
     store.fails["save"] = [StoreError("full")] * 500
     cache = StoredCache(store, (), Ear())
@@ -216,6 +216,26 @@ def test_changes_that_are_never_stored_do_not_pile_up() -> None:
     applied = 0
     cache.state()
     assert applied <= 64
+
+
+@KINDS
+def test_a_sign_in_that_cannot_be_stored_outlasts_any_number_of_changes(kind: type[FakeStore]) -> None:
+    """It is stored with everything else when the store can be written again, and a removal reaches the store too."""
+    store = kind(TWO)
+    write = "update" if kind is FakeUpdatingStore else "save"
+    store.fails[write] = [StoreError("full")] * 205
+    cache = StoredCache(store, (), Ear())
+    cache.commit(adding(ONE))
+    with pytest.raises(StoreError):
+        cache.remove(removing("other.utid"))
+    for number in range(200):
+        cache.commit(adding(rows.rows(NOW, access_token=f"AT-{number}", scope="x", refresh_token=None)))
+    assert secrets(cache.state()) == {"AT1", "AT-199"}
+    store.fails.clear()
+    cache.commit(lambda state: state)
+    assert secrets(store.state()) == {"AT1", "AT-199"}
+    store.put(serialize(TWO))
+    assert secrets(cache.state()) == {"AT2"}
 
 
 def test_a_store_that_cannot_be_read_is_an_empty_one_with_a_warning() -> None:

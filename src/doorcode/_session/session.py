@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doorcode._core.account_selection import may_use_cache, usable
 from doorcode._core.display import account_name, log_line
-from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache.changes import RemoveAccount
 from doorcode._core.msal_cache.lookup import StoredToken
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._log import logger
@@ -245,7 +245,7 @@ class Session:
     def removal(self, home_account_id: str) -> Change:
         """Return the change that removes an account's tokens for this application from a cache."""
         who = self.who
-        return lambda state: lookup.remove_account(state, who.client_id, who.environments, home_account_id)
+        return RemoveAccount(who.client_id, who.environments, home_account_id)
 
     def use_account(self, account: Account) -> bool:
         """Change to an account that was found in the cache, unless this credential uses another one by now."""

@@ -20,7 +20,7 @@ _MOST_VISITS: Final = 20
 
 
 class Removal:
-    """A change that removes rows, and that notes whether there were any.
+    """A change that removes rows, and that notes whether there were any. Equal to one that removes the same rows.
 
     Args:
         change: removes the rows.
@@ -30,6 +30,12 @@ class Removal:
         self._change = change
         self.made = False
         """Whether a cache held any of the rows."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Removal) and self._change == other._change
+
+    def __hash__(self) -> int:
+        return hash((Removal, self._change))
 
     def __call__(self, state: State) -> State:
         """Return the state without the rows."""

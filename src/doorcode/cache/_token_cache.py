@@ -32,7 +32,7 @@ MOST_ATTEMPTS: Final = 1000
 """Conflicts in a row after which a store counts as broken: contention alone does not cause that many."""
 
 MOST_UNSAVED: Final = 64
-"""Changes to keep in memory for a store that cannot be written; the oldest are dropped first."""
+"""Changes to keep in memory for a store that cannot be written; more are folded into one."""
 
 
 class TokenCache(Protocol):
@@ -130,6 +130,7 @@ class StoredCache:
         self._lock = threading.Lock()
         self._own = _Reading(store, self._content)
         self._unsaved: list[Change] = []
+        self._removals: dict[Change, None] = {}
         self._outage = ServerOutage(store)
         self._served = served or ServedRefreshTokens()
         self._noted: State = {}
@@ -198,6 +199,7 @@ class StoredCache:
             StoreError: the rows are still stored, or another program's cache has them too.
         """
         with self._lock:
+            self._removals[change] = None
             try:
                 self._apply(change)
             except StoreError:
@@ -215,9 +217,20 @@ class StoredCache:
         try:
             self._save()
         except StoreError:
-            del self._unsaved[:-MOST_UNSAVED]
+            if len(self._unsaved) > MOST_UNSAVED:
+                self._fold()
             raise
+        self._all_saved()
+
+    def _fold(self) -> None:
+        from doorcode._core.msal_cache.folded import Folded
+
+        *older, newest = self._unsaved
+        self._unsaved = [Folded(self._own.state, older, self._removals), newest]
+
+    def _all_saved(self) -> None:
         self._unsaved.clear()
+        self._removals.clear()
 
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take the store's lease; if the store fails, return a lease that excludes no other process."""
@@ -250,7 +263,7 @@ class StoredCache:
             self._save()
         except StoreError:
             return
-        self._unsaved.clear()
+        self._all_saved()
 
     def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
         failed: StoreError | None = None

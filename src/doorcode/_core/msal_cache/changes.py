@@ -21,6 +21,7 @@ from doorcode._core.msal_cache.rows import (
 )
 from doorcode._core.scopes import covers, wanted
 from doorcode._core.secret import Secret, SecretDict
+from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,6 +122,25 @@ def replace_refresh_token(
         if mine and row.get("secret") != secret.reveal():
             changed[key] = SecretDict(row, secret=secret.reveal(), last_modification_time=str(int(now)))
     return merge(state, {REFRESH_TOKEN: changed}) if changed else state
+
+
+@value_class(frozen=True, slots=True)
+class RemoveAccount:
+    """The change that removes an account's tokens for an application; see :func:`remove_account`.
+
+    Attributes:
+        client_id: the application.
+        environments: the hosts of the authority, in lower case.
+        home_account_id: the account.
+    """
+
+    client_id: str
+    environments: frozenset[str]
+    home_account_id: str
+
+    def __call__(self, state: State) -> State:
+        """Return the state without the account's tokens, or the same object if there are none."""
+        return remove_account(state, self.client_id, self.environments, self.home_account_id)
 
 
 def remove_account(state: State, client_id: str | None, environments: frozenset[str], home_account_id: str) -> State:
