@@ -75,5 +75,7 @@ class BrowserStepHandler(StepHandler):
 
     def release(self, ended_by: BaseException | None) -> None:
         """Release everything that the flow holds, beginning with the port or the terminal."""
-        self._opened.close()
-        super().release(ended_by)
+        try:
+            self._opened.close()
+        finally:
+            super().release(ended_by)

@@ -30,7 +30,7 @@ from doorcode._entra.metadata import AuthorityMetadata
 from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
-from doorcode._entra.worker import ABANDONED, current_worker, stop_if_abandoned
+from doorcode._entra.worker import ABANDONED, current_worker
 from doorcode._log import logger
 from doorcode.errors import ErrorRequest, ErrorResponse
 
@@ -209,10 +209,9 @@ class HttpClient:
         )
 
     def _send(self, endpoint: Endpoint, host: str, request: HttpRequest) -> RawReply:
-        stop_if_abandoned()
         worker = current_worker()
         if worker is not None:
-            worker.owner = self
+            worker.begin(self, redeems=endpoint is Endpoint.TOKEN, seen=not self._transport.given)
         built = self._opened()
         try:
             response = built.pipeline.run(request, stream=True, **self._run_options(endpoint, built.repeats))

@@ -132,7 +132,7 @@ class _Watched:
 
     def request(self, *args: Any, **options: Any) -> Any:
         """Send a request, unless its worker was abandoned."""
-        self._use()
+        self._use(sends=True)
         return super().request(*args, **options)  # type: ignore[misc] # of the class that this one is mixed into
 
     def getresponse(self, *args: Any, **options: Any) -> Any:
@@ -140,14 +140,14 @@ class _Watched:
         self.last_sock = self.sock
         return super().getresponse(*args, **options)  # type: ignore[misc] # likewise
 
-    def _use(self) -> None:
+    def _use(self, *, sends: bool) -> None:
         worker = current_worker()
         if worker is not None:
-            worker.use(self)
+            worker.use(self, sends=sends)
 
     def connect(self) -> None:
         """Connect; the error about an untrusted certificate carries the certificate."""
-        self._use()
+        self._use(sends=False)
         if hasattr(self, "cert_reqs") and self.ssl_context is None:
             # urllib3 also makes a context for each connection. Requests always names the trusted certificates.
             self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))

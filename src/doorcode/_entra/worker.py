@@ -65,6 +65,9 @@ class Worker(Generic[T]):
         on_late_result: called with the result if the worker was abandoned before.
         on_done: called once when the work is done, unless the worker was abandoned.
         kept: seconds from the start for which the request may go on when the worker is abandoned.
+
+    Attributes:
+        committed: whether what works only once, such as a refresh token, may have been sent.
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class Worker(Generic[T]):
         self._result: Future[T] | None = None
         self._connection: Any = None
         self._reply_began = False
+        self._redeems = False
         self.until = 0.0
         self.owner: object = None
+        self.committed = False
         self.inline = False
 
     def start(self) -> None:
@@ -118,7 +123,8 @@ class Worker(Generic[T]):
     def abandon(self) -> bool:
         """Stop waiting for the result, unless the work is done; ``on_late_result`` will receive it.
 
-        The request goes on for the time that ``kept`` allows: a request without any is cut at once.
+        The request goes on for the time that ``kept`` allows. A request without any is cut at once, and so is one
+        before what works only once was sent.
 
         Returns:
             whether the work is done; then the result is the caller's.
@@ -127,17 +133,40 @@ class Worker(Generic[T]):
             if self._result is not None:
                 return True
             self._abandoned.set()
-        if self._reply_began:
+        if self.owner is not None and not self.committed:
+            self.until = 0.0
+        elif self._reply_began:
             self._shorten()
         ABANDONED.add(self)
         return False
 
-    def use(self, connection: Any) -> None:
-        """Note the connection of a request before it is sent, so that ``cut`` can close it.
+    def begin(self, owner: object, *, redeems: bool, seen: bool) -> None:
+        """Note what the next request does, before it is sent.
+
+        Args:
+            owner: makes the request; ``cut_all`` can cut those of one owner.
+            redeems: whether it sends something that works only once.
+            seen: whether the transport calls ``use``.
 
         Raises:
             Abandoned: the worker was abandoned; the request has not been sent.
         """
+        self.owner, self._redeems = owner, redeems
+        self.committed = redeems and not seen  # before the check: `abandon` sets its event, and then looks at this
+        stop_if_abandoned()
+
+    def use(self, connection: Any, *, sends: bool = True) -> None:
+        """Note the connection of a request before it is sent, so that ``cut`` can close it.
+
+        Args:
+            connection: of urllib3.
+            sends: whether the request is sent next; otherwise the connection is only made.
+
+        Raises:
+            Abandoned: the worker was abandoned; the request has not been sent.
+        """
+        if sends and self._redeems:
+            self.committed = True  # as in `begin`
         stop_if_abandoned()
         self._connection, self._reply_began = connection, False
 

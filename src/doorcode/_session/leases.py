@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from doorcode._core.flows.leases import REFRESH_LEASE
@@ -10,12 +11,18 @@ from doorcode._session.nesting import held, refuse_to_wait
 
 if TYPE_CHECKING:
     from doorcode._core.flows.leases import LeaseHolder
+    from doorcode._core.flows.limits import RequestLimits
     from doorcode._session.session import Session
     from doorcode.cache._protocol import Lease
 
 STORE_SECONDS: Final = 30.0
 """Seconds that a lease outlasts its request: for two writes to caches that other processes may lock."""
 LeaseStep: TypeAlias = TakeLease | RenewLease | FindLeaseHolder | PromptLives | DropLease
+
+
+def longest_refresh(limits: RequestLimits) -> float:
+    """Return the seconds that a refresh may take: its longest request, and storing the reply."""
+    return limits.whole(redeems=True) + STORE_SECONDS
 
 
 class HeldLeases:
@@ -72,19 +79,25 @@ class HeldLeases:
 
     def release(self) -> None:
         """Give back all leases."""
-        for name in list(self._held):
-            self._drop(name)
+        with ExitStack() as stack:
+            for name in list(self._held):
+                stack.callback(self._drop, name)
 
     def _lasting(self, name: str, seconds: float) -> float:
         """Return the duration of a lease: at least as long as the longest request that the program's options allow."""
         if name != REFRESH_LEASE:
             return seconds
-        return max(seconds, self._session.limits.whole(redeems=True) + STORE_SECONDS)
+        return max(seconds, longest_refresh(self._session.limits))
 
     def _drop(self, name: str) -> None:
-        lease = self._held.pop(name, None)
-        if lease is not None:
-            lease.release()
+        lease = self._held.get(name)
+        try:
+            if lease is not None:
+                lease.release()
+        except Exception as error:  # noqa: BLE001 - of the program's store; the lease ends by itself, and the call goes on
+            self._session.warn_once(f"The lease for a {name} could not be given back: {type(error).__name__}: {error}")
+        finally:
+            self._held.pop(name, None)
 
     def _renew(self, name: str, seconds: float, until: float | None) -> bool:
         from doorcode.cache._protocol import RenewableLease

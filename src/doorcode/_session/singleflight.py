@@ -24,7 +24,8 @@ class Flight:
     Attributes:
         request: the leader's request.
         future: its result, for the callers that wait.
-        waiting: how many callers wait, as far as they have been counted.
+        waiting: how many tasks wait inside `SingleFlight.waiting`. Threads are not counted: only a flight that a task
+            leads can outlive its leader's call.
         give_up: ends the flight once no caller waits any more; None while its leader's call lasts.
     """
 

@@ -36,10 +36,14 @@ from doorcode._core.steps import (
     UseAccount,
     WarmUp,
 )
-from doorcode._session.leases import HeldLeases
+from doorcode._entra.redemption import Redemption
+from doorcode._session.leases import HeldLeases, longest_refresh
 from doorcode._session.nesting import held, holding, put_back, refuse_to_wait
 
 if TYPE_CHECKING:
+    from doorcode._core.flows.leases import LeaseHolder
+    from doorcode._core.model import Reply
+    from doorcode._session.leases import LeaseStep
     from doorcode._session.session import Session
     from doorcode._session.singleflight import Name, PendingFlight
 
@@ -73,6 +77,8 @@ class StepHandler:
         self.any_account = any_account
         self.since: int = session.sign_outs.count
         self._led: dict[Name, PendingFlight] = {}
+        self._ended: dict[Name, Failure | None] = {}
+        self._redemption: Redemption = Redemption()
         self.leases: HeldLeases = HeldLeases(session, _OUTER.get())
 
     @property
@@ -93,7 +99,7 @@ class StepHandler:
             case WarmUp():
                 _ = session.application
             case TakeLease() | RenewLease() | FindLeaseHolder() | PromptLives() | DropLease():
-                answer = self.leases.perform(step)
+                answer = self._lease(step)
             case Remember(request, token, fresh_until, sign_outs):
                 session.remember(request, token, fresh_until, sign_outs)
             case FindUser() | UseAccount() | StartSignIn() | AcceptSignIn():
@@ -101,10 +107,9 @@ class StepHandler:
             case LogWarning() | LogDebug():
                 self._log(step)
             case FinishFlight(name, failure):
-                del self._led[name]
-                session.flights.end(name, failure)
+                self._finish_flight(name, failure)
             case _:
-                answer = session.refusals.perform(step)
+                answer = self._refusal(step)
         return answer
 
     def join(self, step: JoinFlight) -> PendingFlight | None:
@@ -142,15 +147,7 @@ class StepHandler:
         if isinstance(step, Poll):
             return application.poll(step.request, step.code, step.within)
         assert isinstance(step, Redeem), f"no driver performs {type(step).__name__}"
-        reply = application.redeem(
-            step.request, step.refresh_token, step.home_account_id, step.within, repeat=step.repeats
-        )
-        if isinstance(reply, Tokens):
-            from doorcode._session.reply_storage import accept_refresh
-
-            spent = (step.refresh_token, *step.refused)
-            return accept_refresh(self.session, reply, step.request, step.home_account_id, spent, step.sign_outs)
-        return reply
+        return self._redeem(step)
 
     def on_late_result(self, step: Exchange[Any]) -> Callable[[object], object]:
         """Return the function that receives a late answer: it stores a sign-in that the user finished."""
@@ -191,20 +188,61 @@ class StepHandler:
         """Give back leases, and end the flights that the flow still leads.
 
         An error ends them for all waiting callers; after an interruption or a cancellation, one of them takes over.
+        While the call's refresh token is on its way, all of this happens later: when the request has ended.
         """
-        self.leases.release()
-        failure = getattr(ended_by, "_failure", None)
-        if failure is None and isinstance(ended_by, Exception):
-            words, reason = f"Authentication failed: {type(ended_by).__name__}: {ended_by}", Reason.REFUSED
-            if is_without_descriptors(ended_by):
-                words, reason = f"{NO_DESCRIPTORS}.\n{FREE_DESCRIPTORS}", Reason.UNREACHABLE
-            failure = Failure(reason, words, cause=ended_by)
-        while self._led:
-            flight, _ = self._led.popitem()
-            if isinstance(failure, Failure):
-                self.session.flights.end(flight, failure)
-            else:
-                self.session.flights.leave(flight)
+        failure = _failure_of(ended_by)
+        if self._redemption.is_under_way:
+            self._redemption.at_end(lambda: self._release(failure), longest_refresh(self.session.limits))
+        else:
+            self._release(failure)
+
+    def _release(self, failure: Failure | None) -> None:
+        try:
+            with self.inside():
+                self.leases.release()
+        finally:
+            while self._led:
+                self._end_flight(next(iter(self._led)), failure)
+
+    def _end_flight(self, name: Name, failure: Failure | None) -> None:
+        del self._led[name]
+        if name not in self._ended and failure is None:
+            self.session.flights.leave(name)
+        else:
+            ended_by = self._ended.get(name, failure)
+            self.session.flights.end(name, None if self._redemption.stored else ended_by)
+
+    def _refusal(self, step: Step[Any]) -> object:
+        from doorcode._core.flows.refusals import FindRefusal, NoteReply  # a stored token needs none
+
+        assert isinstance(step, FindRefusal | NoteReply), f"no driver performs {type(step).__name__}"
+        return self.session.refusals.perform(step)
+
+    def _lease(self, step: LeaseStep) -> bool | LeaseHolder | None:
+        if isinstance(step, DropLease) and self._redemption.is_under_way:
+            return None  # the request has timed out, and its reply may still come: see `release`
+        return self.leases.perform(step)
+
+    def _finish_flight(self, name: Name, failure: Failure | None) -> None:
+        if self._redemption.is_under_way:
+            self._ended[name] = failure  # likewise
+        else:
+            del self._led[name]
+            self.session.flights.end(name, failure)
+
+    def _redeem(self, step: Redeem) -> Reply:
+        from doorcode._entra.worker import current_worker
+        from doorcode._session.reply_storage import accept_refresh
+
+        with self._redemption.request(current_worker()):
+            reply: Reply = self.session.application.redeem(
+                step.request, step.refresh_token, step.home_account_id, step.within, repeat=step.repeats
+            )
+            if isinstance(reply, Tokens):
+                spent = (step.refresh_token, *step.refused)
+                reply = accept_refresh(self.session, reply, step.request, step.home_account_id, spent, step.sign_outs)
+                self._redemption.stored = isinstance(reply, Tokens)
+        return reply
 
     def _account(self, step: FindUser | UseAccount | StartSignIn | AcceptSignIn) -> object:
         match step:
@@ -226,3 +264,13 @@ class StepHandler:
             session.warn_once(step.message)
         else:
             session.warn(step.message)
+
+
+def _failure_of(error: BaseException | None) -> Failure | None:
+    """Return what an error means for the callers that wait; None after an interruption or a cancellation."""
+    failure = getattr(error, "_failure", None)
+    if isinstance(failure, Failure) or not isinstance(error, Exception):
+        return failure if isinstance(failure, Failure) else None
+    if is_without_descriptors(error):
+        return Failure(Reason.UNREACHABLE, f"{NO_DESCRIPTORS}.\n{FREE_DESCRIPTORS}", cause=error)
+    return Failure(Reason.REFUSED, f"Authentication failed: {type(error).__name__}: {error}", cause=error)
