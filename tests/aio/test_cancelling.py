@@ -295,6 +295,63 @@ def test_an_interruption_in_the_prompt_reaches_the_caller(make: Any, error: type
     assert in_a_loop(main) is error
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(7)], ids=["KeyboardInterrupt", "SystemExit"])
+def test_an_interruption_after_the_caller_left_stops_the_loop(make: Any, error: BaseException) -> None:
+    """The sign-in goes on for a task that waits; what stops the program in it is not lost with the first caller."""
+    go, prompts = asyncio.Event(), []
+
+    async def show(*shown: Any) -> None:
+        prompts.append(shown)
+        await go.wait()
+        raise error
+
+    async def main() -> None:
+        credential = make(prompt_callback=show)
+        tasks = [asyncio.create_task(credential.get_token(SCOPE)) for _ in range(2)]
+        while not prompts:  # noqa: ASYNC110 - the event would be one of this loop
+            await asyncio.sleep(0)
+        await joined(credential, 1)
+        await cancelled(tasks[0])
+        go.set()
+        await tasks[1]
+
+    with pytest.raises(type(error)) as raised:
+        asyncio.run(main())
+    assert raised.value is error
+    assert len(prompts) == 1
+
+
+@pytest.mark.parametrize("also_the_caller", [False, True], ids=["the sign-in alone", "every task"])
+def test_before_the_first_step_of_the_sign_ins_own_task(
+    make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    also_the_caller: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """A program that cancels every task at the end leaves no sign-in behind that later calls would wait for."""
+    genuine = asyncio.create_task
+
+    def cancelled_at_once(work: Any) -> asyncio.Task[Any]:
+        task = genuine(work)
+        task.cancel()
+        if also_the_caller:
+            caller = asyncio.current_task()
+            assert caller is not None
+            caller.cancel()
+        return task
+
+    async def main() -> None:
+        credential = make()
+        with monkeypatch.context() as patch:
+            patch.setattr("doorcode.aio.driver.asyncio.create_task", cancelled_at_once)
+            call = asyncio.ensure_future(credential.get_token(SCOPE))
+            await asyncio.wait([call], timeout=PATIENCE)
+        assert call.cancelled()
+        assert credential._session.flights._led == {}
+        assert (await credential.get_token(SCOPE)).token
+
+    in_a_loop(main)
+
+
 def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: PromptApprover) -> None:
     """Cancelling a task that waits for another's sign-in leaves that one alone."""
     held = HeldReply()
@@ -344,7 +401,7 @@ def test_a_token_that_was_under_way_is_kept(
 
 
 def test_a_refresh_that_was_under_way_is_kept(make: Any, authority: Emulator, person: PromptApprover) -> None:
-    """The next call finds its token or refreshes itself; nobody is asked."""
+    """The next call waits for its reply and finds its token; nobody is asked."""
     held = HeldReply()
     authority.faults.queue("token:refresh_token", held.fault)
     credential = make()
@@ -354,10 +411,13 @@ def test_a_refresh_that_was_under_way_is_kept(make: Any, authority: Emulator, pe
         task = asyncio.create_task(credential.get_token(OTHER))
         await reached(authority.wait_for, "token:refresh_token")
         await cancelled(task)
+        later = asyncio.create_task(credential.get_token(OTHER))
+        await joined(credential, 1)
         held.release()
-        assert (await credential.get_token(OTHER)).token
+        assert (await later).token
 
     in_a_loop(main)
+    assert authority.count("token:refresh_token") == 1
     assert len(person.prompts) == 1
 
 

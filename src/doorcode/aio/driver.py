@@ -77,8 +77,9 @@ class Driver:
         self._credential = credential
         self._prompts: SignInPrompts[Prompt] | None = None
         self._woken_by = woken_by
-        self._local: threading.Event | None = None
-        self._is_left = False
+        self._local: threading.Event | None = None  # set when the last work off the loop is done
+        self._is_left = False  # the caller is gone; the flow stops at FinishFlight
+        self._is_apart = False  # the task of its own has begun
 
     async def run(self, flow: Flow[R]) -> R:
         """Perform a flow's steps one after the other, in this task.
@@ -144,12 +145,14 @@ class Driver:
     async def _run_apart(self, flow: Flow[R], led: _Led) -> R:
         """Perform the rest of a flow in a task of its own, and wait for it."""
         task = asyncio.create_task(self._outcome(flow, led.answer))
+        task.add_done_callback(lambda _: self._end_unbegun(flow))
         try:
             await asyncio.wait([task])
         except BaseException as exception:
             self._is_left = self._handler.session.flights.hand_over(led.name, lambda: _cancel(task))
             if not self._is_left:
-                task.cancel()
+                with suppress(RuntimeError):  # the loop is closed
+                    task.cancel()
                 if isinstance(exception, asyncio.CancelledError):
                     await asyncio.wait([task])
             raise
@@ -161,16 +164,26 @@ class Driver:
                 del outcome, task  # they refer to the error, whose traceback refers to this frame
         return outcome
 
+    def _end_unbegun(self, flow: Flow[R]) -> None:
+        """End a flow whose own task was cancelled before its first step, so that none of its code has run."""
+        if not self._is_apart:
+            flow.close()
+            self._give_up(asyncio.CancelledError())
+
     async def _outcome(self, flow: Flow[R], answer: tuple[float, Any]) -> R | _Raised:
         """Perform the rest of a flow, and return its result or its error.
 
-        A KeyboardInterrupt or SystemExit that a task raises stops the event loop, so only the caller's task raises it.
+        A KeyboardInterrupt or SystemExit that a task raises stops the event loop, so the caller's task raises it, and
+        this one only if the caller is gone.
         """
+        self._is_apart = True
         try:
             result = await self._run(flow, answer)
         except asyncio.CancelledError:
             raise
-        except BaseException as exception:  # noqa: BLE001 - raised again in the caller's task
+        except BaseException as exception:
+            if self._is_left and not isinstance(exception, Exception):
+                raise
             return _Raised(exception)
         assert not isinstance(result, _Led), "a flow that runs in a task of its own stays there"
         return result
