@@ -12,6 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
 from doorcode._entra.worker import Worker
+from doorcode._session.singleflight import SingleFlight
 from doorcode._sync import cancel_scope
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
 from doorcode.emulator import Decline, Emulator, Hang, Pending, ServerError
@@ -73,7 +74,22 @@ def test_a_refusal_reaches_all_once(make: Any, authority: Emulator) -> None:
     assert (authority.count("devicecode"), len(make.approver.prompts)) == (1, 1)
 
 
-def test_a_prompt_that_fails_ends_it_for_all_once(make_sync: Any, authority: Emulator) -> None:
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Give who has joined a flight so far: True for a caller that leads it, False for one that waits."""
+    roles: list[bool] = []
+    join = SingleFlight.join
+
+    def join_and_tell(flights: SingleFlight, name: Any, request: Any) -> Any:
+        answer = join(flights, name, request)
+        roles.append(answer[1])
+        return answer
+
+    monkeypatch.setattr(SingleFlight, "join", join_and_tell)
+    return roles
+
+
+def test_a_prompt_that_fails_ends_it_for_all_once(make_sync: Any, joined: list[bool]) -> None:
     """A callback that raises is called once, not once for each thread."""
     gate = threading.Event()
     calls: list[int] = []
@@ -86,8 +102,7 @@ def test_a_prompt_that_fails_ends_it_for_all_once(make_sync: Any, authority: Emu
 
     credential = make_sync(prompt_callback=callback)
     futures = [start(lambda number=number: credential.get_token(scope(number))) for number in range(20)]  # type: ignore[misc]
-    authority.wait_for("devicecode")
-    _wait_for_waiters(credential, 20)
+    until_so(lambda: len(joined) == 20)
     gate.set()
     results = [future.exception(PATIENCE) for future in futures]
     assert all(isinstance(result, ClientAuthenticationError) for result in results), results
@@ -95,7 +110,7 @@ def test_a_prompt_that_fails_ends_it_for_all_once(make_sync: Any, authority: Emu
     assert len(calls) == 1
 
 
-def test_what_a_programs_own_sign_in_raises_reaches_all_once(make_sync: Any) -> None:
+def test_what_a_programs_own_sign_in_raises_reaches_all_once(make_sync: Any, joined: list[bool]) -> None:
     """An overridden _request_token that fails is called once as well."""
     gate = threading.Event()
     calls: list[int] = []
@@ -108,7 +123,7 @@ def test_what_a_programs_own_sign_in_raises_reaches_all_once(make_sync: Any) -> 
 
     credential = make_sync(credential_class=make_sync.asking(request_token))
     futures = [start(lambda: credential.get_token(SCOPE)) for _ in range(10)]
-    _wait_for_waiters(credential, 10)
+    until_so(lambda: len(joined) == 10)
     gate.set()
     results = [future.exception(PATIENCE) for future in futures]
     assert sorted({type(result).__name__ for result in results}) == ["AuthenticationFailedError", "OSError"]
