@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,6 +191,40 @@ def test_a_damaged_account_file_is_said(damaged: Command) -> None:
         assert account_file.path() in done.err
         assert "`doorcode login`" in done.err
         assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_logout_all_signs_a_programs_user_out(command: Command, authority: Emulator, *, listed: bool) -> None:
+    """An account that a program signed in, and that `doorcode login` never listed, alone or beside a listed one."""
+    if listed:
+        authority.approve_all(GRACE)
+        assert command("login", "--no-instance-discovery").code == 0
+        authority.approve_all(ADA)
+    with DeviceCodeCredential(
+        cache_persistence_options=TokenCachePersistenceOptions(), disable_instance_discovery=True
+    ) as credential:
+        credential.authenticate()
+    done = command("logout", "--all")
+    assert (done.code, done.out) == (0, "")
+    assert f"Signed {ADA} out." in done.err
+    assert cached() == set()
+    assert command("logout", "--all").err == "No account is signed in.\n"
+
+
+def test_logout_all_does_not_say_that_nobody_is_signed_in_where_it_cannot_look(
+    command: Command, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 5 with another key; the sign-in of a program is still there."""
+    with DeviceCodeCredential(
+        cache_persistence_options=TokenCachePersistenceOptions(), disable_instance_discovery=True
+    ) as credential:
+        credential.authenticate()
+    with monkeypatch.context() as patch:
+        patch.setenv("DOORCODE_CACHE_KEY", b64encode(bytes(31) + b"1").decode())
+        done = command("logout", "--all")
+    assert (done.code, done.out) == (5, "")
+    assert "No account is signed in" not in done.err
+    assert cached() == {ADA}
 
 
 def test_logout_all_needs_no_account_file(damaged: Command) -> None:

@@ -324,7 +324,11 @@ def test_signals_reach_the_command(signed_in: Command, number: signal.Signals) -
 
 @pytest.mark.parametrize(
     ("trouble", "status", "words"),
-    [("ended", 400, "Run `doorcode login`."), ("offline", 503, "127.0.0.1"), ("wrong", 400, "scope")],
+    [
+        ("ended", 400, f"Run `doorcode login --resource {VAULT} --no-instance-discovery`."),
+        ("offline", 503, "127.0.0.1"),
+        ("wrong", 400, "scope"),
+    ],
 )
 def test_what_keeps_a_token_from_a_child_is_said(
     signed_in: Command, authority: Emulator, trouble: str, status: int, words: str

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from cli.conftest import Command
+from cli.conftest import Command, Done
 from doorcode._cli.app import run
 from doorcode._cli.fast_token import Asked, understood
-from doorcode.emulator import Emulator
+from doorcode.emulator import Emulator, Policy
 
 ARM = "https://management.core.windows.net//.default"
 VAULT = "https://vault.azure.net"
+GRAPH = "https://graph.microsoft.com"
 GRACE = "grace@contoso.example"
+OTHER_CLIENT = "11111111-2222-4333-8444-555555555555"
 
 
 def test_a_token_is_one_line(signed_in: Command) -> None:
@@ -118,7 +122,72 @@ def test_a_sign_in_that_the_authority_ended_is_exit_code_3(signed_in: Command, a
     authority.reset()  # which forgets what it has issued
     done = signed_in("token", "--resource", VAULT)
     assert (done.code, done.out) == (3, "")
-    assert "Run `doorcode login`." in done.err
+    assert f"Run `doorcode login --resource {VAULT} --no-instance-discovery`." in done.err
+
+
+def advised(done: Done) -> list[str]:
+    """Return the arguments of the command that a message tells the user to run."""
+    [line] = re.findall(r"Run `doorcode (.*)`\.", done.err)
+    return shlex.split(line)
+
+
+def other_application(authority: Emulator) -> tuple[str, ...]:
+    """Sign in to an application of the user's own, in a cache of its own."""
+    return "--client-id", OTHER_CLIENT, "--cache", "other"
+
+
+def other_authority(authority: Emulator) -> tuple[str, ...]:
+    """Sign in at an authority that the environment does not name."""
+    return "--authority", authority.url.replace("127.0.0.1", "localhost")
+
+
+def same_place(authority: Emulator) -> tuple[str, ...]:
+    """Sign in where a command signs in by itself."""
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("place", "arguments"),
+    [
+        (same_place, ("--resource", VAULT)),
+        (other_authority, ("--resource", VAULT, "--tenant", "common")),
+        (other_application, ("--scope", f"{GRAPH}/User.Read", "--scope", f"{GRAPH}/Mail.Read")),
+    ],
+)
+@pytest.mark.parametrize("trouble", ["revoked", "policy"])
+def test_the_command_that_the_message_names_helps(
+    command: Command,
+    authority: Emulator,
+    trouble: str,
+    arguments: tuple[str, ...],
+    place: Callable[[Emulator], tuple[str, ...]],
+) -> None:
+    """Though another token is still stored: it asks the user for what the authority demands, and a token follows."""
+    assert command("login", "--no-instance-discovery", *place(authority)).code == 0
+    if trouble == "revoked":
+        authority.revoke("ada@contoso.example")
+    else:
+        authority.require(Policy(claims={"access_token": {"acrs": {"essential": True, "value": "c1"}}}))
+    before = command("token", *arguments)
+    assert (before.code, before.out) == (3, "")
+    assert command("token").code == 0, "the stored token is still good"
+    signed_in = command(*advised(before))
+    assert signed_in.code == 0, signed_in.err
+    assert "Signed in as ada@contoso.example" in signed_in.err
+    after = command("token", *arguments)
+    assert after.code == 0, after.err
+
+
+def test_the_command_that_the_message_names_is_for_the_same_user(signed_in: Command, authority: Emulator) -> None:
+    """Where several are signed in; the others stay as they are."""
+    authority.approve_all("grace@contoso.example")
+    assert signed_in("login", "--no-instance-discovery", "--force").code == 0
+    authority.revoke("ada@contoso.example")
+    done = signed_in("token", "--account", "ada@contoso.example", "--resource", VAULT)
+    assert advised(done)[:3] == ["login", "--username", "ada@contoso.example"]
+    authority.approve_all("ada@contoso.example")
+    assert signed_in(*advised(done)).code == 0
+    assert signed_in("token", "--account", "ada@contoso.example", "--resource", VAULT).code == 0
 
 
 def test_no_network_is_exit_code_4_for_a_token_that_is_not_stored(signed_in: Command, authority: Emulator) -> None:

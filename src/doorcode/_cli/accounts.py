@@ -85,14 +85,17 @@ def _sign_everybody_out(cache: str | None) -> None:
     """Sign every account out, go on where one of them fails, and end with the exit code of the first failure."""
     known, damage = account_file.read_legible()
     leaving = [each for each in known if cache in {None, each.cache}]
-    if not leaving and damage is None:
-        click.echo("No account is signed in.", err=True)
-        return
     failures = _Failures()
     gone = {each.key for each in leaving if failures.attempt(each.name, _removal_of(each))}
+    places = {cache or DEFAULT_CACHE, *(each.cache for each in leaving)}
+    unlisted = sum(_sign_unlisted_out(each, failures) for each in sorted(places))
     if damage is not None:
-        _sign_unlisted_out(cache or DEFAULT_CACHE, failures)
         failures.end()  # The file stays damaged until no token is left, so that the user can run the command again.
+    elif not leaving:
+        failures.end()
+        if not unlisted:
+            click.echo("No account is signed in.", err=True)
+        return
     aside = account_file.update(
         lambda accounts: tuple(each for each in accounts if each.key not in gone), repair=damage is not None
     )
@@ -116,8 +119,12 @@ def _remove_tokens(account: SignedIn) -> None:
         credential.sign_out(account.record)
 
 
-def _sign_unlisted_out(cache: str, failures: _Failures) -> None:
-    """Sign the accounts of the default application out that a cache holds and a damaged file no longer names."""
+def _sign_unlisted_out(cache: str, failures: _Failures) -> int:
+    """Sign the accounts of the default application out that a cache holds and the list does not name.
+
+    Returns:
+        How many there were.
+    """
     try:
         options = account_file.cache_options(cache)
     except ValueError as error:
@@ -125,12 +132,13 @@ def _sign_unlisted_out(cache: str, failures: _Failures) -> None:
     found: list[CachedAccount] = []
     with notes(quiet=True):
         failures.attempt("", lambda: found.extend(token_caches.accounts(options)))
-        for each in found:
-            if DEFAULT_CLIENT_ID in each.client_ids:
-                failures.attempt(
-                    shown(each.username or each.home_account_id),
-                    lambda each=each: token_caches.sign_out(each, options, client_id=DEFAULT_CLIENT_ID),  # type: ignore[misc]
-                )
+        leaving = [each for each in found if DEFAULT_CLIENT_ID in each.client_ids]
+        for each in leaving:
+            failures.attempt(
+                shown(each.username or each.home_account_id),
+                lambda each=each: token_caches.sign_out(each, options, client_id=DEFAULT_CLIENT_ID),  # type: ignore[misc]
+            )
+    return len(leaving)
 
 
 def _lost(aside: str) -> CommandError:

@@ -22,6 +22,7 @@ from doorcode._cli.options import (
     account_option,
     allowed_resources_option,
     cache_option,
+    login_command,
     no_prompt_option,
     notes,
     scopes_or_default,
@@ -197,7 +198,8 @@ def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str |
             return credential.get_token_info(as_scope(resource), options=options)  # type: ignore[arg-type] # of one
         except AuthenticationRequiredError as error:
             words = error.error_description or "the sign-in has ended."
-            message = f"A sign-in of {account.name} is needed: {words} Run `doorcode login`."
+            command = login_command(account, (as_scope(resource),), tenant)
+            message = f"A sign-in of {account.name} is needed: {words} Run `{command}`."
             raise RequestRefusedError(HTTPStatus.BAD_REQUEST, message) from error
         except AuthorityUnreachableError as error:
             raise RequestRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

@@ -38,10 +38,15 @@ class CommandError(Exception):
         self.code = code
 
 
-def sign_in_needed(words: str = "") -> CommandError:
-    """Return the error of a command that needs a sign-in and may not start one."""
+def sign_in_needed(words: str = "", command: str = "doorcode login") -> CommandError:
+    """Return the error of a command that needs a sign-in and may not start one.
+
+    Args:
+        words: why.
+        command: the command that signs the user in.
+    """
     lead = f"A sign-in is needed: {words}" if words else "A sign-in is needed."
-    return CommandError(f"{lead}\nRun `doorcode login`.", ExitCode.SIGN_IN_NEEDED)
+    return CommandError(f"{lead}\nRun `{command}`.", ExitCode.SIGN_IN_NEEDED)
 
 
 def as_command_error(error: Exception) -> CommandError | None:

@@ -119,6 +119,17 @@ def chosen(accounts: Accounts, name: str | None, cache: str | None) -> Accounts:
     return tuple(each for each in there if each.answers_to(name))
 
 
+def same_authority(one: str, other: str) -> bool:
+    """Tell whether two texts name one authority, as a host or an address.
+
+    Raises:
+        ValueError: one of them cannot be an authority.
+    """
+    from doorcode._core.authorities import parse_authority
+
+    return parse_authority(one).netloc == parse_authority(other).netloc
+
+
 def default_scopes(account: SignedIn) -> tuple[str, ...]:
     """Return the scope of the account's cloud's Resource Manager; empty where the cloud is not known."""
     return default_scopes_of(account.record.authority)

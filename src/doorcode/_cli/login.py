@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
@@ -27,6 +26,7 @@ from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
     credential_options,
+    default_authority,
     notes,
     scope_options,
     scopes_of,
@@ -94,7 +94,8 @@ def login(  # noqa: PLR0913 - one for each option
     }
     wanted = scopes_of(scopes, resources)
     with notes():
-        account = already = None if force else _signed_in_already(place, options, username, wanted, tenant)
+        account, claims = (None, None) if force else _signed_in_already(place, options, username, wanted, tenant)
+        already = account
         if account is None:
             account_file.check_writable()
             prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
@@ -102,9 +103,9 @@ def login(  # noqa: PLR0913 - one for each option
                 before = credential.accounts()
                 if not force and not before and username is None:
                     _sign_in_once(credential, wanted or default_scopes_of(_authority(options)))
-                    account = _signed_in_already(place, options, username, wanted, tenant)
+                    account, claims = _signed_in_already(place, options, username, wanted, tenant)
                 if account is None:
-                    account = _sign_in(credential, place, wanted, before, username)
+                    account = _sign_in(credential, place, wanted, before, username, claims)
         aside = account_file.update(lambda accounts: made_current(accounts, account), repair=True)
     _report(account, aside, already=already is not None)
 
@@ -167,6 +168,7 @@ def _sign_in(
     scopes: tuple[str, ...],
     before: tuple[AuthenticationRecord, ...],
     username: str | None,
+    claims: str | None,
 ) -> SignedIn:
     """Have a user sign in.
 
@@ -176,12 +178,13 @@ def _sign_in(
         scopes: what the first token is for; without any, the cloud's Resource Manager.
         before: the accounts that were signed in before.
         username: the name of the only user who may sign in, if the command names one.
+        claims: what the authority demands of the sign-in, such as a second factor.
 
     Raises:
         CommandError: another user signed in.
     """
     with asking():
-        account = place._replace(record=credential.authenticate(scopes=scopes or None))
+        account = place._replace(record=credential.authenticate(scopes=scopes or None, claims=claims))
     if username is not None and not account.answers_to(username):
         _send_away(credential, account.record, known=account.record in before, expected=username)
     return account
@@ -215,8 +218,7 @@ def _sign_in_once(credential: InteractiveCredential, scopes: tuple[str, ...]) ->
 
 def _authority(options: dict[str, Any]) -> str:
     """Return the authority that a credential with these options would use."""
-    named = options.get("authority") or os.environ.get("AZURE_AUTHORITY_HOST") or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD
-    return str(named)
+    return str(options.get("authority") or default_authority())
 
 
 def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
@@ -231,8 +233,12 @@ def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
 
 def _signed_in_already(
     place: SignedIn, options: dict[str, Any], username: str | None, scopes: tuple[str, ...], tenant: str | None
-) -> SignedIn | None:
-    """Return the account whose tokens the cache has, if it is the only one that can be meant."""
+) -> tuple[SignedIn | None, str | None]:
+    """Find the account whose tokens the cache has, if it is the only one that can be meant.
+
+    Returns:
+        The account, or None if a user has to sign in; then the claims that the authority demands of the sign-in.
+    """
     try:
         with DeviceCodeCredential(**options) as credential:
             found = [place._replace(record=record) for record in credential.accounts()]
@@ -245,16 +251,18 @@ def _signed_in_already(
     fitting = [each for each in found if username is None or each.answers_to(username)]
     fitting = [each for each in fitting if each.key == current] or fitting
     if len(fitting) != 1:
-        return None
+        return None, None
     account = _as_known(fitting[0], known)
     if tenant is not None:
         account = account._replace(record=_in_tenant(account.record, tenant))
     try:
         with silent_credential(account) as credential:
             credential.get_token(*scopes_or_default(account, scopes))
-    except (AuthenticationRequiredError, CommandError):
-        return None
-    return account
+    except AuthenticationRequiredError as error:
+        return None, error.claims
+    except CommandError:
+        return None, None
+    return account, None
 
 
 def _send_away(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,11 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
-from doorcode import DeviceCodeCredential
+from doorcode import AzureAuthorityHosts, DeviceCodeCredential
 from doorcode._cli import account_file
-from doorcode._cli.account_file import SignedIn, shown
+from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, SignedIn, shown, shown_text
 from doorcode._cli.failures import CommandError, ExitCode, sign_in_needed
-from doorcode._cli.fast_token import CACHE_VARIABLE, as_scope, can_be_scope, chosen, default_scopes
+from doorcode._cli.fast_token import CACHE_VARIABLE, as_scope, can_be_scope, chosen, default_scopes, same_authority
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -137,6 +139,40 @@ def account_named(name: str | None, cache: str | None) -> SignedIn:
         raise sign_in_needed("no account is signed in" + (f" in the cache {cache}." if cache else "."))
     known = ", ".join(each.name for each in accounts) or "no account"
     raise sign_in_needed(f"{shown(name)} is not signed in here ({known} is).")
+
+
+def login_command(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> str:
+    """Return the command with which the user of an account signs in for a token that cannot be had without.
+
+    Args:
+        account: the account.
+        scopes: what the token is for.
+        tenant: another tenant than the account's.
+    """
+    record = account.record
+    words = {
+        "--username": record.username if len(account_file.read_legible()[0]) > 1 else None,
+        "--tenant": tenant,
+        "--client-id": record.client_id if record.client_id != DEFAULT_CLIENT_ID else None,
+        "--authority": record.authority if not same_authority(record.authority, default_authority()) else None,
+        "--cache": account.cache if account.cache != DEFAULT_CACHE else None,
+    }
+    line = ["doorcode", "login", *(word for name, value in words.items() if value for word in (name, value))]
+    if scopes != default_scopes(account):
+        line += (word for scope in scopes for word in _scope_option(scope))
+    line += ["--allow-unencrypted-storage"] * account.allow_unencrypted_storage
+    line += ["--no-instance-discovery"] * account.disable_instance_discovery
+    return shown_text(shlex.join(line))
+
+
+def _scope_option(scope: str) -> tuple[str, str]:
+    resource = scope.removesuffix("/.default")
+    return ("--scope", scope) if resource == scope else ("--resource", resource)
+
+
+def default_authority() -> str:
+    """Return the authority of a sign-in that names none."""
+    return os.environ.get("AZURE_AUTHORITY_HOST") or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD
 
 
 def credential_options(account: SignedIn) -> dict[str, Any]:

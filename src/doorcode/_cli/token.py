@@ -6,13 +6,14 @@ import click
 
 from doorcode import AuthenticationRequiredError
 from doorcode._cli.account_file import SignedIn
-from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.failures import CommandError, ExitCode, sign_in_needed
 from doorcode._cli.formats import FORMATS, Issued, exec_api_version, exec_info, rendered
 from doorcode._cli.login import sign_in_again
 from doorcode._cli.options import (
     account_named,
     account_option,
     cache_option,
+    login_command,
     may_prompt,
     no_prompt_option,
     notes,
@@ -69,14 +70,13 @@ def with_sign_in(account: SignedIn, scopes: tuple[str, ...], tenant: str | None,
     """Return a token of an account, after a sign-in where that is needed and a user is there.
 
     Raises:
-        AuthenticationRequiredError: the user may not be prompted.
-        CommandError: an argument cannot be right.
+        CommandError: the user has to sign in and may not be prompted, or an argument cannot be right.
     """
     try:
         return issue(account, scopes, tenant)
-    except AuthenticationRequiredError:
+    except AuthenticationRequiredError as error:
         if no_prompt or not may_prompt():
-            raise
+            raise sign_in_needed(error.error_description or "", login_command(account, scopes, tenant)) from error
     sign_in_again(account, scopes, tenant)
     return issue(account, scopes, tenant)
 
