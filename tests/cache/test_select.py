@@ -338,6 +338,49 @@ class TestStatus:
         with pytest.raises(TypeError, match="must be a TokenCachePersistenceOptions"):
             status("msal.cache")
 
+    @pytest.mark.parametrize(
+        ("case", "reason"),
+        [
+            ("a directory that others may write", "others may write to the directory {path}"),
+            ("a directory without write permission", "this process may not write to {path}"),
+            ("a directory that cannot be made", "this process may not write to {path}"),
+            ("below a file", "Not a directory"),
+            ("another user's lock", "is a directory, and not a regular file"),
+        ],
+    )
+    def test_tells_that_new_sign_ins_are_kept_in_memory_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, reason: str
+    ) -> None:
+        """The reason is that of the warning which a credential logs there, and nothing is changed."""
+        path = tmp_path / "place"
+        cache = path / "cache"
+        if case == "below a file":
+            path.write_text("")
+        else:
+            path.mkdir(mode=0o700)
+        if case.startswith("a directory that others"):
+            path.chmod(0o777)
+        elif case == "another user's lock":
+            (path / "cache.nocae.lockfile").mkdir()
+        elif case != "below a file":  # root may write anywhere
+            monkeypatch.setattr("os.access", lambda place, *_args, **_more: place != str(path))
+            monkeypatch.setattr("os.supports_effective_ids", ())
+        if case == "a directory that cannot be made":
+            cache = path / "new" / "cache"
+        before = sorted(tmp_path.rglob("*"))
+        told = status(Options(encryption_key=KEY, path=cache))
+        assert reason.format(path=path) in str(told.memory_only)
+        assert str(told).startswith(f"New sign-ins are kept in memory only, for one process: {told.memory_only}.\n")
+        assert "Sign-ins are kept in" not in str(told)
+        assert sorted(tmp_path.rglob("*")) == before
+
+    def test_tells_that_the_key_is_another_one(self, tmp_path: Path) -> None:
+        """A credential raises the same words."""
+        choose(Options(encryption_key=KEY, path=tmp_path / "cache")).store.save(GOOD, None)
+        told = status(Options(encryption_key=bytes(32), path=tmp_path / "cache"))
+        assert told.store is None
+        assert "was encrypted with another encryption_key" in str(told)
+
     def test_tells_that_the_programs_key_cannot_be_had(self, home: Path) -> None:
         """A function that raises is an error before a cache is there to be opened."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any
@@ -245,7 +246,8 @@ def test_a_store_that_cannot_be_read_is_an_empty_one_with_a_warning() -> None:
     cache = StoredCache(store, (), ear)
     assert cache.state() == {}
     assert cache.state() == {}
-    assert ear.heard == ["Stored tokens could not be read: permission denied"]
+    words = "Stored tokens cannot be read, and new ones are kept in memory only while that lasts: permission denied"
+    assert ear.heard == [words]
     cache.state()
     assert secrets(cache.state()) == {"AT1"}
 
@@ -337,6 +339,29 @@ def test_a_store_without_leases_excludes_nobody() -> None:
     lease = cache.lease("refresh", 1)
     assert lease is not None
     lease.release()
+
+
+def test_the_warning_says_that_tokens_are_in_memory_only() -> None:
+    """A lease that cannot be written is the first to fail, and a write fails in the same way."""
+    store, ear = FakeStore(), Ear()
+    refused = StoreError("cannot use /home/ada: Permission denied", errno=errno.EACCES)
+    store.fails = {"lease": [refused], "save": [refused]}
+    cache = StoredCache(store, (), ear)
+    assert cache.lease("refresh", 1) is not None
+    cache.commit(adding(ONE))
+    assert ear.heard == [f"Tokens are kept in memory only, for this process: {refused}"]
+
+
+def test_an_earlier_warning_does_not_hide_that_tokens_are_in_memory_only() -> None:
+    """A lease may fail alone; a write that fails afterwards has another consequence, which is told once."""
+    store, ear = FakeStore(), Ear()
+    store.fails = {"lease": [StoreError("no answer")], "save": [StoreError("no answer")] * 2}
+    cache = StoredCache(store, (), ear)
+    assert cache.lease("refresh", 1) is not None
+    cache.commit(adding(ONE))
+    cache.commit(adding(ONE))
+    assert len(ear.heard) == 2
+    assert ear.heard[1] == "Tokens are kept in memory only, for this process: no answer"
 
 
 @pytest.mark.parametrize(

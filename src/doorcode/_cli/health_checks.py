@@ -68,7 +68,9 @@ def store(options: TokenCachePersistenceOptions) -> Finding:
     if found.store is None:
         error = str(found.error)
         advice = "Give a key: `openssl rand -base64 32` makes one for DOORCODE_CACHE_KEY."
-        return Finding("store", FAIL, error, "" if error.startswith("no directory") else advice)
+        return Finding("store", FAIL, error, advice if "cannot be encrypted" in error else "")
+    if found.memory_only is not None:
+        return Finding("store", FAIL, str(found), "Let this user write there, or set HOME to a directory of this user.")
     if not found.encrypted:
         return Finding(
             "store",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from doorcode.cache._content import Content
 from doorcode.cache._errors import StoreKeyError
 from doorcode.cache._process_caches import MemoryCache, MsalCache
-from doorcode.cache._token_cache import StoredCache, TokenCache
+from doorcode.cache._token_cache import MEMORY_ONLY, StoredCache, TokenCache
 
 if TYPE_CHECKING:
     from doorcode._config import Config
@@ -52,7 +52,7 @@ def open_cache(
         if options.has_key or options.store is not None:
             cache.check_key()
     except NoDirectoryError as error:
-        trouble(f"Tokens are kept in memory only, for this process: {error}")
+        trouble(f"{MEMORY_ONLY}{error}")
         return MemoryCache()
     except (ValueError, StoreKeyError) as error:
         from doorcode._error_mapping import cache_unavailable

@@ -7,6 +7,7 @@ to do returns the very state that it was given.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
@@ -30,6 +31,14 @@ from doorcode.cache._protocol import (
 Change: TypeAlias = Callable[[State], State]
 MOST_ATTEMPTS: Final = 1000
 """Conflicts in a row after which a store counts as broken: contention alone does not cause that many."""
+
+MEMORY_ONLY: Final = "Tokens are kept in memory only, for this process: "
+"""The start of the warning that the reason follows."""
+
+_UNREADABLE: Final = "Stored tokens cannot be read, and new ones are kept in memory only while that lasts: "
+
+_NOT_WRITABLE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ELOOP, errno.EMLINK}
+"""The errors of a lease after which a write to the same place fails too."""
 
 MOST_UNSAVED: Final = 64
 """Changes to keep in memory for a store that cannot be written; more are folded into one."""
@@ -76,7 +85,9 @@ class TokenCache(Protocol):
 
 
 class WarnOnce:
-    """Pass on the first warning about a credential's stores, and drop later ones: they would repeat it.
+    """Pass on the first warning about a credential's stores, and the first about tokens in memory only; drop others.
+
+    The others would repeat the reason.
 
     Args:
         warn: takes the warning.
@@ -85,11 +96,14 @@ class WarnOnce:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
         self._told = False
+        self._told_memory_only = False
 
     def __call__(self, message: str) -> None:
-        """Pass the message on if it is the first."""
-        if not self._told:
+        """Pass the message on if it is the first, or the first about tokens in memory only."""
+        memory_only = message.startswith((MEMORY_ONLY, _UNREADABLE))
+        if not self._told or (memory_only and not self._told_memory_only):
             self._told = True
+            self._told_memory_only = memory_only
             self._warn(message)
 
 
@@ -190,7 +204,7 @@ class StoredCache:
                 self._apply(change)
             except Exception as error:  # noqa: BLE001 - a store of the program may raise anything: keep the tokens
                 found = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
-                self._trouble(f"Tokens are kept in memory only, for this process: {found}")
+                self._trouble(f"{MEMORY_ONLY}{found}")
 
     def remove(self, change: Change) -> None:
         """Apply a change that removes rows, and check that they are gone.
@@ -238,7 +252,9 @@ class StoredCache:
             lease = self._store.lease(name, seconds)
         except StoreError as error:
             self._outage.leased(error)
-            self._trouble(f"Other processes are not kept from doing the same: {error}")
+            lasting = error.errno in _NOT_WRITABLE
+            start = MEMORY_ONLY if lasting else "Other processes may refresh or ask the user at the same time: "
+            self._trouble(f"{start}{error}")
             return NoLease()
         self._outage.leased(None)
         return lease
@@ -275,7 +291,7 @@ class StoredCache:
             self._warn(str(error))
         except StoreError as error:
             failed = error
-            self._trouble(f"Stored tokens could not be read: {error}")
+            self._trouble(f"{_UNREADABLE}{error}")
         if reading is self._own:
             self._outage.read(failed)
             self._note_served(reading.state)

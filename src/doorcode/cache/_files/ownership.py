@@ -14,7 +14,16 @@ from typing import Final
 from doorcode.cache._errors import StoreError
 from doorcode.cache._files.system import flag
 
-__all__ = ["ensure_directory", "failure", "make_private", "open_own", "refuse_foreign", "refuse_others", "user_id"]
+__all__ = [
+    "check_directory",
+    "ensure_directory",
+    "failure",
+    "make_private",
+    "open_own",
+    "refuse_foreign",
+    "refuse_others",
+    "user_id",
+]
 
 _OTHERS: Final = 0o077
 _SAFELY: Final = (
@@ -93,25 +102,64 @@ def ensure_directory(path: str, *, private: bool) -> None:
     """
     try:
         _make_directories(path)
-        status = os.stat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        user = user_id()
-        if user is None:
-            return
-        if status.st_uid not in {user, 0}:
-            refuse_others(path, status)
-        if private and status.st_uid == user and status.st_mode & _OTHERS:
+        if _must_be_made_private(path, private=private):
             os.chmod(path, 0o700)
-        elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
-            raise StoreError(
-                f"others may write to the directory {path}, so they could replace the token cache; "
-                "use one of your own, with mode 0700",
-                where=path,
-                errno=errno.EACCES,
-            )
     except OSError as error:
         raise failure("use", path, error) from error
+
+
+def check_directory(path: str, *, private: bool) -> None:
+    """Check, without a change, that a directory can be used or created, and that this process may write to it.
+
+    Args:
+        path: the path of the directory.
+        private: as for :func:`ensure_directory`.
+
+    Raises:
+        StoreError: as :func:`ensure_directory`, or this process may not write there.
+    """
+    try:
+        nearest = _nearest_existing(path)
+        if nearest == path:
+            _must_be_made_private(path, private=private)
+        else:
+            _refuse_non_directory(os.stat(nearest))
+        if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise StoreError(f"this process may not write to {nearest}", where=path, errno=errno.EACCES)
+    except OSError as error:
+        raise failure("use", path, error) from error
+
+
+def _refuse_non_directory(status: os.stat_result) -> None:
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
+def _nearest_existing(path: str) -> str:
+    while not os.path.lexists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
+
+
+def _must_be_made_private(path: str, *, private: bool) -> bool:
+    """Tell whether an existing directory needs the mode 0700; refuse one whose content others could replace."""
+    status = os.stat(path)
+    _refuse_non_directory(status)
+    user = user_id()
+    if user is None:
+        return False
+    if status.st_uid not in {user, 0}:
+        refuse_others(path, status)
+    if private and status.st_uid == user and status.st_mode & _OTHERS:
+        return True
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+        raise StoreError(
+            f"others may write to the directory {path}, so they could replace the token cache; "
+            "use one of your own, with mode 0700",
+            where=path,
+            errno=errno.EACCES,
+        )
+    return False
 
 
 def _make_directories(path: str) -> None:

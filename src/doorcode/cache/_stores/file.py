@@ -107,6 +107,16 @@ class FileStore:
         place = self._where()
         return f"the file {place.path}, {place.cipher.describe()}"
 
+    def check(self) -> None:
+        """Check, without a change, that this process can use the file and its lock.
+
+        Raises:
+            StoreKeyError: the key does not decrypt the content.
+            StoreError: the file or its lock is not a regular file of this user.
+        """
+        disk.signal_stamp(f"{self._path}.lockfile")
+        self._look(self._where())
+
     def stamp(self) -> Stamp:
         """Return the stamp of the file, without opening it."""
         return disk.file_stamp(self._where().path)
