@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from doorcode._core import checks, numeric_checks
+from doorcode._core import checks, numeric_checks, object_checks
 
 PIPELINE: Final = frozenset({
     "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
@@ -132,17 +132,15 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
 
     Raises:
         TypeError: a name is nearly that of an option; the message names it. Or the transport is an asynchronous one,
-            or proxies or headers are no mapping, or ``connection_verify`` counts as false and is not False, or a
-            number has another type.
+            or a value has another type than the option.
         ValueError: a text cannot stand in a header, or a number is none.
 
     Warns:
         UserWarning: a name that neither this library nor an azure-core pipeline knows.
     """
-    _check_transport(class_name, given.get("transport"))
+    object_checks.check_objects(class_name, given)
     checks.check_mappings(given)
     checks.check_headers(given)
-    checks.check_verification(given)
     numeric_checks.check_time_limits(given)
     numeric_checks.check_policy_numbers(given)
     ours = [name for name in known if not name.startswith("_")]
@@ -171,19 +169,6 @@ def _meant(name: str, ours: list[str]) -> str | None:
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     names = [*ours, *sorted(PIPELINE)]
     return OTHER_NAMES.get(snake) or next(iter(get_close_matches(snake, names, n=1, cutoff=_CLOSE)), None)
-
-
-def _check_transport(class_name: str, transport: object) -> None:
-    if transport is None:
-        return
-    from inspect import iscoroutinefunction
-
-    if iscoroutinefunction(getattr(transport, "send", None)):
-        message = (
-            f"{class_name} takes a transport that is not asynchronous, such as azure.core.pipeline.transport's "
-            f"RequestsTransport, not {type(transport).__name__}: requests are made in threads of their own"
-        )
-        raise TypeError(message)
 
 
 def warn(message: str) -> None:

@@ -222,3 +222,14 @@ def test_only_true_allows_a_plain_file(value: Any) -> None:
 def test_what_is_not_given_allows_no_plain_file(value: Any) -> None:
     """An unset variable of the environment is empty text."""
     assert TokenCachePersistenceOptions(allow_unencrypted_storage=value).allow_unencrypted_storage is False
+
+
+@pytest.mark.parametrize("end", ["", "/."])
+def test_refuses_the_path_of_a_directory(tmp_path: Path, end: str) -> None:
+    """The cache would be beside it, under a name that nobody chose; where one is already, it is used."""
+    place = tmp_path / "place"
+    place.mkdir()
+    with pytest.raises(ValueError, match=r"path must lead to a file"):
+        TokenCachePersistenceOptions(path=f"{place}{end}")
+    (tmp_path / "place.cae").write_text("{}")
+    assert TokenCachePersistenceOptions(path=place).path == str(place)

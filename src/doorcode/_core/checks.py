@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode._core.json_values import header_text
+from doorcode._core.object_checks import refuse_class
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.uris import is_loopback, split_uri
 
@@ -52,6 +53,23 @@ def check_scopes(scopes: tuple[object, ...], method: str) -> tuple[str, ...]:
     return texts
 
 
+def check_scope_texts(scopes: tuple[object, ...], method: str) -> None:
+    """Check the scopes for a credential of any library, which may have rules of its own.
+
+    Args:
+        scopes: what the caller passed.
+        method: the public function's name, for messages.
+
+    Raises:
+        TypeError: one is no string.
+        ValueError: there is none, or one is empty.
+    """
+    if not scopes:
+        raise ValueError(f"{method} requires at least one scope")
+    if not all(_text(scope, method).strip() for scope in scopes):
+        raise ValueError(f"'{method}' got an empty scope")
+
+
 def check_tenant(tenant: object, name: str = "tenant_id") -> str:
     """Check a tenant: an ID or a domain name.
 
@@ -91,8 +109,11 @@ def check_callback(value: object) -> Callable[..., object] | None:
     """Check a prompt callback.
 
     Raises:
-        TypeError: it is neither None nor callable.
+        TypeError: it is neither None nor callable, or the class of a prompt.
     """
+    # The objects of such a class are the prompts; calling the class itself would only make one.
+    if isinstance(value, type) and any("__call__" in vars(each) for each in value.__mro__):
+        refuse_class("prompt_callback", value)
     if value is None or callable(value):
         return value
     raise TypeError(
@@ -205,17 +226,6 @@ def check_mappings(options: Mapping[str, object]) -> None:
         value = options.get(name)
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(f"{name} must be a mapping such as {example}, not {_kind(value)}")
-
-
-def check_verification(options: Mapping[str, object]) -> None:
-    """Check the option of an azure-core pipeline that can turn off the check of certificates; only False does so.
-
-    Raises:
-        TypeError: it is another value that counts as false, such as 0 or an empty list.
-    """
-    value = options.get("connection_verify")
-    if not value and value is not None and value is not False:
-        raise TypeError(f"connection_verify must be True, False, or the path of a CA file, not {_kind(value)}")
 
 
 def check_headers(options: Mapping[str, object]) -> None:

@@ -6,6 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
+from doorcode._core.checks import check_scope_texts
+from doorcode._core.object_checks import refuse_class
+
 
 def token_method(credential: object, scopes: tuple[str, ...], *, name: str) -> Callable[..., Any]:
     """Return the method to call: ``get_token_info`` where the credential has it, else ``get_token``.
@@ -16,11 +19,11 @@ def token_method(credential: object, scopes: tuple[str, ...], *, name: str) -> C
         name: the function that was called, for messages.
 
     Raises:
-        TypeError: the credential has neither method.
-        ValueError: no scope.
+        TypeError: the credential has neither method, or is a class, or a scope is no string.
+        ValueError: no scope, or an empty one.
     """
-    if not scopes:
-        raise ValueError("get_bearer_token_provider requires at least one scope")
+    check_scope_texts(scopes, "get_bearer_token_provider")
+    refuse_class("credential", credential)
     for method in ("get_token_info", "get_token"):
         get = getattr(credential, method, None)
         if callable(get):

@@ -29,8 +29,8 @@ def get_bearer_token_provider(credential: credentials.TokenProvider, *scopes: st
         A function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
-        TypeError: the credential has neither method, or is one for asyncio.
-        ValueError: no scope.
+        TypeError: the credential has neither method, is a class, or is one for asyncio; or a scope is no string.
+        ValueError: no scope, or an empty one.
     """
     get = token_method(credential, scopes, name=NAME)
     check_plain(get, credential, name=NAME, other=OTHER)

@@ -31,8 +31,8 @@ def get_bearer_token_provider(
         A coroutine function of no arguments; it returns the token and raises what the credential raises.
 
     Raises:
-        TypeError: the credential has neither method.
-        ValueError: no scope.
+        TypeError: the credential has neither method, or is a class; or a scope is no string.
+        ValueError: no scope, or an empty one.
     """
     get = token_method(credential, scopes, name=NAME)
     blocks = may_block(credential, get)

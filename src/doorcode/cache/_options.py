@@ -1,7 +1,7 @@
 """The options of a persistent token cache: those of azure-identity, and four of doorcode's own."""
 
 # Paths are text here, as the system calls of the stores take them.
-# ruff: noqa: PTH119
+# ruff: noqa: PTH111, PTH112, PTH119
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class TokenCachePersistenceOptions:
 
     Raises:
         TypeError: a value has the wrong type, or an unknown option is close to the name of an option.
-        ValueError: the name could lead out of the cache's directory, the key is not 32 bytes, or ``store`` was given
-            together with ``path`` or ``encryption_key``.
+        ValueError: the name could lead out of the cache's directory, the path is that of a directory, the key is not 32
+            bytes, or ``store`` was given together with ``path`` or ``encryption_key``.
     """
 
     @clears_frames
@@ -176,6 +176,9 @@ def _checked_path(path: object) -> str | None:
         raise TypeError("path must be text, not bytes")
     if not os.path.basename(text) or "\0" in text or os.path.basename(text) in {".", ".."}:
         raise ValueError(f"path must lead to a file (it is {text!r})")
+    place = os.path.expanduser(text)
+    if os.path.isdir(place) and not any(os.path.lexists(f"{place}{suffix}") for suffix in (".nocae", ".cae")):
+        raise ValueError(f"path must lead to a file, and {text!r} is a directory: add a file's name")
     return text
 
 
