@@ -193,5 +193,7 @@ def _tenants(value: object) -> tuple[str, ...]:
         raise TypeError(message)
     tenants = cast("Iterable[object]", value)
     return tuple(
-        "*" if tenant == "*" else checks.check_tenant(tenant) for tenant in tenants if tenant not in ("", None)
+        "*" if tenant == "*" else checks.check_tenant(tenant, "a tenant of additionally_allowed_tenants")
+        for tenant in tenants
+        if tenant not in ("", None)
     )

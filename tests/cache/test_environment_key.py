@@ -82,17 +82,23 @@ def wrong(tmp_path: Path) -> dict[str, tuple[dict[str, str], str]]:
     fifo, secret = tmp_path / "fifo", tmp_path / "secret"
     os.mkfifo(fifo)
     return {
-        "not base64": ({VARIABLE: "s3cret!"}, f"{VARIABLE} is not in base64"),
-        "not text": ({VARIABLE: "s3crét"}, f"{VARIABLE} is not in base64"),
-        "too short": ({VARIABLE: base64.b64encode(b"s3cret").decode()}, "holds the base64 form of 6 bytes"),
-        "too long": ({VARIABLE: base64.b64encode(b"s3cret" * 6).decode()}, "holds the base64 form of 36 bytes"),
+        "not base64": (
+            {VARIABLE: "s3cret!"},
+            f"{VARIABLE} must hold 32 bytes in base64, and its text is not base64; make one with `openssl",
+        ),
+        "not text": ({VARIABLE: "s3crét"}, "its text is not base64"),
+        "too short": (
+            {VARIABLE: base64.b64encode(b"s3cret").decode()},
+            f"{VARIABLE} must hold 32 bytes in base64, and its text stands for 6 bytes",
+        ),
+        "too long": ({VARIABLE: base64.b64encode(b"s3cret" * 6).decode()}, "stands for 36 bytes"),
         "both": ({VARIABLE: TEXT, FILE: str(secret)}, "are both set; set one of them"),
         "relative": ({FILE: "secret"}, "must be an absolute path"),
         "no file": ({FILE: str(tmp_path / "none")}, "cannot read the file .*none.*No such file"),
         "directory": ({FILE: str(tmp_path)}, "is not a regular file"),
         "FIFO": ({FILE: str(fifo)}, "is not a regular file"),
-        "empty": ({FILE: str(write(secret, b""))}, "holds the base64 form of 0 bytes"),
-        "raw": ({FILE: str(write(tmp_path / "raw", b"\xfe" * 32))}, "is not in base64"),
+        "empty": ({FILE: str(write(secret, b""))}, "must hold 32 bytes in base64, and its text stands for 0 bytes"),
+        "raw": ({FILE: str(write(tmp_path / "raw", b"\xfe" * 32))}, "its text is not base64"),
         "huge": ({FILE: str(write(tmp_path / "huge", b"A" * 5000))}, "larger than 4096 bytes"),
         "open": ({FILE: str(write(tmp_path / "open", TEXT.encode(), 0o666))}, "`chmod go-w`"),
     }

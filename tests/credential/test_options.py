@@ -183,6 +183,11 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "support logging as text": (dict(enable_support_logging="no"), TypeError, "enable_support_logging must be"),
     "tenants, one as text": (dict(additionally_allowed_tenants="t"), TypeError, "list of tenant IDs"),
     "tenants, no list": (dict(additionally_allowed_tenants=5), TypeError, "list of tenant IDs"),
+    "tenants, a number among them": (
+        dict(additionally_allowed_tenants=["t", 5]),
+        TypeError,
+        "a tenant of additionally_allowed_tenants must be a string, not int",
+    ),
     "tenants, an odd one": (dict(additionally_allowed_tenants=["a b"]), ValueError, "only letters, digits"),
 }  # fmt: skip
 

@@ -125,6 +125,23 @@ def test_a_text_that_was_changed_is_refused(quiet: Any, authority: Emulator, nam
     assert authority.count("token") == 0
 
 
+@pytest.mark.parametrize(
+    ("began", "resumes"), [("organizations", "other.example"), ("contoso.example", "other.example")]
+)
+def test_a_credential_of_another_tenant_does_not_resume_it(
+    make: Any, authority: Emulator, began: str, resumes: str
+) -> None:
+    """The message names both tenants and the option that differs, and no list that cannot hold such a tenant."""
+    text = make(tenant_id=began, prompt_callback=None).begin(scopes=[SCOPE]).serialize()
+    with pytest.raises(ClientAuthenticationError) as caught:
+        make(tenant_id=resumes, prompt_callback=None).resume(text)
+    said = str(caught.value)
+    assert f"this sign-in is for tenant {began}, and this credential signs in to {resumes}" in said
+    assert "resume it with the tenant_id and the additionally_allowed_tenants of the credential that began it" in said
+    assert "pass additionally_allowed_tenants=" not in said
+    assert authority.count("token") == 0
+
+
 def test_a_sign_in_is_never_resumed_at_a_faster_pace(quiet: Any) -> None:
     """An interval of nothing would ask the authority without a pause."""
     text = json.dumps({**json.loads(quiet.begin(scopes=[SCOPE]).serialize()), "interval": 0})

@@ -49,3 +49,16 @@ def tenant_refused(asked: str) -> str:
         f"this credential is not configured for tenant {asked}: to allow it, pass "
         f'additionally_allowed_tenants=["{asked}"], or ["*"] for every tenant'
     )
+
+
+def resumed_elsewhere(asked: str, own: str) -> str:
+    """Say that another credential began a sign-in, and how to resume it.
+
+    Args:
+        asked: the tenant of the sign-in.
+        own: the tenant that this credential would ask.
+    """
+    return (
+        f"this sign-in is for tenant {asked}, and this credential signs in to {own}: resume it with the tenant_id "
+        "and the additionally_allowed_tenants of the credential that began it"
+    )

@@ -11,7 +11,7 @@ from doorcode._core.claims import merge_claims
 from doorcode._core.clouds import default_scope
 from doorcode._core.model import TokenRequest
 from doorcode._core.scopes import check_one_resource
-from doorcode._core.tenants import resolve_tenant, same_tenant, tenant_refused
+from doorcode._core.tenants import resolve_tenant, resumed_elsewhere, same_tenant, tenant_refused
 
 if TYPE_CHECKING:
     from doorcode._config import Config
@@ -55,10 +55,13 @@ class TokenRequests:
             ValueError: a value that cannot be right, or a tenant to which this credential would not send the request.
             ClientAuthenticationError: a tenant that the credential may not ask.
         """
+        if self._allowed(check_tenant(asked.tenant_id)) is None:
+            from doorcode.errors import AuthenticationFailedError
+
+            raise AuthenticationFailedError(resumed_elsewhere(asked.tenant_id, self._config.tenant_id))
         request = self.checked(asked.scopes, "resume", asked.claims, asked.tenant_id, asked.enable_cae, {})
         if not same_tenant(request.tenant_id, asked.tenant_id):
-            message = f"This sign-in has tenant_id {asked.tenant_id!r}, but the credential has {request.tenant_id!r}."
-            raise ValueError(message)
+            raise ValueError(resumed_elsewhere(asked.tenant_id, request.tenant_id))
         return request
 
     def of_options(self, method: str, scopes: tuple[object, ...], options: Mapping[str, Any]) -> TokenRequest:
@@ -81,15 +84,19 @@ class TokenRequests:
         return (scope,)
 
     def _tenant(self, asked: str | None) -> str:
-        config = self._config
-        single = bool(os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"))
         checked = check_tenant(asked) if asked else None
-        tenant = resolve_tenant(config.tenant_id, checked, config.allowed_tenants, single)
+        tenant = self._allowed(checked)
         if tenant is None:
             from doorcode.errors import AuthenticationFailedError
 
             raise AuthenticationFailedError(tenant_refused(str(checked)))
         return tenant
+
+    def _allowed(self, asked: str | None) -> str | None:
+        """Return the tenant that a request is sent to; None if the credential may not ask that one."""
+        config = self._config
+        single = bool(os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"))
+        return resolve_tenant(config.tenant_id, asked, config.allowed_tenants, single)
 
 
 def split_options(options: object) -> tuple[str | None, str | None, bool, dict[str, Any]]:

@@ -47,8 +47,8 @@ def key_of_environment() -> bytes:
     found = _decoded(_content(path)) if path else _decoded(os.environ.get(KEY_VARIABLE, ""))
     if isinstance(found, int):
         where = f"the file {path} of {KEY_FILE_VARIABLE}" if path else KEY_VARIABLE
-        what = f"holds the base64 form of {found} bytes" if found >= 0 else "is not in base64"
-        raise ValueError(f"{where} {what}, and must hold that of {_KEY_BYTES}; {_ADVICE}")  # noqa: TRY004 - the number says what is wrong with the text
+        what = f"its text stands for {found} bytes" if found >= 0 else "its text is not base64"
+        raise ValueError(f"{where} must hold {_KEY_BYTES} bytes in base64, and {what}; {_ADVICE}")  # noqa: TRY004 - the number says what is wrong with the text
     return found
 
 

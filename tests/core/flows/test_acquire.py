@@ -951,3 +951,12 @@ def test_refusals_are_few_and_show_no_secret() -> None:
     assert refusals.find(replace(REQUEST, tenant_id=str(MOST)), Secret("hidden")) is None
     signed_out = ServiceError(SIGNED_OUT)
     assert refusals.note(REQUEST, Secret("hidden"), signed_out, 0.0) is None
+
+
+def test_a_process_with_a_timeout_says_how_long_it_waits_itself() -> None:
+    """The other process's prompt may be valid for much longer."""
+    world = World(leases=[False] * 1000)
+    outcome = world.drive(acquire.prompt(REQUEST, by_request_token, timeout=12.0))
+    assert isinstance(outcome, Failure)
+    (told,) = world.steps(Notify)
+    assert told.message.endswith("This process waits for that sign-in, for 10 seconds at most.")

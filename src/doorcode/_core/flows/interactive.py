@@ -112,7 +112,7 @@ def _wait_to_prompt(
             return timed_out(options.timeout or 0.0, None)
         if tell_at is not None and at >= tell_at:
             tell_at = None
-            yield from _notify_of_wait(request, lease)
+            yield from _notify_of_wait(request, lease, until - at)
         yield from ask(Sleep(min(LOOK_FOR_SIGN_IN, until - at)))
         if needed is not None and (yield from _user_has_signed_in(request, needed)):
             return Retry()
@@ -123,10 +123,10 @@ def _wait_to_prompt(
     return None
 
 
-def _notify_of_wait(request: TokenRequest, lease: str) -> Flow[None]:
+def _notify_of_wait(request: TokenRequest, lease: str, left: float) -> Flow[None]:
     _, holder = yield from ask(FindLeaseHolder(lease))
     _, view = yield from ask(ReadCache(request.enable_cae))
-    yield from ask(Notify(waiting_for(holder, view.now)))
+    yield from ask(Notify(waiting_for(holder, view.now, left)))
 
 
 def _prompt(

@@ -29,17 +29,29 @@ class LeaseHolder:
     until: float | None = None
 
 
-def waiting_for(holder: LeaseHolder | None, now: float) -> str:
+_SHORT: Final = 120.0
+"""Seconds below which this process's own time limit is told in seconds."""
+
+
+def _count(number: float, unit: str) -> str:
+    whole = max(1, math.ceil(number))
+    return f"{whole} {unit}{'s' if whole > 1 else ''}"
+
+
+def waiting_for(holder: LeaseHolder | None, now: float, left: float = math.inf) -> str:
     """Say which process this process waits for, and for how long at most.
 
     Args:
         holder: of the lease of the sign-in; None if unknown.
         now: the time in Unix seconds.
+        left: seconds until this process's own time limit.
     """
     who, until = "", ""
     if holder is not None and holder.process is not None:
         who = f" (process {holder.process}{f' on {holder.host}' if holder.host else ''})"
-    if holder is not None and holder.until is not None:
-        minutes = max(1, math.ceil((holder.until - now) / 60))
-        until = f", for {minutes} minute{'s' if minutes > 1 else ''} at most"
+    theirs = math.inf if holder is None or holder.until is None else max(1.0, holder.until - now)
+    if left < min(theirs, _SHORT):
+        until = f", for {_count(left, 'second')} at most"
+    elif min(theirs, left) < math.inf:
+        until = f", for {_count(min(theirs, left) / 60, 'minute')} at most"
     return f"Another process{who} is asking the user to sign in. This process waits for that sign-in{until}."
