@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from doorcode.emulator import Emulator, Hang, TooManyRequests
+from support.held_reply import HeldReply
 from support.signing import AGES, PATIENCE, start
 
 PROGRAM = f"""
@@ -49,6 +50,27 @@ try:
 except Exception as error:
     print(type(error).__name__)
 """
+REFRESHING = f"""
+import asyncio, sys
+import doorcode, doorcode.aio
+kind = sys.stdin.readline().strip()
+made = {{"sync": doorcode.DeviceCodeCredential, "aio": doorcode.aio.DeviceCodeCredential}}[kind]
+credential = made(
+    tenant_id="contoso.example", disable_instance_discovery=True, prompt_callback=lambda *_: None, read_timeout={AGES}
+)
+def token(scope):
+    call = credential.get_token(scope)
+    return (call if kind == "sync" else asyncio.run(call)).token
+token("https://r.example/.default")
+try:
+    print("refreshing", flush=True)
+    token("https://s.example/.default")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+if sys.stdin.readline() == "again\\n":
+    print("waiting", flush=True)
+    print(len(token("https://s.example/.default")) > 10, flush=True)
+"""
 
 
 @contextmanager
@@ -75,10 +97,10 @@ def said(process: subprocess.Popen[str]) -> str:
     return start(process.stdout.readline).result(PATIENCE)
 
 
-def say(process: subprocess.Popen[str]) -> None:
+def say(process: subprocess.Popen[str], what: str = "go on") -> None:
     """Let a program go on."""
     assert process.stdin is not None
-    process.stdin.write("go on\n")
+    process.stdin.write(f"{what}\n")
     process.stdin.flush()
 
 
@@ -100,6 +122,31 @@ def test_ctrl_c(authority: Emulator, hanging: bool) -> None:  # noqa: FBT001 - a
         assert (out, err, process.returncode) == ("", "", 0)
     polled = [request.form["device_code"] for request in authority.requests_to("token")]
     assert polled.count(polled[0]) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to a child")
+@pytest.mark.parametrize("then", ["again", "end"])
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+def test_ctrl_c_while_a_refresh_token_is_redeemed(authority: Emulator, kind: str, then: str) -> None:
+    """It comes at once. The next call waits for the reply that is under way; the end of the program does not."""
+    authority.configure(rotation="reject")
+    authority.approve_all()
+    held = HeldReply()
+    authority.faults.queue("token:refresh_token", held.fault)
+    with running(authority, REFRESHING) as process:
+        say(process, kind)
+        assert said(process) == "refreshing\n"
+        authority.wait_for("token:refresh_token")
+        process.send_signal(signal.SIGINT)
+        assert said(process) == "interrupted\n"
+        say(process, then)
+        if then == "again":
+            assert said(process) == "waiting\n"
+            held.release()
+            assert said(process) == "True\n"
+        assert process.wait(PATIENCE) == 0
+        held.release()
+    assert authority.count("token:refresh_token") == 1
 
 
 def test_a_program_ends_while_a_request_hangs(authority: Emulator) -> None:

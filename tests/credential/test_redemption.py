@@ -202,6 +202,49 @@ def test_before_the_refresh_token_was_sent(make: Any, authority: Emulator) -> No
     assert len(tokens_sent(authority)) == 1
 
 
+def test_an_interruption_before_the_refresh_token_was_sent(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that was to send it has begun, and sends nothing: the next call sends it, once."""
+    credential = make()
+    credential.get_token(SCOPE)
+    go, workers = threading.Event(), []
+    start_worker, begin = Worker.start, Worker.begin
+
+    def started(worker: Worker[Any]) -> None:
+        start_worker(worker)
+        if worker._kept:
+            workers.append(worker)
+            raise ZeroDivisionError  # as an interruption, which would end the thread of the test's loop
+
+    def begun(worker: Worker[Any], *args: Any, **options: Any) -> None:
+        assert go.wait(PATIENCE)
+        begin(worker, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "start", started)
+        patch.setattr(Worker, "begin", begun)
+        assert start(lambda: credential.get_token(OTHER)).exception(PATIENCE) is not None
+        go.set()
+        until_so(lambda: workers[0].done)
+    assert authority.count(REFRESH) == 0
+    assert credential.get_token(OTHER).token
+    assert len(tokens_sent(authority)) == 1
+
+
+def test_an_interruption_before_the_request_began(make_sync: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no request to look after."""
+
+    def interrupt(_: Worker[Any]) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make_sync().get_token(SCOPE)
+    assert make_sync().get_token(SCOPE).token
+
+
 # -- at the end of a request
 
 

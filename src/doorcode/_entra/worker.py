@@ -83,6 +83,7 @@ class Worker(Generic[T]):
         self._kept = kept
         self._lock = threading.Lock()
         self._abandoned = threading.Event()
+        self._started = False
         self._result: Future[T] | None = None
         self._connection: Any = None
         self._reply_began = False
@@ -94,6 +95,7 @@ class Worker(Generic[T]):
 
     def start(self) -> None:
         """Begin the work, with the caller's context variables."""
+        self._started = True
         self.until = _clock.monotonic() + self._kept
         context = contextvars.copy_context()
         self.inline = _in_log_handler()
@@ -137,7 +139,8 @@ class Worker(Generic[T]):
             self.until = 0.0
         elif self._reply_began:
             self._shorten()
-        ABANDONED.add(self)
+        if self._started:
+            ABANDONED.add(self)
         return False
 
     def begin(self, owner: object, *, redeems: bool, seen: bool) -> None:

@@ -70,8 +70,8 @@ class CancelScope:
         from doorcode._entra.worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
         worker: Worker[T] = Worker(work, on_late_result, self._queue().put, kept)
-        worker.start()
         try:
+            worker.start()
             self._until(_clock.monotonic() + within, worker)
         except BaseException:
             if worker.abandon():

@@ -42,10 +42,10 @@ async def call(
     """
     woken, wake = woken_by or alarm()
     worker: Worker[T] = Worker(work, on_late_result, wake, kept)
-    worker.start()
     try:
+        worker.start()
         await wait_for(woken, within)
-    except asyncio.CancelledError:
+    except BaseException:
         if worker.abandon():
             in_background(lambda: hand_over(worker, on_late_result), "doorcode-late")
         raise
