@@ -315,6 +315,18 @@ def test_a_process_that_was_stopped_for_too_long_looks_again_before_it_sends_any
     assert world.count(Redeem) == 0
 
 
+@pytest.mark.parametrize("cae", [False, True])
+@pytest.mark.parametrize(("own", "other", "sent"), [(60, 0, "own"), (0, 60, "other"), (0, 0, "own")])
+def test_the_newest_refresh_token_of_both_caches_is_sent(cae: bool, own: int, other: int, sent: str) -> None:  # noqa: FBT001 - a case
+    """A reply is written to both: where one write failed, that cache has a refresh token that may be spent."""
+    world = World()
+    world.states[cae] = rows.rows(WALL - 4000 + own, refresh_token="own")
+    world.states[not cae] = rows.rows(WALL - 4000 + other, refresh_token="other")
+    world.redeemed = [tokens("new")]
+    assert secret(world.acquire(replace(REQUEST, enable_cae=cae))) == "new"
+    assert [step.refresh_token.reveal() for step in world.steps(Redeem)] == [sent]
+
+
 @pytest.mark.parametrize(("looks", "prepared"), [(0, 0), (10, 0), (40, 1), (100, 1)])
 def test_whoever_waits_for_some_time_gets_ready_meanwhile(looks: int, prepared: int) -> None:
     """Once, and not for a token that another process brings at once, as is common."""

@@ -81,9 +81,9 @@ def find(
         yield from ask(Remember(request, token, token.fresh_until, view.sign_outs))
         return token
     valid = token if token is not None and token.valid(view.now) else None
-    refresh_token = _refresh_token(view, account, refused)
-    if refresh_token is None and other is not None:
-        refresh_token = _refresh_token(other, account, refused)
+    if other is None and may_use_cache(view.who):
+        _, other = yield from ask(ReadCache(not request.enable_cae))
+    refresh_token = _newest_refresh_token([view] if other is None else [view, other], account, refused)
     if refresh_token is None:
         return valid or InteractionRequired(refused)
     return Refreshable(account, refresh_token, valid, view.now, view.sign_outs)
@@ -92,7 +92,7 @@ def find(
 def _needs_other(view: CacheSnapshot, refused: tuple[Secret, ...]) -> bool:
     """Return whether the other cache may know more about the account; its refresh token works for both caches."""
     account = view.who.home_account_id
-    return may_use_cache(view.who) and (account is None or _refresh_token(view, account, refused) is None)
+    return may_use_cache(view.who) and (account is None or _newest_refresh_token([view], account, refused) is None)
 
 
 def _account(view: CacheSnapshot, other: CacheSnapshot | None) -> Flow[str | InteractionRequired | Retry]:
@@ -127,8 +127,10 @@ def _access_token(view: CacheSnapshot, request: TokenRequest, account: str) -> S
     )
 
 
-def _refresh_token(view: CacheSnapshot, account: str, refused: tuple[Secret, ...]) -> Secret | None:
-    who = view.who
-    found = lookup.refresh_token(view.state, who.client_id, who.environments, account)
-    # If the newest refresh token was refused, an older one certainly would be.
-    return None if found in refused else found
+def _newest_refresh_token(views: list[CacheSnapshot], account: str, refused: tuple[Secret, ...]) -> Secret | None:
+    """Return the newest refresh token of the caches: of two writes of a reply, one may have failed or may be late."""
+    who = views[0].who
+    states = [view.state for view in views]
+    # If the newest refresh token of a cache was refused, an older one certainly would be.
+    found = lookup.refresh_tokens(states, who.client_id, who.environments, account)
+    return next((secret for secret in found if secret not in refused), None)

@@ -37,7 +37,7 @@ from doorcode._core.tenants import SHARED, same_tenant
 from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from doorcode._core.secret import Secret
 
@@ -145,8 +145,19 @@ def refresh_token(state: State, client_id: str, environments: frozenset[str], ho
 
     Refresh tokens of other clients are never used, whatever family of applications they belong to.
     """
-    newest = max(_refresh_token_rows(state, client_id, environments, home_account_id), key=_last_modified, default=None)
-    return None if newest is None else secret_of(newest)
+    return next(iter(refresh_tokens((state,), client_id, environments, home_account_id)), None)
+
+
+def refresh_tokens(
+    states: Iterable[State], client_id: str, environments: frozenset[str], home_account_id: str
+) -> list[Secret]:
+    """Return the newest refresh token of each cache that has one, the newest first, as for ``refresh_token``."""
+    found = [
+        max(_refresh_token_rows(state, client_id, environments, home_account_id), key=_last_modified, default=None)
+        for state in states
+    ]
+    rows = sorted((row for row in found if row is not None), key=_last_modified, reverse=True)
+    return [secret for row in rows if (secret := secret_of(row)) is not None]
 
 
 def has_refresh_token_since(
