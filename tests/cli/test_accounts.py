@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import subprocess
+import sys
 import uuid
 from base64 import b64encode
 from collections.abc import Callable
@@ -12,6 +15,7 @@ import pytest
 from cli.conftest import Command
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._cli import account_file
+from doorcode._cli.options import account_named
 from doorcode.cache import accounts
 from doorcode.emulator import Emulator
 
@@ -70,6 +74,24 @@ def test_switch_changes_the_current_account(both: Command) -> None:
     assert both("switch", "nobody").code == 3
 
 
+def test_switch_does_not_list_an_account_again_that_was_signed_out(
+    both: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process signs it out after the command has found it."""
+
+    def named_and_signed_out(name: str, cache: str | None) -> account_file.SignedIn:
+        account = account_named(name, cache)
+        subprocess.run([sys.executable, "-m", "doorcode", "logout", "--account", name], check=True, timeout=60)
+        return account
+
+    with monkeypatch.context() as patch:
+        patch.setattr("doorcode._cli.accounts.account_named", named_and_signed_out)
+        done = both("switch", ADA)
+    assert done.code == 3
+    assert f"{ADA} has just been signed out." in done.err
+    assert [each["username"] for each in json.loads(both("accounts", "--json").out)] == [GRACE]
+
+
 def test_logout_removes_tokens_and_the_account(both: Command) -> None:
     """The other account stays and is the current one."""
     done = both("logout")
@@ -112,6 +134,35 @@ def test_status_says_where_and_who_and_until_when(signed_in: Command) -> None:
     [token] = content["tokens"]
     assert token["scope"] == "https://management.core.windows.net//.default"
     assert token["tenant_id"] == content["account"]["tenant_id"]
+
+
+def test_status_has_each_token_with_all_of_its_scopes(
+    signed_in: Command, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, though it is stored under what was requested and under what was granted."""
+    for scopes in (["User.Read"], ["User.Read", "Mail.Read"], ["https://vault.azure.net/.default"]):
+        assert signed_in("token", *(f"--scope={scope}" for scope in scopes)).code == 0
+    found = json.loads(signed_in("status", "--json").out)["tokens"]
+    assert sorted(token["scope"] for token in found) == [
+        "Mail.Read User.Read",
+        "User.Read",
+        "https://management.core.windows.net//.default",
+        "https://vault.azure.net/.default",
+    ]
+    assert "Token for Mail.Read User.Read (tenant" in signed_in("status").out
+
+
+def test_status_has_the_longer_one_of_two_tokens_for_the_same_scopes(signed_in: Command, authority: Emulator) -> None:
+    """A program keeps one with Continuous Access Evaluation, which may live for a day, and one without."""
+    account = account_file.read()[0]
+    [short] = json.loads(signed_in("status", "--json").out)["tokens"]
+    authority.configure(access_token_lifetime=86_400)
+    with DeviceCodeCredential(
+        authentication_record=account.record, cache_persistence_options=TokenCachePersistenceOptions()
+    ) as credential:
+        ends = credential.get_token(short["scope"], enable_cae=True).expires_on
+    [token] = json.loads(signed_in("status", "--json").out)["tokens"]
+    assert token["expires_on"] == ends > short["expires_on"]
 
 
 def test_status_without_a_sign_in(command: Command) -> None:
@@ -307,6 +358,72 @@ def test_a_damaged_file_does_not_replace_an_earlier_directory(signed_in: Command
         as_directory(Path(account_file.path()))
         assert signed_in("login", "--no-instance-discovery").code == 0
     assert len(list(Path(account_file.path()).parent.glob("*.broken*"))) == 2
+
+
+def failing(name: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a function of ``os`` fail where it would put a file in the account file's place."""
+    real = getattr(os, name)
+
+    def fail(source: str, target: str) -> None:
+        if target == account_file.path():
+            raise error
+        real(source, target)
+
+    monkeypatch.setattr(os, name, fail)
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_login_leaves_a_damaged_file_in_place_until_the_new_one_is_written(both: Command) -> None:
+    """Here the new content cannot be written beside it; what can be read of the damaged file is still listed later."""
+    path = Path(account_file.path())
+    with_another_entry(cache=None)(path)
+    before = path.read_text()
+    (path.with_name(f"{path.name}.tmp") / "in the way").mkdir(parents=True)
+    done = both("login", "--no-instance-discovery")
+    assert done.code == 1
+    assert f"The account file {path} cannot be written" in done.err
+    assert path.read_text() == before
+    assert not list(path.parent.glob("*.broken*"))
+
+
+@pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+def test_a_damaged_file_is_put_back(signed_in: Command, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file could be written, and not be put in its place."""
+    path = Path(account_file.path())
+    holding(b"{")(path)
+    with monkeypatch.context() as patch:
+        failing("replace", error, patch)
+        assert signed_in("login", "--no-instance-discovery").code in {1, 130}
+    assert path.read_bytes() == b"{"
+    assert not list(path.parent.glob("*.broken*"))
+    assert signed_in("login", "--no-instance-discovery").code == 0
+    assert Path(f"{path}.broken").read_bytes() == b"{"
+
+
+def test_a_damaged_file_that_cannot_be_put_back_is_named(signed_in: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user learns where it is."""
+    holding(b"{")(Path(account_file.path()))
+    failing("replace", FULL, monkeypatch)
+    failing("rename", FULL, monkeypatch)
+    done = signed_in("login", "--no-instance-discovery")
+    assert done.code == 1
+    assert f"The damaged file is kept as {account_file.path()}.broken." in done.err
+    assert Path(f"{account_file.path()}.broken").read_bytes() == b"{"
+
+
+def test_a_change_that_fails_sets_nothing_aside(signed_in: Command) -> None:
+    """The damaged file is as it was."""
+    holding(b"{")(Path(account_file.path()))
+
+    def fail(_: object) -> account_file.Accounts:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        account_file.update(fail, repair=True)
+    assert Path(account_file.path()).read_bytes() == b"{"
+    assert signed_in("accounts").code == 1
 
 
 def test_an_account_file_of_a_newer_doorcode_is_left_alone(signed_in: Command, authority: Emulator) -> None:

@@ -184,6 +184,15 @@ def test_a_cache_that_cannot_be_written_is_said(signed_in: Command, monkeypatch:
     assert "Let this user write there, or set HOME to a folder in which this user may write." in done.err
 
 
+def test_a_file_in_the_place_of_the_caches_folder_is_said(command: Command) -> None:
+    """The advice is the same: the user chooses another folder, or makes room."""
+    (Path.home() / ".IdentityService").touch()
+    done = command("login", "--no-instance-discovery")
+    assert done.code == 5
+    assert "Not a directory" in done.err
+    assert "set HOME to a folder in which this user may write." in done.err
+
+
 def test_two_sign_ins_at_once_are_both_kept(command: Command, authority: Emulator) -> None:
     """In two caches here, so that each is asked for."""
     line = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--cache"]

@@ -1,7 +1,7 @@
 """The file that names the accounts which signed in with ``doorcode login``, without any secret."""
 
 # Text for paths, as in the system calls below: pathlib would double what a stored token costs.
-# ruff: noqa: PTH103, PTH111, PTH117, PTH118, PTH120
+# ruff: noqa: PTH103, PTH104, PTH111, PTH117, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ DEFAULT_CLIENT_ID: Final = DEVELOPER_CLIENT_ID
 """The application of a sign-in that names none."""
 _BROKEN: Final = "broken"
 _MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-_FOLDER_ERRORS: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
-"""Errors of a folder in which this user cannot write."""
+FOLDER_ERRORS: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
+"""Errors of a place that is no folder, or in which this user cannot write."""
 
 
 class AccountFileError(Exception):
@@ -215,9 +215,9 @@ def check_writable() -> None:
 
 
 def _unwritable(where: str, error: OSError | StoreError) -> AccountFileError:
-    reason = getattr(error, "strerror", None) or str(error).removeprefix("cannot lock the token cache: ")
+    reason = error if error.errno is None else os.strerror(error.errno)
     message = f"The account file {where} cannot be written: {reason}."
-    if error.errno in _FOLDER_ERRORS:
+    if error.errno in FOLDER_ERRORS:
         message += f"\n{_folder_advice(where)}"
     return AccountFileError(message)
 
@@ -239,7 +239,7 @@ def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> s
         Where a damaged file is kept; None if it was not damaged.
 
     Raises:
-        AccountFileError: nothing was changed.
+        AccountFileError: nothing was changed, or the message says where the damaged file is.
     """
     from doorcode.cache import StoreError
     from doorcode.cache._files.disk import replace
@@ -250,23 +250,52 @@ def update(change: Callable[[Accounts], Accounts], *, repair: bool = False) -> s
         os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
         with CacheLock(f"{where}.lockfile").hold():
             accounts, damage = read_legible()
-            aside = _set_aside(where, damage, repair=repair) if damage is not None else None
-            replace(where, _text(change(accounts)), time.time_ns())
+            if damage is not None and (not repair or isinstance(damage, NewerAccountFileError)):
+                raise damage
+            text = _text(change(accounts))
+            if damage is not None:
+                return _replace_damaged(where, text)
+            replace(where, text, time.time_ns())
     except (OSError, StoreError) as error:
         raise _unwritable(where, error) from error
+    return None
+
+
+def _replace_damaged(where: str, text: bytes) -> str:
+    """Write a new file in the place of a damaged one, and return where that is kept; it stays in place on an error."""
+    from doorcode.cache._files.disk import replace
+
+    aside = ""
+
+    def set_aside() -> None:
+        nonlocal aside
+        aside = aside or _set_aside(where)  # once, though putting the new file in place may take several attempts
+
+    try:
+        replace(where, text, time.time_ns(), set_aside)  # which calls it when the new content is on the disk
+    except BaseException:
+        if aside and not os.path.lexists(where):
+            _put_back(aside, where)
+        raise
     return aside
 
 
-def _set_aside(where: str, damage: AccountFileError, *, repair: bool) -> str:
-    if not repair or isinstance(damage, NewerAccountFileError):
-        raise damage
+def _set_aside(where: str) -> str:
     from doorcode.cache import StoreError
     from doorcode.cache._files.disk import move_aside
 
     try:
         return move_aside(where, _BROKEN, None)
-    except StoreError:  # such as a directory, which does not replace an earlier one
+    except StoreError:  # a directory cannot replace an earlier .broken
         return move_aside(where, _BROKEN, time.time())
+
+
+def _put_back(aside: str, where: str) -> None:
+    try:
+        os.rename(aside, where)
+    except OSError as error:
+        message = f"The account file {where} cannot be written: {error.strerror}.\nThe damaged file is kept as {aside}."
+        raise AccountFileError(message) from error
 
 
 def _parse_into(accounts: list[SignedIn], content: Any) -> None:

@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
 
 from doorcode import cache as token_caches
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, SignedIn, shown, shown_text
-from doorcode._cli.failures import CommandError, ExitCode, as_command_error
+from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown, shown_text
+from doorcode._cli.failures import CommandError, ExitCode, as_command_error, sign_in_needed
 from doorcode._cli.fast_token import chosen, stored_tokens
 from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.login import made_current
@@ -53,8 +54,20 @@ def accounts(*, as_json: bool) -> None:
 def switch(name: str, *, cache: str | None) -> None:
     """Make another signed-in account the current one. NAME is its user name, or its home_account_id."""
     account = account_named(name, cache)
-    account_file.update(lambda known: made_current(known, account))
+    account_file.update(partial(_switched, account))
     click.echo(f"The current account is {account.name}.", err=True)
+
+
+def _switched(account: SignedIn, known: Accounts) -> Accounts:
+    """Return the accounts with one as the current one, as the file has it by now.
+
+    Raises:
+        CommandError: another process signed it out meanwhile.
+    """
+    for each in known:
+        if each.key == account.key:
+            return made_current(known, each)
+    raise sign_in_needed(f"{account.name} has just been signed out.")
 
 
 @click.command(short_help="Sign an account out.")
@@ -85,14 +98,14 @@ def _sign_everybody_out(cache: str | None) -> None:
     """Sign every account out, go on where one of them fails, and end with the exit code of the first failure."""
     known, damage = account_file.read_legible()
     leaving = [each for each in known if cache in {None, each.cache}]
-    failures = _Failures()
-    gone = {each.key for each in leaving if failures.attempt(each.name, _removal_of(each))}
+    report = _SignOutReport()
+    gone = {each.key for each in leaving if report.attempt_for(each.name, partial(_remove_tokens, each))}
     places = {cache or DEFAULT_CACHE, *(each.cache for each in leaving)}
-    unlisted = sum(_sign_unlisted_out(each, failures) for each in sorted(places))
+    unlisted = sum(_sign_unlisted_out(each, report) for each in sorted(places))
     if damage is not None:
-        failures.end()  # The file stays damaged until no token is left, so that the user can run the command again.
+        report.end()  # The file stays damaged until no token is left, so that the user can run the command again.
     elif not leaving:
-        failures.end()
+        report.end()
         if not unlisted:
             click.echo("No account is signed in.", err=True)
         return
@@ -100,12 +113,8 @@ def _sign_everybody_out(cache: str | None) -> None:
         lambda accounts: tuple(each for each in accounts if each.key not in gone), repair=damage is not None
     )
     if aside is not None:
-        failures.add(_lost(aside))
-    failures.end()
-
-
-def _removal_of(account: SignedIn) -> Callable[[], None]:
-    return lambda: _remove_tokens(account)
+        report.add(_lost(aside))
+    report.end()
 
 
 def _remove_tokens(account: SignedIn) -> None:
@@ -119,7 +128,7 @@ def _remove_tokens(account: SignedIn) -> None:
         credential.sign_out(account.record)
 
 
-def _sign_unlisted_out(cache: str, failures: _Failures) -> int:
+def _sign_unlisted_out(cache: str, report: _SignOutReport) -> int:
     """Sign the accounts of the default application out that a cache holds and the list does not name.
 
     Returns:
@@ -131,13 +140,11 @@ def _sign_unlisted_out(cache: str, failures: _Failures) -> int:
         raise CommandError(str(error), ExitCode.USAGE) from error
     found: list[CachedAccount] = []
     with notes(quiet=True):
-        failures.attempt("", lambda: found.extend(token_caches.accounts(options)))
+        report.attempt(lambda: found.extend(token_caches.accounts(options)))
         leaving = [each for each in found if DEFAULT_CLIENT_ID in each.client_ids]
         for each in leaving:
-            failures.attempt(
-                shown(each.username or each.home_account_id),
-                lambda each=each: token_caches.sign_out(each, options, client_id=DEFAULT_CLIENT_ID),  # type: ignore[misc]
-            )
+            name = shown(each.username or each.home_account_id)
+            report.attempt_for(name, partial(token_caches.sign_out, each, options, client_id=DEFAULT_CLIENT_ID))
     return len(leaving)
 
 
@@ -149,29 +156,38 @@ def _lost(aside: str) -> CommandError:
     )
 
 
-class _Failures:
+class _SignOutReport:
     """Tell the user about each account as it is signed out or fails, and keep the first failure's exit code."""
 
     def __init__(self) -> None:
         self._code = ExitCode.DONE
 
-    def attempt(self, name: str, work: Callable[[], object]) -> bool:
-        """Do something for an account, and return whether it was done.
+    def attempt_for(self, name: str, work: Callable[[], object]) -> bool:
+        """Sign an account out, and return whether that was done.
 
         Args:
-            name: of the account; empty for what concerns no single one.
+            name: of the account.
             work: does it.
+        """
+        done = self.attempt(work, f"{name} may still be signed in. ")
+        if done:
+            click.echo(f"Signed {name} out.", err=True)
+        return done
+
+    def attempt(self, work: Callable[[], object], lead: str = "") -> bool:
+        """Do something for the sign-outs, and return whether it was done.
+
+        Args:
+            work: does it.
+            lead: what the message of a failure begins with.
         """
         try:
             work()
         except (StoreError, CacheUnavailableError) as error:
             failure = as_command_error(error)
             assert failure is not None, "both have an exit code"
-            lead = f"{name} may still be signed in. " if name else ""
             self.add(CommandError(f"{lead}{failure}", failure.code))
             return False
-        if name:
-            click.echo(f"Signed {name} out.", err=True)
         return True
 
     def add(self, failure: CommandError) -> None:
@@ -245,11 +261,12 @@ def _print_status(
 
 
 def _tokens(account: SignedIn) -> list[dict[str, Any]]:
-    """Return the valid tokens of an account; MSAL stores one under what was asked and under what was granted."""
-    found = {
-        (each.target.partition(" ")[0], each.tenant_id): each.expires_on for each in stored_tokens(account).valid()
-    }
-    return [{"scope": scope, "tenant_id": tenant, "expires_on": ends} for (scope, tenant), ends in found.items()]
+    """Return the valid tokens of an account; of two for the same scopes, the one that lives longer."""
+    found: dict[tuple[frozenset[str], str], dict[str, Any]] = {}
+    for each in sorted(stored_tokens(account).valid(), key=lambda token: token.expires_on):
+        row = {"scope": each.target, "tenant_id": each.tenant_id, "expires_on": each.expires_on}
+        found[frozenset(each.target.lower().split()), each.tenant_id] = row
+    return list(found.values())
 
 
 def _described(account: SignedIn, *, current: bool) -> dict[str, Any]:

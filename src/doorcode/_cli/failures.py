@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 from enum import IntEnum
 from typing import Final
 
 from doorcode import errors
+from doorcode._cli.account_file import FOLDER_ERRORS
 from doorcode.cache import StoreError
 
 TOO_LATE: Final = "The user did not sign in in time. `doorcode login --timeout SECONDS` waits longer."
 UNWRITABLE: Final = "\nLet this user write there, or set HOME to a folder in which this user may write."
-FOLDER_ERRORS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
-"""Errors of a place in which this user cannot write."""
 
 
 class ExitCode(IntEnum):

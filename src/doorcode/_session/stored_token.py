@@ -17,9 +17,8 @@ from doorcode._core.tenants import SHARED, resolve_tenant
 from doorcode._session.open_cache import open_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from doorcode._core.model import Who
+    from doorcode._core.secret import Secret
     from doorcode._core.steps import Step
     from doorcode._record import AuthenticationRecord
     from doorcode.cache._options import TokenCachePersistenceOptions
@@ -82,14 +81,18 @@ class StoredTokens:
         except StopIteration as stop:
             return stop.value if isinstance(stop.value, StoredToken) else None
 
-    def valid(self) -> Iterator[KnownToken]:
-        """Yield each access token in the caches that has not expired: its scopes, tenant and expiry.
+    def valid(self) -> list[KnownToken]:
+        """Return each access token in the caches that has not expired: its scopes, tenant and expiry.
+
+        A token that is stored both under what was requested and under what was granted is there once, with what was
+        requested.
 
         Raises:
             CacheUnavailableError: no store can be used.
         """
         who, now = self._who, time.time()
         account = who.home_account_id or ""
+        found: dict[tuple[Secret, str], KnownToken] = {}
         for cae in (False, True):
             for _, row in rows_of(self._cache(cae=cae).state(), ACCESS_TOKEN):
                 token = stored_token(row)
@@ -97,7 +100,11 @@ class StoredTokens:
                 if mine and token is not None and token.valid(now):
                     realm = text_of(row, "realm")
                     tenant = self._config.tenant_id if realm.lower() in SHARED else realm
-                    yield KnownToken(text_of(row, "target"), tenant, token.expires_on)
+                    known = KnownToken(text_of(row, "target"), tenant, token.expires_on)
+                    earlier = found.setdefault((token.secret, tenant), known)
+                    if len(known.target.split()) < len(earlier.target.split()):
+                        found[token.secret, tenant] = known
+        return list(found.values())
 
     @property
     def _who(self) -> Who:
