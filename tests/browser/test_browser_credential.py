@@ -60,6 +60,27 @@ def test_a_policy_refuses(make: Any, authority: Emulator, person: Person, call: 
     assert 1 <= len(frames_of_ours(error)) <= MOST, frames_of_ours(error)
 
 
+def test_after_a_browser_that_can_neither_open_nor_close(
+    make: Any, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails at the end of a call, the next one does not wait for its sign-in."""
+    credential, genuine = make(), local.LocalBrowser.close
+
+    def fails(_: Any, *_args: Any) -> Any:
+        message = "no display"
+        raise OSError(message)
+
+    def close(browser: local.LocalBrowser) -> None:
+        genuine(browser)
+        fails(browser)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.LocalBrowser, "show", fails)
+        patch.setattr(local.LocalBrowser, "close", close)
+        assert start(lambda: credential.get_token(SCOPE)).exception(PATIENCE) is not None
+    assert start(lambda: credential.get_token(SCOPE)).result(PATIENCE).token
+
+
 def test_what_the_page_is_asked(make: Any, authority: Emulator, person: Person) -> None:
     """Authorization code with PKCE, a form as the answer, a choice of accounts, the hint, a port of 8400 to 8999."""
     make(login_hint=ADA).get_token(SCOPE)
