@@ -130,6 +130,7 @@ def test_a_deadline_before_anybody_is_asked() -> None:
     outcome = script.drive(timeout=1.0)
     assert isinstance(outcome, Failure)
     assert (outcome.reason, outcome.fault) == (Reason.TIMED_OUT, REFUSED)
+    assert "before the user could be asked" in outcome.message
     assert script.of(OpenPage) == []
 
 

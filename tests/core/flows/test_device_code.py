@@ -196,6 +196,7 @@ def test_a_code_that_comes_too_late_is_not_shown() -> None:
     outcome, line = sign_in([PENDING], timeout=1, latency=2)
     assert isinstance(outcome, Failure)
     assert (outcome.reason, line.shown) == (Reason.TIMED_OUT, [])
+    assert "before the user could be asked" in outcome.message
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_trouble_with_the_request_for_a_code_is_told_when_the_time_is_over() -> 
     outcome, _ = Virtual([REFUSED], latency=5).drive(device_code.sign_in(REQUEST, started=0.0, timeout=5))
     assert isinstance(outcome, Failure)
     assert (outcome.reason, outcome.fault) == (Reason.TIMED_OUT, REFUSED)
-    assert "after 5 s" in outcome.message
+    assert "after 5 s and before the user could be asked. The last request failed: " in outcome.message
     refusal = Virtual([ServiceError("invalid_client")], latency=5)
     outcome, _ = refusal.drive(device_code.sign_in(REQUEST, started=0.0, timeout=5))
     assert isinstance(outcome, Failure)

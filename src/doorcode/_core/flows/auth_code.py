@@ -63,7 +63,7 @@ def sign_in(
     at, page = yield from ask(BeginBrowser(request, redirect_uri, login_hint, left))
     left = started + seconds - at
     if left <= 0:
-        return timed_out(seconds, page if isinstance(page, Fault) else None)
+        return timed_out(seconds, page if isinstance(page, Fault) else None, prompted=False)
     if isinstance(page, ServiceError):
         return refused(page, _BEGINNING, context=_context(request))
     if isinstance(page, Fault):

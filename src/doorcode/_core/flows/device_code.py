@@ -175,7 +175,7 @@ def begin(
         return timed_out(timeout or 0.0, None)
     at, reply = yield from ask(Begin(request, left))
     if timeout is not None and at >= started + timeout:
-        return timed_out(timeout, reply if isinstance(reply, Fault) else None)
+        return timed_out(timeout, reply if isinstance(reply, Fault) else None, prompted=False)
     if isinstance(reply, ServiceError):
         return refused(
             reply, "Couldn't begin authentication", context=ErrorContext(GrantType.DEVICE_CODE, request.scopes)

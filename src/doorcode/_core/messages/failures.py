@@ -56,9 +56,17 @@ def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: 
     return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
 
-def timed_out(seconds: float, fault: Fault | None) -> Failure:
-    """Return the failure for a ``timeout`` of so many seconds that ran out."""
+def timed_out(seconds: float, fault: Fault | None, *, prompted: bool = True) -> Failure:
+    """Return the failure for a ``timeout`` of so many seconds that ran out.
+
+    Args:
+        seconds: the time limit.
+        fault: the failure of the last request, or None.
+        prompted: whether the user was asked before the time ran out.
+    """
     words = f"Timed out waiting for user to authenticate, after {seconds:g} s"
+    if not prompted:
+        words += " and before the user could be asked"
     return Failure(Reason.TIMED_OUT, _lapsed(words, MORE_TIME, fault), fault=fault)
 
 
