@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from doorcode._core import checks, numeric_checks, object_checks
@@ -110,6 +110,20 @@ OF_OTHERS: Final[Mapping[str, str]] = {
 }
 """Options that only some credentials have."""
 
+PASSED_ON: Final = frozenset({"login_hint"})
+"""Keywords of ``authenticate`` that are no parameters of it, and have an effect."""
+
+_OF_AUTHENTICATE: Final = ("scopes", "claims", "tenant_id", "enable_cae", "force_prompt", *PASSED_ON)
+_KEYWORDS: Final[Mapping[str, str]] = {
+    "cae": "enable_cae",
+    "claims_challenge": "claims",
+    "force": "force_prompt",
+    "prompt": "force_prompt",
+    "resource": "scopes",
+    "tenant": "tenant_id",
+}
+"""Names that people bring from elsewhere for keywords of ``authenticate``."""
+
 _CLOSE: Final = 0.8
 """The similarity above which a name counts as a misspelt option."""
 
@@ -162,13 +176,32 @@ def pipeline_options(class_name: str, given: Mapping[str, object], known: Iterab
     return numeric_checks.without_none(given)
 
 
+def check_keywords(given: Iterable[str]) -> None:
+    """Refuse a misspelt keyword of ``authenticate``, without which a user might sign in for something else.
+
+    Args:
+        given: the names of the keywords that are no parameters.
+
+    Raises:
+        TypeError: a name is nearly that of a keyword; the message names it.
+    """
+    for name in given:
+        meant = None if name in _OF_AUTHENTICATE else _nearest(name, _OF_AUTHENTICATE, _KEYWORDS)
+        if meant is not None:
+            message = f"authenticate() has no keyword {name!r}. Did you mean {meant}?"
+            raise TypeError(message)
+
+
 def _meant(name: str, ours: list[str]) -> str | None:
-    """Return the option that a name stands for, also one in camel case; None if there is no such option."""
+    return _nearest(name, [*ours, *sorted(PIPELINE)], OTHER_NAMES)
+
+
+def _nearest(name: str, names: Sequence[str], others: Mapping[str, str]) -> str | None:
+    """Return what a name stands for, also one in camel case; None if there is no such name."""
     from difflib import get_close_matches
 
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    names = [*ours, *sorted(PIPELINE)]
-    return OTHER_NAMES.get(snake) or next(iter(get_close_matches(snake, names, n=1, cutoff=_CLOSE)), None)
+    return others.get(snake) or next(iter(get_close_matches(snake, names, n=1, cutoff=_CLOSE)), None)
 
 
 def warn(message: str) -> None:

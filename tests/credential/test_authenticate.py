@@ -181,3 +181,52 @@ def _cache_after_sign_in(make: Any) -> Any:
     cache = msal.TokenCache()
     make(_cache=cache).get_token(SCOPE)
     return cache
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("scope", "scopes"),
+        ("Scopes", "scopes"),
+        ("resource", "scopes"),
+        ("claim", "claims"),
+        ("tenant", "tenant_id"),
+        ("tenantId", "tenant_id"),
+        ("enableCae", "enable_cae"),
+        ("force", "force_prompt"),
+        ("loginHint", "login_hint"),
+    ],
+)
+def test_a_misspelt_keyword_is_refused(make: Any, authority: Emulator, name: str, meant: str) -> None:
+    """Otherwise the user would sign in for another resource or tenant than the program means."""
+    with pytest.raises(TypeError, match=rf"^authenticate\(\) has no keyword '{name}'\. Did you mean {meant}\?$"):
+        make().authenticate(**{name: [SCOPE]})
+    assert authority.requests == []
+
+
+def test_keywords_without_an_effect(make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """azure-core's clients may pass keywords of their own: a line at DEBUG names them, and no value."""
+    credential = make()
+    with caplog.at_level("DEBUG", "doorcode"):
+        credential.authenticate(scopes=[SCOPE], user_data="s3cret", login_hint=ADA)
+        assert credential.get_token(SCOPE, tenant="s3cret").token
+    said = [record.getMessage() for record in caplog.records if "ignores" in record.getMessage()]
+    assert [line.partition(": ")[2] for line in said] == [
+        "authenticate ignores what it does not know: user_data",
+        "get_token ignores what it does not know: tenant",
+    ]
+    assert "s3cret" not in caplog.text
+    assert authority.count("devicecode") == 1
+
+
+def test_a_programs_own_request_token_takes_keywords_of_its_own(make: Any) -> None:
+    """Only the program knows them."""
+    seen: list[object] = []
+
+    def request_token(*_scopes: str, **kwargs: Any) -> Any:
+        seen.append(kwargs.get("scope"))
+        raise ClientAuthenticationError("no")
+
+    with pytest.raises(ClientAuthenticationError):
+        make(credential_class=make.asking(request_token)).authenticate(scopes=[SCOPE], scope="mine")
+    assert seen == ["mine"]

@@ -145,11 +145,21 @@ class BaseCredential:
     ) -> TokenRequest:
         """Check a request, also in a forked child, and log what is wrong with it."""
         self._session.after_fork()
+        if options and self._has_own_flow:
+            self._log_ignored(method, options)
         try:
             return self._session.requests.checked(scopes, method, claims, tenant_id, enable_cae, options)
         except authentication_errors(ValueError, TypeError) as exception:
             self._failed(method, exception)
             raise shortened(exception)  # noqa: B904 - the same exception
+
+    def _log_ignored(self, method: str, options: Mapping[str, object]) -> None:
+        """Log the names of keywords that have no effect: azure-core and its clients may pass keywords of their own."""
+        from doorcode._pipeline_options import PASSED_ON
+
+        names = ", ".join(sorted(map(str, options.keys() - PASSED_ON)))
+        if names:
+            self._session.log_debug(f"{method} ignores what it does not know: {names}")
 
     @clears_frames
     def _request_of(self, method: str, scopes: tuple[object, ...], options: object) -> TokenRequest:
@@ -178,7 +188,15 @@ class BaseCredential:
         force_prompt: bool,  # noqa: FBT001 - passed on by name
         options: Mapping[str, object],
     ) -> tuple[TokenRequest, Flow[StoredToken | Failure]]:
-        """Return the request of ``authenticate``, and the flow for it."""
+        """Return the request of ``authenticate``, and the flow for it.
+
+        Raises:
+            TypeError: a keyword is misspelt, and no ``_request_token`` of the program's could know it.
+        """
+        if options and self._has_own_flow:
+            from doorcode._pipeline_options import check_keywords
+
+            check_keywords(options)
         request = self._sign_in_request("authenticate", scopes, claims, tenant_id, enable_cae, options)
         return request, self._authentication_flow(request, force_prompt, options.get("login_hint"))
 

@@ -135,7 +135,7 @@ class InteractiveCredential(BaseCredential, ABC):
             tenant_id: another tenant than the credential's.
             enable_cae: whether the token is for a caller that handles claims challenges.
             force_prompt: prompt in any case, for example to change the account.
-            **kwargs: passed to ``_request_token``.
+            **kwargs: passed to ``_request_token``; one that is nearly a keyword of this method is refused.
 
         Returns:
             The record; keep ``record.serialize()``, it holds no secret.

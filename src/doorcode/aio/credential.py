@@ -123,7 +123,7 @@ class InteractiveCredential(BaseCredential, ABC):
             enable_cae: whether the token is for a caller that handles claims challenges.
             force_prompt: prompt in any case, for example to change the account. Otherwise, if the credential has a
                 record and gets a token for the scopes silently, it returns that record without a prompt.
-            **kwargs: passed to ``_request_token``.
+            **kwargs: passed to ``_request_token``; one that is nearly a keyword of this method is refused.
 
         Returns:
             The record; keep ``record.serialize()``, it holds no secret.
