@@ -380,6 +380,9 @@ class TestStatus:
         told = status(Options(encryption_key=bytes(32), path=tmp_path / "cache"))
         assert told.store is None
         assert "was encrypted with another encryption_key" in str(told)
+        assert f"If that key is lost, remove the file (rm {tmp_path / 'cache.nocae'}), and the user signs in" in str(
+            told
+        )
 
     def test_tells_that_the_programs_key_cannot_be_had(self, home: Path) -> None:
         """A function that raises is an error before a cache is there to be opened."""

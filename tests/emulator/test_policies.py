@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -104,3 +104,29 @@ def test_revocation_challenges_the_resource_s_clients(timed: Client, clock: Fake
     assert body(timed.refresh(tokens, SCOPE, claims=challenge.claims))["error_codes"] == [50173]
     again = timed.sign_in(claims=challenge.claims)
     assert not timed.authority.is_revoked(text(again, "access_token"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"claims": json.dumps(C1)}, TypeError, "claims must be a mapping such as .*, not str"),
+        ({"claims": None}, TypeError, "claims must be a mapping such as .*, not NoneType"),
+        ({"claims": {"access_token": {1, 2}}}, ValueError, "claims must be what JSON can hold"),
+        ({"number": "50076"}, TypeError, "number must be a whole number, not str"),
+        ({"number": -1}, ValueError, "number must be from 0"),
+        ({"error": None}, TypeError, "error must be a string, not NoneType"),
+        ({"suberror": 5}, TypeError, "suberror must be a string, not int"),
+        ({"resource": ["https://vault.azure.net"]}, TypeError, "resource must be a string, not list"),
+    ],
+    ids=["text", "None", "set", "number as text", "negative", "no error", "suberror", "resources"],
+)
+def test_a_policy_that_could_never_be_sent(arguments: dict[str, Any], error: type[Exception], words: str) -> None:
+    """It is refused where it is made, and not in each request."""
+    with pytest.raises(error, match=words):
+        Policy(**arguments)
+
+
+def test_only_a_policy_can_be_required(client: Client) -> None:
+    """A claims request alone is none."""
+    with pytest.raises(TypeError, match=r"require\(\) takes a Policy, not dict"):
+        client.authority.require(C1)  # type: ignore[arg-type]

@@ -102,10 +102,13 @@ class KeyedCipher:
         header = encrypted[:_HEADER_BYTES]
         bound = {_key_id(key): header + self._name, _unbound_key_id(key): header}.get(_id_in(encrypted))
         if bound is None:
+            from shlex import quote
+
             raise StoreKeyError(
                 f"{self._path} was encrypted with another encryption_key than the one given, or named by "
                 "DOORCODE_CACHE_KEY or DOORCODE_CACHE_KEY_FILE; it was left as it is. Give the key it was made with, "
-                "or another name or path",
+                f"or another name or path. If that key is lost, remove the file (rm {quote(self._path)}), and the "
+                "user signs in again",
                 where=self._path,
             )
         return _decrypted(key, encrypted, bound)

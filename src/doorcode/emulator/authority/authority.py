@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from typing_extensions import Unpack
 
@@ -80,7 +80,13 @@ class Authority:
             return self._state.settings
 
     def require(self, policy: Policy) -> Policy:
-        """Add a Conditional Access policy."""
+        """Add a Conditional Access policy.
+
+        Raises:
+            TypeError: it is no Policy.
+        """
+        if not isinstance(cast("object", policy), Policy):
+            raise TypeError(f"require() takes a Policy, not {type(policy).__name__}")
         with self._lock:
             self._state.policies.append(policy)
         return policy

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, cast
 
 from doorcode.emulator._errors import EntraError
 from doorcode.emulator.authority.claims import covers
+from doorcode.emulator.authority.settings import LONGEST, check_int
 
 SLOW_DOWN_SECONDS: Final = 5
 """The seconds that each ``slow_down`` adds to the interval (RFC 8628 3.5)."""
@@ -79,6 +81,9 @@ class RefreshToken:
     revoked: bool = False
 
 
+_CLAIMS: Final = "{'access_token': {'acrs': {'essential': True, 'value': 'c1'}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A Conditional Access policy: the requests that it applies to, and the claims that their sign-in must meet.
@@ -102,6 +107,25 @@ class Policy:
     tenant_id: str | None = None
     client_id: str | None = None
     resource: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values, which would otherwise fail in the first request.
+
+        Raises:
+            TypeError: a value has the wrong type.
+            ValueError: ``claims`` cannot be written as JSON, or ``number`` is negative or too long.
+        """
+        check_int("number", self.number, LONGEST)
+        if not isinstance(cast("object", self.claims), Mapping):
+            raise TypeError(f"claims must be a mapping such as {_CLAIMS}, not {type(self.claims).__name__}")
+        try:
+            json.dumps(dict(self.claims))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"claims must be what JSON can hold, such as {_CLAIMS}: {error}") from error
+        for name in ("error", "suberror", "user", "tenant_id", "client_id", "resource"):
+            value: object = getattr(self, name)
+            if not isinstance(value, str) and (value is not None or name == "error"):
+                raise TypeError(f"{name} must be a string, not {type(value).__name__}")
 
     def refusal(self, subject: Mapping[str, str], claims: Mapping[str, object]) -> EntraError | None:
         """Return the error for a token request that does not meet this policy; None if it does, or is not affected.
