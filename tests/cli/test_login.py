@@ -313,3 +313,15 @@ def test_a_user_who_comes_too_late(command: Command, authority: Emulator) -> Non
     assert done.code == 1
     assert "--timeout" in done.err
     assert "timeout=" not in done.err
+
+
+@pytest.mark.parametrize("option", ["--username", "--tenant", "--client-id", "--authority"])
+@pytest.mark.parametrize("value", ["", " "], ids=["empty", "blank"])
+def test_an_empty_option_is_refused_before_the_user_is_asked(
+    command: Command, authority: Emulator, option: str, value: str
+) -> None:
+    """A script's variable is not set: any user, tenant or application would do, and the script means one."""
+    done = command("login", option, value)
+    assert (done.code, "it is empty" in done.err) == (2, True), done.err
+    assert option in done.err
+    assert authority.requests == []

@@ -28,6 +28,7 @@ from doorcode._cli.options import (
     credential_options,
     default_authority,
     notes,
+    refuse_empty,
     scope_options,
     scopes_of,
     scopes_or_default,
@@ -83,6 +84,7 @@ def login(  # noqa: PLR0913 - one for each option
     Where a browser can open, it opens; elsewhere (over SSH, in a container) a code is shown. An account that is signed
     in already is used without asking; --force asks.
     """
+    refuse_empty(tenant=tenant, client_id=client_id, authority=authority, username=username)
     if cloud is not None and authority is not None:
         raise click.UsageError("--cloud and --authority name the same thing: give one of them.")
     place = _place(cache or DEFAULT_CACHE, plain=allow_unencrypted_storage, alone=no_instance_discovery)

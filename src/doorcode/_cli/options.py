@@ -35,6 +35,20 @@ def _checked_text(context: click.Context, parameter: click.Parameter, value: str
     return value
 
 
+def refuse_empty(**options: str | None) -> None:
+    """Refuse options that are empty, as :func:`_checked_text` does.
+
+    Args:
+        **options: the values by the options' names.
+
+    Raises:
+        click.BadParameter: one is empty.
+    """
+    for name, value in options.items():
+        if value is not None and not value.strip():
+            raise click.BadParameter("it is empty.", param_hint=f"--{name.replace('_', '-')}")
+
+
 def _checked_scopes(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes or resources that an option names; refuse what cannot be one."""
     for value in values:
