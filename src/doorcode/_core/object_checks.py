@@ -69,7 +69,7 @@ def _check_verification(value: object) -> None:
 
 
 def _check_certificate(value: object) -> None:
-    pair = cast("tuple[object, ...]", value) if isinstance(value, (tuple, list)) else (value, None)
+    pair = cast("tuple[object, ...]", value) if _is_list(value) else (value, None)
     if len(pair) != _PAIR or not all(part is None or _is_path(part) for part in pair):
         raise TypeError(
             "connection_cert must be the path of a certificate, or a pair of paths (certificate, key), "
@@ -78,17 +78,30 @@ def _check_certificate(value: object) -> None:
 
 
 def _check_policies(name: str, value: object) -> None:
-    listed = isinstance(value, (list, tuple))
-    if name == "policies" and value and not isinstance(value, Iterable):
+    if name == "policies" and value and not _is_iterable(value):
         raise TypeError(f"{name} must be a list of azure-core policies, not {_kind(value)}")
-    if isinstance(value, Iterable) and not listed and not _is_policy(value):
-        return  # a generator can be read only once
-    for policy in cast("Iterable[object]", value) if listed else (value,):
+    for policy in _listed(value):
         if not policy:
             continue
         refuse_class(f"a policy of {name}", policy)
         if not _is_policy(policy):
             raise TypeError(f"{name} must hold azure-core policies, which have send or on_request, not {_kind(policy)}")
+
+
+def _listed(value: object) -> Iterable[object]:
+    """Return the policies of a list, or the only one; none of what can be read only once, such as a generator."""
+    if _is_list(value):
+        return cast("Iterable[object]", value)
+    return () if _is_iterable(value) and not _is_policy(value) else (value,)
+
+
+# Functions that return bool, as a type checker would narrow an object to an iterable of unknown items.
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _is_iterable(value: object) -> bool:
+    return isinstance(value, Iterable)
 
 
 def _is_policy(value: object) -> bool:
