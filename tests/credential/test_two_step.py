@@ -142,6 +142,17 @@ def test_a_credential_of_another_tenant_does_not_resume_it(
     assert authority.count("token") == 0
 
 
+def test_where_only_one_tenant_is_used_another_ones_sign_in_is_refused(
+    make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The credential would poll at its own tenant, which knows no such code."""
+    text = make(tenant_id="contoso.example", prompt_callback=None).begin(scopes=[SCOPE]).serialize()
+    monkeypatch.setenv("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH", "1")
+    with pytest.raises(ValueError, match=r"is for tenant contoso\.example, and this credential signs in to other"):
+        make(tenant_id="other.example", prompt_callback=None).resume(text)
+    assert authority.count("token") == 0
+
+
 def test_a_sign_in_is_never_resumed_at_a_faster_pace(quiet: Any) -> None:
     """An interval of nothing would ask the authority without a pause."""
     text = json.dumps({**json.loads(quiet.begin(scopes=[SCOPE]).serialize()), "interval": 0})
