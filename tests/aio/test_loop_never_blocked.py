@@ -217,6 +217,40 @@ def test_it_beats_on_while_the_authority_does_not_answer(make: Any, authority: E
     assert least(lambda: in_a_loop(main), BUSY) < BUSY
 
 
+@pytest.mark.parametrize(
+    "slow", ["doorcode._session.session.open_cache", "doorcode._entra.msal_client.MsalApplication"]
+)
+def test_it_beats_on_while_a_cache_is_opened_or_msal_is_built(
+    make: Any, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """Cancelling, beginning and signing in silently wait for no thread that opens a store or imports MSAL."""
+    entered, go, passed = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(*_: object, **__: object) -> None:
+        entered.set()
+        if go.wait(PATIENCE):
+            passed.set()
+        message = "the test is over"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(slow, wait)
+
+    async def main() -> None:
+        credential = make()
+        call = asyncio.create_task(credential.get_token(SCOPE))
+        await until(entered)
+        pending: Any = asyncio.get_running_loop().create_future()
+        credential._session.started(pending)
+        credential._session.refusals.forgive()
+        credential.cancel()
+        assert pending.cancelled()
+        go.set()
+        await asyncio.gather(call, return_exceptions=True)
+
+    in_a_loop(main)
+    assert passed.is_set(), "the loop waited for the thread"
+
+
 def test_it_beats_on_in_a_new_process(authority: Emulator, run_program: RunProgram) -> None:
     """The first sign-in, which loads MSAL and its cryptography, holds up nobody either."""
     authority.approve_all()

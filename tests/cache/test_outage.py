@@ -131,3 +131,17 @@ def test_a_write_whose_reply_is_lost_may_have_been_stored(server: Any, caches: t
     caches[0].commit(signed_in("RT1"))
     assert server.is_away
     assert refresh_token(caches[0]) is None
+
+
+def test_a_server_that_cannot_be_read_is_not_written(server: Any, caches: tuple[StoredCache, StoredCache]) -> None:
+    """It could store a refresh token and be unable to say so, and another machine would redeem the token too."""
+    written: list[bytes] = []
+
+    def save(data: bytes, _expected: object) -> None:
+        written.append(data)
+        raise StoreError("the reply is lost")
+
+    server.save, server.is_away = save, True
+    caches[0].commit(signed_in("RT1"))
+    assert written == []
+    assert refresh_token(caches[0]) == "RT1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,29 +171,52 @@ def test_a_store_that_fails(
 
 
 @pytest.mark.parametrize("cae", [False, True])
+@pytest.mark.parametrize("method", ["load", "save", "stamp", "lease"])
 def test_a_store_with_an_error_of_another_kind(
     make: Any,
     store_class: Any,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
+    method: str,
     *,
     cae: bool,
 ) -> None:
-    """A sign-in that the user finished is not lost, whatever the store raises when it is to be kept."""
+    """The user gets a token and signs in once, whatever a method of the store raises."""
     store = store_class(tmp_path / "x", "ada")
 
     def fail(*_: object) -> None:
         message = "the table is locked"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(store, "save", fail)
+    monkeypatch.setattr(store, method, fail)
     options = TokenCachePersistenceOptions(store=store, allow_unencrypted_storage=True)
     credential = make(cache_persistence_options=options)
     token = credential.get_token(SCOPE, enable_cae=cae).token
     assert credential.get_token(SCOPE, enable_cae=cae).token == token
+    assert credential.get_token(OTHER, enable_cae=cae).token
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "in memory only, for this process: RuntimeError: the table is locked" in warning
+    assert warning.endswith(": RuntimeError: the table is locked")
+
+
+@pytest.mark.parametrize("method", ["load", "save", "delete"])
+def test_the_functions_for_whole_caches_raise_a_store_error(
+    make: Any, store_class: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Whatever a method of the store raises: a program catches one exception."""
+    store = store_class(tmp_path / "x", "ada")
+    options = TokenCachePersistenceOptions(store=store, allow_unencrypted_storage=True)
+    make(cache_persistence_options=options, use_cached_account=True).get_token(SCOPE)
+    (account,) = cache.accounts(options)
+
+    def fail(*_: object) -> None:
+        message = "the table is locked"
+        raise OSError(message)
+
+    monkeypatch.setattr(store, method, fail)
+    remove = cache.clear if method == "delete" else partial(cache.sign_out, account)
+    with pytest.raises(StoreError, match="the table is locked"):
+        remove(options)
 
 
 def test_a_store_that_cannot_be_written_for_long(

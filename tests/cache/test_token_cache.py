@@ -36,7 +36,7 @@ class FakeStore:
     def __init__(self, state: State | None = None) -> None:
         self.data = None if state is None else serialize(state)
         self.version = 0
-        self.fails: dict[str, list[StoreError]] = {}
+        self.fails: dict[str, list[Exception]] = {}
         self.before_save: Callable[[], None] | None = None
         self.calls: list[str] = []
 
@@ -328,6 +328,40 @@ def test_removing_what_another_programs_cache_has_too_is_an_error() -> None:
     with pytest.raises(StoreError, match="it is in the fake store too"):
         cache.remove(removing())
     assert secrets(store.state()) == set()
+
+
+@KINDS
+def test_any_exception_of_a_store_counts_as_its_error(kind: type[FakeStore]) -> None:
+    """A program's store raises what its database raises: tokens stay in memory, and a removal says that it failed."""
+    store, ear = kind(ONE), Ear()
+    cache = StoredCache(store, (), ear)
+    for method in ("stamp", "save", "update", "lease"):
+        store.fails[method] = [OSError("gone")] * 500
+    assert cache.state() == {}
+    for number in range(100):
+        cache.commit(adding(rows.rows(NOW, access_token=f"AT-{number}")))
+    assert secrets(cache.state()) == {"AT-99"}
+    assert len(cache._unsaved) <= 65
+    assert cache.lease("refresh", 1) is not None
+    store.fails = {"load": [OSError("gone")]}
+    with pytest.raises(StoreError, match="OSError: gone"):
+        StoredCache(store, (), ear).read()
+    store.fails = {method: [OSError("gone")] for method in ("save", "update")}
+    with pytest.raises(StoreError, match="OSError: gone"):
+        cache.remove(removing())
+    assert [each for each in ear.heard if not each.endswith(": OSError: gone")] == []
+
+
+def test_a_store_that_cannot_say_who_holds_a_lease() -> None:
+    """Nobody is named then."""
+
+    class Watched(FakeStore):
+        def lease_holder(self, _name: str) -> None:
+            self._called("lease_holder")
+
+    store = Watched()
+    store.fails["lease_holder"] = [OSError("gone")]
+    assert StoredCache(store, (), Ear()).lease_holder("refresh") is None
 
 
 def test_a_store_without_leases_excludes_nobody() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from doorcode import errors
 from doorcode._session.nesting import held, holding
-from doorcode.cache import TokenCachePersistenceOptions
+from doorcode.cache import Conflict, Loaded, TokenCachePersistenceOptions
+from doorcode.cache._token_cache import NoLease
 from doorcode.emulator import Emulator, ServerError
 from support.signing import GRACE, OTHER, PATIENCE, SCOPE, outcome, start
 
@@ -109,7 +110,7 @@ def test_another_account_of_the_same_cache(
     make_sync: Any, authority: Emulator, handler: Asking, tmp_path: Path
 ) -> None:
     """Another credential of the same store would wait for the lease that the outer refresh holds."""
-    store = TokenCachePersistenceOptions(encryption_key=bytes(32), path=str(tmp_path))
+    store = TokenCachePersistenceOptions(encryption_key=bytes(32), path=str(tmp_path / "cache"))
     first, second = (make_sync(cache_persistence_options=store, use_cached_account=False) for _ in range(2))
     first.authenticate(scopes=[SCOPE])
     make_sync.person = GRACE
@@ -127,6 +128,85 @@ def test_a_warning_about_a_cache(make_sync: Any, handler: Asking, tmp_path: Path
     credential = make_sync(cache_persistence_options=store)
     handler.ask = lambda: credential.get_token(SCOPE)
     assert not isinstance(start(lambda: outcome(lambda: credential.get_token(SCOPE))).result(PATIENCE), TimeoutError)
+
+
+class AskingStore:
+    """A store in memory; some of its methods ask for something before they do their work."""
+
+    encrypted = True
+
+    def __init__(self, *methods: str) -> None:
+        self.ask: Callable[[], object] = lambda: None
+        self.answers: list[Any] = []
+        self._methods = methods
+        self._data: bytes | None = None
+        self._version = 0
+
+    def load(self) -> Loaded:
+        """Return the content."""
+        self._called("load")
+        return Loaded(self._data, str(self._version))
+
+    def save(self, data: bytes, expected: object) -> str | Conflict:
+        """Replace the content."""
+        self._called("save")
+        if expected != str(self._version):
+            return Conflict(self._data, str(self._version))
+        self._data, self._version = data, self._version + 1
+        return str(self._version)
+
+    def delete(self) -> None:
+        """Remove the content."""
+        self._data, self._version = None, self._version + 1
+
+    def stamp(self) -> str:
+        """Return the number of writes."""
+        self._called("stamp")
+        return str(self._version)
+
+    def lease(self, name: str, seconds: float) -> NoLease:
+        """Grant any lease."""
+        del name, seconds
+        self._called("lease")
+        return NoLease()
+
+    def describe(self) -> str:
+        """Return which store it is."""
+        return "the asking store"
+
+    def _called(self, method: str) -> None:
+        if method in self._methods:
+            self.answers.append(outcome(self.ask))
+
+
+@pytest.mark.parametrize("call", ["get_token", "begin"])
+@pytest.mark.parametrize("method", ["load", "save", "stamp", "lease"])
+def test_a_store(make: Any, method: str, call: str) -> None:
+    """A store that asks the credential that calls it gets an error; another credential is not concerned."""
+    store, other = AskingStore(method), make()
+    credential = make(cache_persistence_options=TokenCachePersistenceOptions(store=store))
+    calls = {"get_token": lambda each: each.get_token(OTHER), "begin": lambda each: each.begin(scopes=[OTHER])}
+    store.ask = lambda: calls[call](credential)
+    assert start(lambda: credential.get_token(SCOPE)).result(PATIENCE).token
+    assert len(refused(store.answers)) == len(store.answers) > 0
+    store.answers.clear()
+    store.ask = lambda: other.get_token(OTHER).token
+    assert start(lambda: credential.get_token(OTHER)).result(PATIENCE).token
+    assert refused(store.answers) == []
+
+
+def test_a_function_that_returns_the_key(make: Any, tmp_path: Path) -> None:
+    """It is called while the cache is opened, and asks the credential whose cache that is."""
+    answers: list[Any] = []
+
+    def key() -> bytes:
+        answers.append(outcome(lambda: credential.get_token(SCOPE)))
+        return bytes(32)
+
+    store = TokenCachePersistenceOptions(encryption_key=key, path=str(tmp_path / "cache"))
+    credential = make(cache_persistence_options=store)
+    assert start(lambda: credential.get_token(SCOPE)).result(PATIENCE).token
+    assert len(refused(answers)) == len(answers) > 0
 
 
 def test_after_it(make_sync: Any, handler: Asking) -> None:

@@ -10,7 +10,6 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -156,7 +155,7 @@ def test_a_token_can_be_pickled(make: Any) -> None:
 
 
 def in_a_child(work: Callable[[], str]) -> str:
-    """Fork, do something in the child, and return what it said, or fail after three seconds."""
+    """Fork, do something in the child, and return what it said, or that it said nothing."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -167,8 +166,8 @@ def in_a_child(work: Callable[[], str]) -> str:
         finally:
             os._exit(0)
     os.close(writer)
-    ready, _, _ = select.select([reader], [], [], 3)
-    said = os.read(reader, 100_000).decode() if ready else "nothing within three seconds"
+    ready, _, _ = select.select([reader], [], [], PATIENCE)
+    said = os.read(reader, 100_000).decode() if ready else "nothing"
     os.close(reader)
     if not ready:
         os.kill(child, signal.SIGKILL)
@@ -217,19 +216,53 @@ def test_a_forked_child_of_a_signed_in_process(make_sync: Any, authority: Emulat
     assert authority.count("devicecode") == 1
 
 
+IN_CHILDREN: dict[str, Callable[[Any], object]] = {
+    "get_token": lambda credential: credential.get_token(OTHER),
+    "cancel": lambda credential: credential.cancel(),
+    "close": lambda credential: credential.close(),
+    "begin": lambda credential: credential.begin(scopes=[SCOPE]),
+}
+"""What a child does first."""
+
+
 @needs_fork
-def test_a_fork_while_locks_are_held(make_sync: Any, authority: Emulator) -> None:
+@pytest.mark.parametrize("first", IN_CHILDREN)
+def test_a_fork_while_locks_are_held(make_sync: Any, first: str) -> None:
     """Whatever lock another thread held at the fork, the child's calls go on."""
     credential = make_sync(disable_automatic_authentication=True)
     credential.authenticate(scopes=[SCOPE])
     session = credential._session
-    locks = [session._lock, session.flights._lock, session.cache(cae=False)._lock]
+    locks = [session._lock, session._opening, session._building, session.flights._lock, session.cache(cae=False)._lock]
     for lock in locks:
         lock.acquire()
+
+    def work() -> str:
+        IN_CHILDREN[first](credential)
+        return str(bool(credential.get_token(OTHER).token))
+
     try:
-        pid, begun = os.getpid(), time.monotonic()
-        said = in_a_child(lambda: str(bool(credential.get_token(OTHER).token) and os.getpid() != pid))
-        assert (said, time.monotonic() - begun < PATIENCE) == ("True", True)
+        assert in_a_child(work) == "True"
     finally:
         for lock in locks:
             lock.release()
+
+
+def test_a_second_thread_of_a_child_waits_for_new_locks(make_sync: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads of a child use the credential at once: neither takes a lock that a thread of the parent held."""
+    session = make_sync()._session
+    old, renewing, go, asking = session._lock, threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(session.account, "after_fork", lambda: renewing.set() or go.wait(PATIENCE))
+    monkeypatch.setattr(session, "_pid", 0)
+
+    def second() -> bool:
+        asking.set()
+        session.after_fork()
+        return go.is_set() and session._lock is not old
+
+    calls = [start(session.after_fork)]
+    assert renewing.wait(PATIENCE)
+    seen = start(second)
+    assert asking.wait(PATIENCE)
+    go.set()
+    assert seen.result(PATIENCE)
+    assert calls[0].result(PATIENCE) is None

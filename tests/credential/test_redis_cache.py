@@ -178,5 +178,5 @@ def test_an_error_waits_for_no_other_thread(make: Any, kept: Any) -> None:
     with pytest.raises(AuthenticationRequiredError):
         credential.get_token(SCOPE)
     session = getattr(credential, "credential", credential)._session
-    with session._lock:
+    with session._opening:
         assert session.outage() is None

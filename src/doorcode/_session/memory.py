@@ -48,6 +48,11 @@ class Entry:
         return f"Entry({self.stored!r}, fresh_until={self.fresh_until})"
 
 
+def is_mapping(options: object) -> bool:
+    """Return whether ``get_token_info`` can read options out of an object."""
+    return type(options) is dict or isinstance(options, Mapping)  # the first is faster, and nearly always so
+
+
 def fresh(memory: Mapping[Key, Entry], scopes: tuple[str, ...], options: object, now: float) -> Entry | None:
     """Return the remembered token that answers a call; None if the flow has to look for one.
 
@@ -61,7 +66,7 @@ def fresh(memory: Mapping[Key, Entry], scopes: tuple[str, ...], options: object,
     """
     tenant_id, enable_cae = None, False
     if options:
-        if type(options) is not dict and not isinstance(options, Mapping):
+        if not is_mapping(options):
             return None  # the check of the request raises the error
         given: Any = options
         if given.get("claims") or not given.keys() <= _ANSWERED:

@@ -19,6 +19,40 @@ LOCKED: Final = "a lock of a token cache"
 """Held by a call that reads or writes a token cache while it logs a warning."""
 
 
+class StoreUse:
+    """Record, within a ``with`` block, that an object uses stores.
+
+    The program may have written the store, or a function that returns its key.
+
+    Args:
+        user: the object.
+
+    Attributes:
+        lasts: whether the block lasts; a thread or a task that began inside it may live on.
+
+    Raises:
+        AuthenticationFailedError: at the start of the block, if it is reached by a call of such code, which would wait
+            for the object's use of the store.
+    """
+
+    __slots__ = ("_token", "lasts", "user")
+
+    def __init__(self, user: object) -> None:
+        self.user = user
+        self.lasts = False
+
+    def __enter__(self) -> None:
+        outer = _HELD.get()
+        if any(isinstance(each, StoreUse) and each.lasts and each.user is self.user for each in outer):
+            refuse_to_wait()
+        self.lasts = True
+        self._token = _HELD.set(outer.union((self,)))
+
+    def __exit__(self, *_: object) -> None:
+        self.lasts = False
+        put_back(_HELD, self._token)
+
+
 @contextmanager
 def holding(*things: object) -> Generator[None]:
     """Record what this call holds for the calls inside it, also in the thread of its request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from doorcode.cache._content import Content
@@ -22,6 +23,7 @@ def open_cache(
     warn: Callable[[str], None],
     trouble: Callable[[str], None],
     served: ServedRefreshTokens | None = None,
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> TokenCache:
     """Open a cache. It is read on first use, except if the program's own key has to decrypt it.
 
@@ -31,6 +33,7 @@ def open_cache(
         warn: called with warnings for the user.
         trouble: called when tokens cannot be stored.
         served: the refresh tokens that the store's server has held; by default of this cache alone.
+        guard: returns a context for each use of the store, which may refuse it.
 
     Raises:
         CacheUnavailableError: no store fits the program's options.
@@ -48,7 +51,7 @@ def open_cache(
         if options.has_key:
             options.check_key()
         choice = choose(options, cae=cae, is_whole=content.is_whole)
-        cache = StoredCache(choice.store, choice.also, warn, content, trouble, served)
+        cache = StoredCache(choice.store, choice.also, warn, content, trouble, served, guard)
         if options.has_key or options.store is not None:
             cache.check_key()
     except NoDirectoryError as error:

@@ -20,7 +20,7 @@ from doorcode._record import AuthenticationRecord
 from doorcode._session.accounts.current import CurrentAccount
 from doorcode._session.accounts.sign_outs import SignOuts
 from doorcode._session.memory import Entry, Key, fresh
-from doorcode._session.nesting import LOCKED, held, holding, refuse_to_wait
+from doorcode._session.nesting import LOCKED, StoreUse, held, holding, refuse_to_wait
 from doorcode._session.open_cache import open_cache
 from doorcode._session.singleflight import SingleFlight
 from doorcode._session.token_requests import TokenRequests
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from doorcode._entra.msal_client import MsalApplication
 
 _LOGGER: Final = logger("doorcode")
+_AFTER_FORK: Final = threading.Condition()
+"""Held by the thread of a forked child that renews a session's locks."""
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # A thread that is not in the child may have held it.
+    os.register_at_fork(after_in_child=_AFTER_FORK.__init__)  # type: ignore[misc]
 
 
 def _now() -> float:
@@ -69,10 +74,13 @@ class Session:
         self.account: CurrentAccount = CurrentAccount(config.record, self.memory)
         self.transport: GivenTransport = GivenTransport(config.pipeline.get("transport"))
         self._start()
+        self._pid = os.getpid()
 
     def _start(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
+        """Guards what takes no time, so that an event loop may wait for it."""
+        self._opening = threading.Lock()
+        self._building = threading.Lock()
         self.account.after_fork()
         self._warned: set[str] = set()
         self.flights: SingleFlight = SingleFlight()
@@ -87,7 +95,11 @@ class Session:
 
     def after_fork(self) -> None:
         """Drop the locks and connections of the parent's threads, in a forked child."""
-        if self._pid != os.getpid():
+        if self._pid == os.getpid():
+            return
+        with _AFTER_FORK:
+            if self._pid == os.getpid():
+                return
             caches = self._caches
             self._start()
             # Another thread may have held a lock at the fork; the caches in memory remain valid in the child.
@@ -95,14 +107,17 @@ class Session:
                 if isinstance(cache, MemoryCache):
                     state, self._caches[cae] = cache.state(), MemoryCache()
                     self._caches[cae].commit(lambda _, state=state: state)  # type: ignore[misc]
+            self._pid = os.getpid()  # at the end: another thread of the child may use the locks now
 
     def started(self, pending: CanCancel) -> None:
         """Keep track of a pending sign-in while the program holds it, so that ``cancel`` ends it too."""
+        self.after_fork()
         with self._lock:
             self._pending.add(pending)
 
     def cancel(self) -> None:
         """Cancel every call and every sign-in that is under way; safe from any thread."""
+        self.after_fork()
         if self._application is not None:
             self._application.cut_abandoned()
         with self._lock:
@@ -116,6 +131,7 @@ class Session:
         Args:
             *details: the arguments of ``__exit__``, for a transport that the program gave.
         """
+        self.after_fork()
         if self._application is not None:
             self._application.close()
         self.transport.close(*details)
@@ -154,7 +170,7 @@ class Session:
     @property
     def application(self) -> MsalApplication:
         """Return the MSAL client, built on first use."""
-        with self._lock:
+        with self._building:
             if self._application is None:
                 from doorcode._entra.http_client import HttpClient
                 from doorcode._entra.metadata import AuthorityMetadata
@@ -169,10 +185,18 @@ class Session:
         """Return the cache for requests with or without CAE, opened on first use."""
         if LOCKED in held():
             refuse_to_wait()
-        with self._lock:
+        return self._caches.get(cae) or self._open(cae=cae)
+
+    def _open(self, *, cae: bool) -> TokenCache:
+        with StoreUse(self._opening), self._opening:
             if cae not in self._caches:
                 self._caches[cae] = open_cache(
-                    self.config, cae=cae, warn=self._warn_locked, trouble=self._trouble, served=self.served
+                    self.config,
+                    cae=cae,
+                    warn=self._warn_locked,
+                    trouble=self._trouble,
+                    served=self.served,
+                    guard=lambda: StoreUse(self),
                 )
             return self._caches[cae]
 
@@ -188,11 +212,8 @@ class Session:
 
     def opened(self, *, cae: bool) -> TokenCache | None:
         """Return a cache that is in use; None if a persistent one has not been opened."""
-        with self._lock:
-            if cae in self._caches:
-                return self._caches[cae]
         in_memory = self.config.persistence is None or self.config.caches[cae] is not None
-        return self.cache(cae=cae) if in_memory else None
+        return self.cache(cae=cae) if in_memory else self._caches.get(cae)
 
     def outage(self) -> str | None:
         """Return why the server of the token cache is of no use now; None if it is, or if there is none."""

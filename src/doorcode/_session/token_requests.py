@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from doorcode._core.checks import check_scopes, check_tenant
-from doorcode._core.claims import merge_claims
+from doorcode._core.claims import parse_claims
 from doorcode._core.clouds import default_scope
 from doorcode._core.model import TokenRequest
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.tenants import resolve_tenant, resumed_elsewhere, same_tenant, tenant_refused
+from doorcode._session.memory import is_mapping
 
 if TYPE_CHECKING:
     from doorcode._config import Config
@@ -45,7 +46,7 @@ class TokenRequests:
         """
         checked = check_scopes(scopes, method)
         check_one_resource(checked, method)
-        merge_claims(claims, enable_cae)
+        parse_claims(claims)
         return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
 
     def resumed(self, asked: TokenRequest) -> TokenRequest:
@@ -108,7 +109,7 @@ def split_options(options: object) -> tuple[str | None, str | None, bool, dict[s
     Raises:
         TypeError: it is no mapping.
     """
-    if options and not hasattr(options, "keys"):
+    if options and not is_mapping(options):
         message = (
             f"get_token_info takes options as a mapping such as {{'tenant_id': '...'}}, not {type(options).__name__}; "
             "its keys are claims, tenant_id and enable_cae"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from doorcode._core.msal_cache.index import indexed
 from doorcode._core.msal_cache.lookup import State
+from doorcode.cache._errors import StoreUnreadable, called
 
-__all__ = ["Content", "parse", "serialize"]
+if TYPE_CHECKING:
+    from doorcode.cache._protocol import ReadOnlyStore, Stamp, TokenStore
+
+__all__ = ["Content", "Reading", "parse", "serialize"]
 
 
 class Content:
@@ -35,6 +39,31 @@ class Content:
         """Return the state that bytes hold; bytes that are no cache give an empty state."""
         seen, self._seen = self._seen, None
         return seen[1] if seen is not None and seen[0] is data else parse(data)
+
+
+class Reading:
+    """The parsed content of one store, read again only when the stamp has changed."""
+
+    def __init__(self, store: TokenStore | ReadOnlyStore, content: Content) -> None:
+        self.store = store
+        self._content = content
+        self.state: State = {}
+        self.stamp: Stamp = None
+
+    def reload(self) -> None:
+        """Read the store again if its stamp has changed.
+
+        Raises:
+            StoreError: the store cannot be read. The last state is kept, unless the content was set aside.
+        """
+        if called(self.store.stamp) == self.stamp:
+            return
+        try:
+            loaded = called(self.store.load)
+        except StoreUnreadable:
+            self.state, self.stamp = {}, None
+            raise
+        self.state, self.stamp = self._content.parse(loaded.data), loaded.stamp
 
 
 def parse(data: bytes | None) -> State:

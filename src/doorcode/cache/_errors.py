@@ -11,7 +11,13 @@
 
 from __future__ import annotations
 
-__all__ = ["StoreError", "StoreKeyError", "StoreLocked", "StoreUnavailable", "StoreUnreadable"]
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+__all__ = ["StoreError", "StoreKeyError", "StoreLocked", "StoreUnavailable", "StoreUnreadable", "called"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class StoreError(Exception):
@@ -56,3 +62,18 @@ class StoreLocked(StoreError):  # noqa: N818 - likewise
 
 class StoreUnavailable(StoreError):  # noqa: N818 - likewise
     """This machine cannot use a kind of store; the message is one line of a list of reasons."""
+
+
+def called(method: Callable[P, R], *args: P.args, **options: P.kwargs) -> R:
+    """Call a method of a store, which a program may have written.
+
+    Raises:
+        StoreError: the method raised it, or another exception, which is the cause then.
+    """
+    try:
+        return method(*args, **options)
+    except StoreError:
+        raise
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        raise StoreError(message, errno=error.errno if isinstance(error, OSError) else None) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode._core.msal_cache.metadata import METADATA
 from doorcode.cache._ciphers.cipher import KEYED_START, START_LENGTH, NoCipher, may_be_encrypted
 from doorcode.cache._content import parse
-from doorcode.cache._errors import StoreError, StoreKeyError
+from doorcode.cache._errors import StoreError, StoreKeyError, called
 from doorcode.cache._files import disk
 from doorcode.cache._files.ownership import failure
 from doorcode.cache._locks.lock import cache_lock
@@ -150,7 +150,7 @@ class EveryStore:
             troubles: collects the errors of stores that may still hold content.
         """
         for store in self._stores(troubles, files=False):
-            troubles.attempt(store.delete, store.describe())
+            troubles.attempt(lambda store=store: called(store.delete), store.describe())  # type: ignore[misc]
         self._discard(troubles, everything=True)
 
     def _remove_from(self, store: TokenStore, change: Change) -> None:

@@ -37,11 +37,6 @@ class ServerOutage:
         until, why = self._leaseless
         return self._unreadable or (why if _clock.monotonic() < until else None)
 
-    @property
-    def is_readable(self) -> bool:
-        """Tell whether the last attempt to read the store succeeded."""
-        return self._unreadable is None
-
     def read(self, error: Exception | None) -> None:
         """Note that the store was read, or why it was not."""
         self._unreadable = None if error is None else str(error)
@@ -67,6 +62,7 @@ class ServedRefreshTokens:
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
+        """Of the tokens, which are not kept themselves: this set is never emptied."""
 
     def add(self, state: State) -> None:
         """Note the refresh tokens that the server holds, or has perhaps stored."""

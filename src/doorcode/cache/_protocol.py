@@ -102,7 +102,8 @@ class TokenStore(Protocol):
     """One token cache, shared by every process that opens the same store.
 
     Methods block and never prompt. Any thread, and a forked child, may call them. A failure is raised as a StoreError,
-    and then the stored content is unchanged.
+    and then the stored content is unchanged; any other exception counts as one. A method that asks the very credential
+    that calls it for a token gets an AuthenticationFailedError.
     """
 
     @property

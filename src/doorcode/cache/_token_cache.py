@@ -10,19 +10,19 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final, Protocol, TypeAlias
 
 from doorcode._core.msal_cache.changes import fill_in
 from doorcode._core.msal_cache.lookup import State
-from doorcode.cache._content import Content, serialize
-from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
+from doorcode.cache._content import Content, Reading, serialize
+from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable, called
 from doorcode.cache._outage import ServedRefreshTokens, ServerOutage
 from doorcode.cache._protocol import (
     Conflict,
     Lease,
     LeaseHolder,
     ReadOnlyStore,
-    Stamp,
     TokenStore,
     UpdatingStore,
     WatchedStore,
@@ -125,6 +125,7 @@ class StoredCache:
             content is parsed once.
         trouble: called with a message whenever the store cannot be read or written; by default ``warn``, once.
         served: what the store's server has held; by default of this cache alone.
+        guard: returns a context for each use of the store, which may refuse it.
     """
 
     def __init__(
@@ -135,14 +136,16 @@ class StoredCache:
         content: Content | None = None,
         trouble: Callable[[str], None] | None = None,
         served: ServedRefreshTokens | None = None,
+        guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._store = store
         self._content = content or Content()
-        self._also = tuple(_Reading(other, self._content) for other in also)
+        self._also = tuple(Reading(other, self._content) for other in also)
         self._warn = warn
         self._trouble = trouble or WarnOnce(warn)
+        self._guard = guard
         self._lock = threading.Lock()
-        self._own = _Reading(store, self._content)
+        self._own = Reading(store, self._content)
         self._unsaved: list[Change] = []
         self._removals: dict[Change, None] = {}
         self._outage = ServerOutage(store)
@@ -156,7 +159,7 @@ class StoredCache:
             StoreKeyError: the key does not decrypt the content. Without this check, the program would ask the user to
                 sign in at every start.
         """
-        with self._lock:
+        with self._guard(), self._lock:
             self._reload(self._own, StoreKeyError)
 
     def read(self) -> State:
@@ -166,17 +169,18 @@ class StoredCache:
             StoreError: the store cannot be read.
         """
         try:
-            return self._content.parse(self._store.load().data)
+            return self._content.parse(called(self._store.load).data)
         except StoreUnreadable as error:
             self._warn(str(error))
             return {}
 
     def state(self) -> State:
         """Return the stored rows, read again when the stamp has changed, with the changes that could not be stored."""
-        with self._lock:
+        with self._guard(), self._lock:
             self._reload(self._own)
             if self._unsaved and self._outage.may_write_again():
-                self._save_again()
+                with suppress(StoreError):
+                    self._apply()
             own = self._with_unsaved(self._own.state)
             if self._outage.reason is not None:
                 # Another machine may redeem the same refresh token now, or has done so.
@@ -189,22 +193,21 @@ class StoredCache:
 
     def last_read(self) -> State:
         """Return what was stored when it was last read; a look at the store costs more."""
-        with self._lock:
+        with self._guard(), self._lock:
             return self._with_unsaved(self._own.state)
 
     def borrowed(self) -> State:
         """Return the rows of the other programs' caches."""
-        with self._lock:
+        with self._guard(), self._lock:
             return self._borrowed()
 
     def commit(self, change: Change) -> None:
         """Apply a change to the present content, in one locked write."""
-        with self._lock:
+        with self._guard(), self._lock:
             try:
                 self._apply(change)
-            except Exception as error:  # noqa: BLE001 - a store of the program may raise anything: keep the tokens
-                found = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
-                self._trouble(f"{MEMORY_ONLY}{found}")
+            except StoreError as error:
+                self._trouble(f"{MEMORY_ONLY}{error}")
 
     def remove(self, change: Change) -> None:
         """Apply a change that removes rows, and check that they are gone.
@@ -212,7 +215,7 @@ class StoredCache:
         Raises:
             StoreError: the rows are still stored, or another program's cache has them too.
         """
-        with self._lock:
+        with self._guard(), self._lock:
             self._removals[change] = None
             try:
                 self._apply(change)
@@ -226,15 +229,16 @@ class StoredCache:
                     where = other.store.describe()
                     raise StoreError(f"it is in {where} too, which other programs keep: remove it there", where=where)
 
-    def _apply(self, change: Change) -> None:
-        self._unsaved.append(change)
+    def _apply(self, *changes: Change) -> None:
+        self._unsaved.extend(changes)
         try:
             self._save()
         except StoreError:
             if len(self._unsaved) > MOST_UNSAVED:
                 self._fold()
             raise
-        self._all_saved()
+        self._unsaved.clear()
+        self._removals.clear()
 
     def _fold(self) -> None:
         from doorcode._core.msal_cache.folded import Folded
@@ -242,14 +246,11 @@ class StoredCache:
         *older, newest = self._unsaved
         self._unsaved = [Folded(self._own.state, older, self._removals), newest]
 
-    def _all_saved(self) -> None:
-        self._unsaved.clear()
-        self._removals.clear()
-
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take the store's lease; if the store fails, return a lease that excludes no other process."""
         try:
-            lease = self._store.lease(name, seconds)
+            with self._guard():
+                lease = called(self._store.lease, name, seconds)
         except StoreError as error:
             self._outage.leased(error)
             lasting = error.errno in _NOT_WRITABLE
@@ -263,7 +264,8 @@ class StoredCache:
         """Return who holds the store's lease; None when the store does not know."""
         store = self._store
         try:
-            return store.lease_holder(name) if isinstance(store, WatchedStore) else None
+            with self._guard():
+                return called(store.lease_holder, name) if isinstance(store, WatchedStore) else None
         except StoreError:
             return None
 
@@ -274,14 +276,7 @@ class StoredCache:
             state = fill_in(state, other.state)
         return state
 
-    def _save_again(self) -> None:
-        try:
-            self._save()
-        except StoreError:
-            return
-        self._all_saved()
-
-    def _reload(self, reading: _Reading, *raised: type[StoreError]) -> None:
+    def _reload(self, reading: Reading, *raised: type[StoreError]) -> StoreError | None:
         failed: StoreError | None = None
         try:
             reading.reload()
@@ -295,31 +290,34 @@ class StoredCache:
         if reading is self._own:
             self._outage.read(failed)
             self._note_served(reading.state)
+        return failed
 
     def _save(self) -> None:
         if isinstance(self._store, UpdatingStore):
             self._update(self._store)
             return
-        self._reload(self._own)
+        failed = self._reload(self._own)
         own = self._own
+        # A server that writes now, and cannot say so, would have the refresh token unnoticed. And where nothing seems
+        # to change, the store may yet hold what a removal is to remove.
+        if failed is not None and (self._outage.possible or self._with_unsaved(own.state) is own.state):
+            raise failed
         for _ in range(MOST_ATTEMPTS):
             changed = self._with_unsaved(own.state)
             if changed is own.state:
                 return
-            if self._outage.is_readable:
-                self._note_served(changed)  # the server may store it, and its reply may be lost
+            self._note_served(changed)  # the server may store it, and its reply may be lost
             try:
-                answer = self._store.save(serialize(changed), own.stamp)
+                answer = called(self._store.save, serialize(changed), own.stamp)
             except StoreUnreadable as error:
                 self._warn(str(error))
                 own.state, own.stamp = {}, None
                 continue
             if not isinstance(answer, Conflict):
                 own.state, own.stamp = changed, answer
-                self._note_served(changed)
                 return
             own.state, own.stamp = self._content.parse(answer.data), answer.stamp
-        message = f"{self._store.describe()} reported a conflict {MOST_ATTEMPTS} times in a row"
+        message = f"{called(self._store.describe)} reported a conflict {MOST_ATTEMPTS} times in a row"
         raise StoreError(message)
 
     def _update(self, store: UpdatingStore) -> None:
@@ -333,10 +331,10 @@ class StoredCache:
             return None if changed is before else serialize(changed)
 
         try:
-            loaded = store.update(change)
+            loaded = called(store.update, change)
         except StoreUnreadable as error:
             self._warn(str(error))
-            loaded = store.update(change)
+            loaded = called(store.update, change)
         self._own.state, self._own.stamp = changed, loaded.stamp
 
     def _note_served(self, state: State) -> None:
@@ -348,28 +346,3 @@ class StoredCache:
         for change in self._unsaved:
             state = change(state)
         return state
-
-
-class _Reading:
-    """The parsed content of one store, read again only when the stamp has changed."""
-
-    def __init__(self, store: TokenStore | ReadOnlyStore, content: Content) -> None:
-        self.store = store
-        self._content = content
-        self.state: State = {}
-        self.stamp: Stamp = None
-
-    def reload(self) -> None:
-        """Read the store again if its stamp has changed.
-
-        Raises:
-            StoreError: the store cannot be read. The last state is kept, unless the content was set aside.
-        """
-        if self.store.stamp() == self.stamp:
-            return
-        try:
-            loaded = self.store.load()
-        except StoreUnreadable:
-            self.state, self.stamp = {}, None
-            raise
-        self.state, self.stamp = self._content.parse(loaded.data), loaded.stamp

@@ -135,8 +135,8 @@ def no_account() -> Failure:
 def waits_for_itself() -> Failure:
     """Return the failure of a call that would wait for the sign-in or request that it is part of."""
     words = (
-        "Authentication failed: a token was asked for inside the credential's own prompt_callback, hook or log "
-        "handler, where it would wait for itself. Ask after that has returned"
+        "Authentication failed: a token was asked for inside the credential's own prompt_callback, hook, log "
+        "handler or token store, where it would wait for itself. Ask after that has returned"
     )
     return Failure(Reason.REFUSED, words)
 
