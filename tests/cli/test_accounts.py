@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import subprocess
 import sys
 import uuid
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Command
+from cli.conftest import Command, Done
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._cli import account_file
+from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.options import account_named
 from doorcode.cache import accounts
 from doorcode.emulator import Emulator
@@ -79,9 +81,9 @@ def test_switch_does_not_list_an_account_again_that_was_signed_out(
 ) -> None:
     """Another process signs it out after the command has found it."""
 
-    def named_and_signed_out(name: str, cache: str | None) -> account_file.SignedIn:
-        account = account_named(name, cache)
-        subprocess.run([sys.executable, "-m", "doorcode", "logout", "--account", name], check=True, timeout=60)
+    def named_and_signed_out(choice: AccountChoice) -> account_file.SignedIn:
+        account = account_named(choice)
+        subprocess.run([sys.executable, "-m", "doorcode", "logout", "--account", ADA], check=True, timeout=60)
         return account
 
     with monkeypatch.context() as patch:
@@ -90,6 +92,54 @@ def test_switch_does_not_list_an_account_again_that_was_signed_out(
     assert done.code == 3
     assert f"{ADA} has just been signed out." in done.err
     assert [each["username"] for each in json.loads(both("accounts", "--json").out)] == [GRACE]
+
+
+OWN_APPLICATION = ("--client-id", "11111111-2222-4333-8444-555555555555")
+OWN_CACHE = ("--cache", "other")
+
+
+def ways(done: Done) -> list[list[str]]:
+    """Return the arguments of each line that a message offers for choosing an account."""
+    return [shlex.split(line) for line in done.err.splitlines() if line.startswith("  ")]
+
+
+@pytest.mark.parametrize("differing", [OWN_APPLICATION, OWN_CACHE, ("--authority", "localhost")])
+def test_two_accounts_of_one_name_can_be_told_apart(
+    signed_in: Command, authority: Emulator, differing: tuple[str, str]
+) -> None:
+    """By application, authority or cache: in the list, and in each command by the option that a message offers."""
+    option, value = differing
+    value = authority.url.replace("127.0.0.1", value) if value == "localhost" else value
+    assert signed_in("login", "--no-instance-discovery", "--force", option, value).code == 0
+    lines = signed_in("accounts").out.splitlines()
+    assert len({line[2:] for line in lines}) == 2, lines
+    for arguments in (["token", "--account", ADA], ["switch", ADA], ["logout", "--account", ADA]):
+        refused = signed_in(*arguments)
+        assert (refused.code, refused.out) == (2, "")
+        assert [way[0] for way in ways(refused)] == [option, option]
+        for way in ways(refused)[::-1]:
+            [meant] = [
+                each
+                for each in json.loads(signed_in("accounts", "--json").out)
+                if each[option[2:].replace("-", "_")] == way[1]
+            ]
+            if arguments[0] != "logout":
+                assert signed_in(*arguments, *way).code == 0
+            if arguments[0] == "switch":
+                current = json.loads(signed_in("accounts", "--json").out)[0]
+                assert current == {**meant, "current": True}
+    assert signed_in("logout", "--account", ADA, option, value).code == 0
+    [left] = json.loads(signed_in("accounts", "--json").out)
+    assert value.removeprefix("https://") not in left.values()
+
+
+def test_what_no_account_fits_is_named(signed_in: Command) -> None:
+    """Exit code 3; an authority that cannot be one is exit code 2."""
+    done = signed_in("token", *OWN_APPLICATION)
+    assert (done.code, done.out) == (3, "")
+    assert f"no account is signed in for the application {OWN_APPLICATION[1]}" in done.err
+    assert signed_in("token", "--authority", "http://a.example").code == 2
+    assert signed_in("logout", "--all", *OWN_APPLICATION).code == 2
 
 
 def test_logout_removes_tokens_and_the_account(both: Command) -> None:
@@ -108,7 +158,10 @@ def test_logout_all_leaves_nobody(both: Command) -> None:
     assert cached() == set()
     assert json.loads(both("accounts", "--json").out) == []
     assert both("logout", "--all").code == 0
-    assert both("logout").code == 3
+    alone = both("logout")
+    assert (alone.code, alone.out) == (0, "")
+    assert "No account is signed in." in alone.err
+    assert both("logout", "--account", ADA).code == 3
     assert both("logout", "--all", "--account", ADA).code == 2
 
 

@@ -152,7 +152,7 @@ def unprivileged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("status", 0, "No account is signed in."),
         ("switch ada", 3, "`doorcode login`"),
         ("exec -- true", 3, "`doorcode login`"),
-        ("logout", 3, "`doorcode login`"),
+        ("logout", 0, "No account is signed in."),
         ("logout --all", 0, "No account is signed in."),
         ("login --device-code", 1, "must be a folder in which this user may write"),
         ("doctor", 1, "must be a folder in which this user may write"),

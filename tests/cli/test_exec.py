@@ -21,6 +21,7 @@ import pytest
 from cli.conftest import Command
 from doorcode._cli import token_endpoint
 from doorcode._cli.exec_command import child_environment, tokens_of
+from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.options import account_named, silent_credential
 from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint
 from doorcode.emulator import Emulator
@@ -334,7 +335,7 @@ def test_what_keeps_a_token_from_a_child_is_said(
     signed_in: Command, authority: Emulator, trouble: str, status: int, words: str
 ) -> None:
     """In the protocol's error, which SDKs show."""
-    account = account_named(None, None)
+    account = account_named(AccountChoice())
     with ExitStack() as stack:
         get_token = tokens_of(stack.enter_context(silent_credential(account)), account, None)
         if trouble == "ended":

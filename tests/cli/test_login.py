@@ -119,9 +119,13 @@ def test_a_damaged_account_file_is_repaired(signed_in: Command) -> None:
     [
         (("--cloud", "public", "--authority", "a.example"), "--cloud and --authority name the same thing"),
         (("--cache", "../x"), "name"),
-        (("--client-id", "a b"), "client_id"),
+        (("--client-id", "a b"), "--client-id"),
         (("--authority", "http://a.example"), "https"),
         (("--timeout", "-1"), "--timeout"),
+        (("--timeout", "abc"), "'abc' is not a valid number of seconds."),
+        (("--timeout", "nan"), "--timeout must be"),
+        (("--device-code", "--browser"), "--device-code and --browser exclude each other."),
+        (("--paste", "--device-code", "--paste"), "--paste and --device-code exclude each other."),
         (("--username", " "), "username"),
     ],
 )
@@ -172,12 +176,16 @@ def test_a_wait_can_be_limited(command: Command, authority: Emulator) -> None:
     assert command("token").code == 3
 
 
-def test_a_qr_code_is_shown_too(command: Command) -> None:
-    """Above the code, on standard error."""
-    pytest.importorskip("segno")
+@pytest.mark.parametrize("variable", ["", "NO_COLOR"])
+def test_plain_lines_have_no_qr_code(command: Command, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """A file gets neither a picture nor colours, and the reason is said."""
+    if variable:
+        monkeypatch.setenv(variable, "1")
+        monkeypatch.setattr("doorcode._cli.login.may_prompt", lambda: True)
     done = command("login", "--no-instance-discovery", "--device-code", "--qr")
     assert (done.code, done.out) == (0, "")
-    assert "█" in done.err
+    assert not {"█", "\x1b"} & set(done.err)
+    assert f"--qr shows no QR code, since {variable or 'standard error'} is" in done.err
 
 
 def test_another_tenant_of_the_account_needs_no_sign_in(signed_in: Command, authority: Emulator) -> None:

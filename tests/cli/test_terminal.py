@@ -67,6 +67,32 @@ def test_status_and_doctor_break_lines_between_words(terminal: Terminal, signed_
     assert re.search(r"^Signed in as .*\n  \S", screen, re.MULTILINE)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the first store can be used")
+@pytest.mark.parametrize("width", [80, 40])
+def test_status_keeps_each_reason_on_a_line(terminal: Terminal, command: Command, width: int) -> None:
+    """A store that cannot be used is an item of a list; what does not fit on its line goes under it."""
+    terminal.start(
+        "-m", "doorcode", "status", width=width, before="env -u DOORCODE_CACHE_KEY -u DBUS_SESSION_BUS_ADDRESS "
+    )
+    screen = terminal.shows(lambda text: "ended" in text)
+    reasons = [line for line in screen.splitlines() if re.match(r" +- \w", line)]
+    assert reasons, screen
+    assert "Secret Service" in reasons[0]
+    assert all(len(line) <= width for line in screen.splitlines())
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_qr_code_is_shown_on_a_terminal(
+    terminal: Terminal, command: Command, authority: Emulator, width: int
+) -> None:
+    """Beside the code; `--qr` is silent then."""
+    pytest.importorskip("segno")
+    authority.approve_none()
+    terminal.start("-m", "doorcode", "login", "--no-instance-discovery", "--device-code", "--qr", width=width)
+    screen = terminal.shows(LEFT.search)
+    assert "no QR code" not in screen
+
+
 def test_ctrl_c_leaves_one_line(terminal: Terminal, command: Command, authority: Emulator) -> None:
     """And exit code 130."""
     authority.approve_none()
@@ -90,6 +116,31 @@ def test_token_asks_on_a_terminal(terminal: Terminal, signed_in: Command, author
     authority.approve(code)
     screen = terminal.shows(lambda text: "ended" in text)
     assert "Authorization: Bearer ey" in screen
+
+
+@pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("token", "--resource", "https://vault.azure.net", "-f", "header"), "Authorization: Bearer ey"),
+        (("exec", "--resource", "https://vault.azure.net", "--", "echo", "the command ran"), "the command ran"),
+    ],
+)
+def test_a_command_asks_where_nobody_is_signed_in(
+    terminal: Terminal, command: Command, authority: Emulator, arguments: tuple[str, ...], printed: str, width: int
+) -> None:
+    """The same sign-in as with `doorcode login`; then the command does what it is for, and the account is listed."""
+    authority.approve_none()
+    terminal.start("-m", "doorcode", *arguments, width=width)
+    screen = terminal.shows(LEFT.search)
+    assert re.search(r"Access to\s+Azure Key Vault", screen)
+    [code] = [line.strip() for line in screen.splitlines() if re.fullmatch(r" *[A-Z0-9]{8,9}", line)]
+    authority.approve(code)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert "Signed in as ada@contoso.example" in screen
+    assert printed in screen
+    assert "ada@contoso.example" in command("accounts").out
+    assert authority.count("devicecode") == 1
 
 
 def test_a_terminal_that_cannot_draw_gets_lines(terminal: Terminal, command: Command, authority: Emulator) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cli.conftest import Command, Done
 from doorcode._cli.app import run
-from doorcode._cli.fast_token import Asked, understood
+from doorcode._cli.fast_token import AccountChoice, Asked, understood
 from doorcode.emulator import Emulator, Policy
 
 ARM = "https://management.core.windows.net//.default"
@@ -233,7 +233,8 @@ def test_wrong_arguments_are_exit_code_2(signed_in: Command, arguments: tuple[st
     [
         ([], Asked()),
         (["--no-prompt", "--scope", "a", "--resource=b", "-f", "az"], Asked(("a", "b/.default"), form="az")),
-        (["--account", "a", "--tenant", "t", "--cache", "c"], Asked((), "a", "t", "c")),
+        (["--account", "a", "--tenant", "t", "--cache", "c"], Asked((), AccountChoice("a", cache="c"), "t")),
+        (["--client-id", "a", "--authority", "b"], Asked((), AccountChoice(None, "a", "b"))),
         (["--help"], None),
         (["--verbose"], None),
         (["--scope"], None),

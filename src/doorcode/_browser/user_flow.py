@@ -17,7 +17,7 @@ BROWSER_SECONDS: Final = 300.0
 """Seconds to wait for the browser if the program sets no ``timeout``."""
 _CHANGE: Final = {
     SignInMethod.BROWSER: "A browser cannot be used for this sign-in, so a code is.",
-    SignInMethod.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is used.",
+    SignInMethod.DEVICE_CODE: "The organization does not accept a code for this sign-in, so a browser is tried.",
 }
 
 

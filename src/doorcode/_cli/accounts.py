@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from doorcode import cache as token_caches
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown, shown_text
-from doorcode._cli.failures import CommandError, ExitCode, as_command_error, sign_in_needed
-from doorcode._cli.fast_token import chosen, stored_tokens
+from doorcode._cli.failures import CommandError, ExitCode, as_command_error, for_users, sign_in_needed, wrong_usage
+from doorcode._cli.fast_token import AccountChoice, chosen, stored_tokens
 from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.login import made_current
 from doorcode._cli.options import (
     account_named,
-    account_option,
     cache_option,
+    choice_options,
     is_stored,
     json_option,
     name_argument,
@@ -30,6 +30,8 @@ from doorcode._cli.options import (
 )
 from doorcode.cache import CachedAccount, StoreError
 from doorcode.errors import CacheUnavailableError
+
+NOBODY: Final = "No account is signed in."
 
 
 @click.command(short_help="List the signed-in accounts.")
@@ -44,16 +46,26 @@ def accounts(*, as_json: bool) -> None:
         click.echo("No account is signed in. Begin with `doorcode login`.", err=True)
     for each in known:
         star = "*" if each is known[0] else " "
-        where = "" if each.cache == DEFAULT_CACHE else f"  cache {each.cache_name}"
-        click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{where}")
+        click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{_particulars(each, known)}")
+
+
+def _particulars(account: SignedIn, known: Accounts) -> str:
+    """Return where an account has another application or cache than the default, or another ID than one of its name."""
+    record = account.record
+    ids = {each.record.home_account_id for each in known if each.name == account.name}
+    words = {
+        "application": record.client_id if record.client_id != DEFAULT_CLIENT_ID else None,
+        "cache": account.cache if account.cache != DEFAULT_CACHE else None,
+        "home_account_id": record.home_account_id if len(ids) > 1 else None,
+    }
+    return "".join(f"  {name} {shown(value)}" for name, value in words.items() if value)
 
 
 @click.command(short_help="Make another account the current one.")
-@name_argument
-@cache_option
-def switch(name: str, *, cache: str | None) -> None:
+@choice_options(name_argument)
+def switch(*, choice: AccountChoice) -> None:
     """Make another signed-in account the current one. NAME is its user name, or its home_account_id."""
-    account = account_named(name, cache)
+    account = account_named(choice)
     account_file.update(partial(_switched, account))
     click.echo(f"The current account is {account.name}.", err=True)
 
@@ -71,20 +83,22 @@ def _switched(account: SignedIn, known: Accounts) -> Accounts:
 
 
 @click.command(short_help="Sign an account out.")
-@account_option
+@choice_options()
 @click.option("--all", "every_account", is_flag=True, help="Sign every account out.")
-@cache_option
-def logout(*, account: str | None, every_account: bool, cache: str | None) -> None:
+def logout(*, choice: AccountChoice, every_account: bool) -> None:
     """Sign an account out: remove its tokens from the cache, and the account from the list.
 
     Access tokens that programs hold already live on until they expire, an hour or so.
     """
-    if every_account and account is not None:
-        raise click.UsageError("--all and --account exclude each other.")
     if every_account:
-        _sign_everybody_out(cache)
+        if choice != AccountChoice(cache=choice.cache):
+            raise click.UsageError("--all goes with --cache alone: it signs every account out.")
+        _sign_everybody_out(choice.cache)
         return
-    leaving = account_named(account, cache)
+    if choice == AccountChoice(cache=choice.cache) and not chosen(account_file.read(), choice):
+        click.echo(f"{NOBODY} `doorcode logout --all` also signs out what programs signed in.", err=True)
+        return
+    leaving = account_named(choice)
     _remove_tokens(leaving)
     # The account stays in the list for as long as its tokens may be stored.
     account_file.update(lambda known: tuple(each for each in known if each.key != leaving.key))
@@ -107,7 +121,7 @@ def _sign_everybody_out(cache: str | None) -> None:
     elif not leaving:
         report.end()
         if not unlisted:
-            click.echo("No account is signed in.", err=True)
+            click.echo(NOBODY, err=True)
         return
     aside = account_file.update(
         lambda accounts: tuple(each for each in accounts if each.key not in gone), repair=damage is not None
@@ -137,7 +151,7 @@ def _sign_unlisted_out(cache: str, report: _SignOutReport) -> int:
     try:
         options = account_file.cache_options(cache)
     except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     found: list[CachedAccount] = []
     with notes(quiet=True):
         report.attempt(lambda: found.extend(token_caches.accounts(options)))
@@ -207,12 +221,12 @@ class _SignOutReport:
 def status(*, as_json: bool, cache: str | None) -> None:
     """Say where tokens are kept and why there, who is signed in, and when tokens end."""
     known = account_file.read()
-    current = next(iter(chosen(known, None, cache)), None)
+    current = next(iter(chosen(known, AccountChoice(cache=cache))), None)
     name = current.cache if current else cache or DEFAULT_CACHE
     try:
         options = current.cache_options() if current else account_file.cache_options(name)
     except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     store = token_caches.status(options)
     tokens: list[dict[str, Any]] = []
     stored = False
@@ -248,7 +262,7 @@ def _print_status(
     else:
         echo_wrapped(f"No sign-in of {current.name} can be found in the cache. Run `doorcode login`.")
     echo_wrapped(f"The cache is called {shown(cache)}.")
-    echo_wrapped(shown_text(store))
+    echo_wrapped(for_users(shown_text(store)))
     for each in tokens:
         minutes = max(0, int(each["expires_on"] - time.time()) // 60)
         ends = f"{datetime.fromtimestamp(each['expires_on']).astimezone():%H:%M}"

@@ -13,8 +13,8 @@ import click
 from doorcode import AzureAuthorityHosts
 from doorcode._cli import account_file, health_checks
 from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn, shown
-from doorcode._cli.failures import CommandError, ExitCode
-from doorcode._cli.fast_token import chosen
+from doorcode._cli.failures import CommandError, ExitCode, for_users, wrong_usage
+from doorcode._cli.fast_token import AccountChoice, chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
 from doorcode._cli.help_format import echo_wrapped
 from doorcode._cli.options import cache_option, is_stored, json_option
@@ -59,7 +59,7 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     current: SignedIn | None = None
     yield health_checks.versions()
     try:
-        current = next(iter(chosen(account_file.read(), None, cache)), None)
+        current = next(iter(chosen(account_file.read(), AccountChoice(cache=cache))), None)
     except AccountFileError as error:
         yield Finding("account", FAIL, str(error))
     else:
@@ -67,7 +67,7 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     try:
         options = current.cache_options() if current else account_file.cache_options(cache or DEFAULT_CACHE)
     except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     yield health_checks.store(options)
     if current is not None:
         yield _sign_in(current)
@@ -114,7 +114,7 @@ def _address(authority: str | None, current: SignedIn | None) -> tuple[str, str,
 
 
 def _print(finding: Finding) -> None:
-    first, *more = map(shown, finding.detail.split("\n"))
+    first, *more = map(shown, for_users(finding.detail).split("\n"))
     click.secho(f"{finding.verdict:<4} ", fg=STYLES[finding.verdict], nl=False)
     echo_wrapped(f"{finding.check}: {first}", MARGIN)
     for line in [*more, *(["-> " + finding.advice] if finding.advice else [])]:

@@ -15,13 +15,11 @@ import click
 
 from doorcode import AuthenticationRequiredError, DeviceCodeCredential
 from doorcode._cli.account_file import SignedIn
-from doorcode._cli.failures import CommandError, ExitCode
-from doorcode._cli.fast_token import as_scope
+from doorcode._cli.failures import CommandError, ExitCode, beyond_sign_in, for_users
+from doorcode._cli.fast_token import AccountChoice, as_scope
 from doorcode._cli.options import (
-    account_named,
-    account_option,
     allowed_resources_option,
-    cache_option,
+    choice_options,
     login_command,
     no_prompt_option,
     notes,
@@ -30,7 +28,7 @@ from doorcode._cli.options import (
     tenant_option,
     verbose_option,
 )
-from doorcode._cli.token import with_sign_in
+from doorcode._cli.token import account_or_sign_in, with_sign_in
 from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint, TokenLike
 from doorcode.errors import AuthenticationFailedError, AuthorityUnreachableError
 
@@ -54,18 +52,16 @@ _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 )
 @allowed_resources_option
 @tenant_option
-@account_option
+@choice_options()
 @no_prompt_option
-@cache_option
 @verbose_option
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
     *,
     resources: tuple[str, ...],
     tenant: str | None,
-    account: str | None,
+    choice: AccountChoice,
     no_prompt: bool,
-    cache: str | None,
     verbose: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -80,8 +76,9 @@ def exec_command(
     doorcode exec -- node upload.js
     doorcode exec --resource https://storage.azure.com -- python job.py
     """  # noqa: D301 - click knows by this character what not to wrap
-    whose = account_named(account, cache)
-    first = (as_scope(resources[0]),) if resources else scopes_or_default(whose, ())
+    first = tuple(map(as_scope, resources[:1]))
+    whose = account_or_sign_in(choice, first, tenant, no_prompt=no_prompt)
+    first = scopes_or_default(whose, first)
     with notes(quiet=True, verbose=verbose):
         with_sign_in(whose, first, tenant, no_prompt=no_prompt)
     for name in CONFLICTS:
@@ -197,14 +194,19 @@ def tokens_of(credential: DeviceCodeCredential, account: SignedIn, tenant: str |
         try:
             return credential.get_token_info(as_scope(resource), options=options)  # type: ignore[arg-type] # of one
         except AuthenticationRequiredError as error:
+            hopeless = beyond_sign_in(error)
+            if hopeless is not None:
+                raise RequestRefusedError(HTTPStatus.BAD_REQUEST, str(hopeless)) from error
             words = error.error_description or "the sign-in has ended."
             command = login_command(account, (as_scope(resource),), tenant)
             message = f"A sign-in of {account.name} is needed: {words} Run `{command}`."
             raise RequestRefusedError(HTTPStatus.BAD_REQUEST, message) from error
         except AuthorityUnreachableError as error:
-            raise RequestRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+            raise RequestRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, for_users(str(error))) from error
         except (AuthenticationFailedError, ValueError) as error:
-            raise RequestRefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+            raise RequestRefusedError(
+                HTTPStatus.BAD_REQUEST, for_users(str(error), getattr(error, "error_description", None))
+            ) from error
 
     return get_token
 

@@ -17,8 +17,41 @@ if TYPE_CHECKING:
     from doorcode._session.stored_token import StoredTokens
 
 CACHE_VARIABLE: Final = "DOORCODE_CACHE_NAME"
-_ONCE: Final = {"--account": "account", "--tenant": "tenant", "--cache": "cache", "--format": "form", "-f": "form"}
+_ONCE: Final = {
+    **{f"--{name.replace('_', '-')}": name for name in ("account", "client_id", "authority", "cache", "tenant")},
+    "--format": "form",
+    "-f": "form",
+}
 _SCOPES: Final = ("--scope", "--resource")
+
+
+class AccountChoice(NamedTuple):
+    """What chooses among the signed-in accounts; None for what the user does not name.
+
+    Attributes:
+        account: the user's name for one; None for the current one.
+        client_id: the application that it signed in to.
+        authority: where it signed in.
+        cache: the name of the cache that holds its tokens.
+    """
+
+    account: str | None = None
+    client_id: str | None = None
+    authority: str | None = None
+    cache: str | None = None
+
+    def fits(self, account: SignedIn) -> bool:
+        """Tell whether an account can be meant.
+
+        Raises:
+            ValueError: the authority cannot be one.
+        """
+        return (
+            (self.account is None or account.answers_to(self.account))
+            and (self.client_id is None or self.client_id.lower() == account.record.client_id.lower())
+            and (self.authority is None or same_authority(self.authority, account.record.authority))
+            and self.cache in {None, account.cache}
+        )
 
 
 class Asked(NamedTuple):
@@ -26,16 +59,14 @@ class Asked(NamedTuple):
 
     Attributes:
         scopes: what the token is for; empty for the cloud's Resource Manager.
-        account: the name of an account; None for the current one.
+        choice: what chooses the account.
         tenant: another tenant than the account's.
-        cache: the name of a cache, to which the choice of accounts is limited.
         form: the name of a format.
     """
 
     scopes: tuple[str, ...] = ()
-    account: str | None = None
+    choice: AccountChoice = AccountChoice()
     tenant: str | None = None
-    cache: str | None = None
     form: str = "raw"
 
 
@@ -86,7 +117,8 @@ def understood(arguments: list[str]) -> Asked | None:
     if once.get("form", "raw") not in FORMATS:
         return None
     once.setdefault("cache", os.environ.get(CACHE_VARIABLE, ""))
-    return Asked(tuple(scopes), once.get("account"), once.get("tenant"), once["cache"] or None, once.get("form", "raw"))
+    choice = AccountChoice(once.get("account"), once.get("client_id"), once.get("authority"), once["cache"] or None)
+    return Asked(tuple(scopes), choice, once.get("tenant"), once.get("form", "raw"))
 
 
 def as_scope(resource: str) -> str:
@@ -105,18 +137,18 @@ def can_be_scope(text: str) -> bool:
     return True
 
 
-def chosen(accounts: Accounts, name: str | None, cache: str | None) -> Accounts:
+def chosen(accounts: Accounts, choice: AccountChoice) -> Accounts:
     """Return the accounts that fit, the current one first; several only where a name means several.
 
     Args:
         accounts: as the account file has them.
-        name: the user's name for one; None for the current one.
-        cache: the name of a cache; None for any.
+        choice: what chooses one.
+
+    Raises:
+        ValueError: the authority cannot be one.
     """
-    there = tuple(each for each in accounts if cache in {None, each.cache})
-    if name is None:
-        return there[:1]
-    return tuple(each for each in there if each.answers_to(name))
+    fitting = tuple(each for each in accounts if choice.fits(each))
+    return fitting[:1] if choice.account is None else fitting
 
 
 def same_authority(one: str, other: str) -> bool:
@@ -157,7 +189,7 @@ def stored_tokens(account: SignedIn) -> StoredTokens:
 
 
 def _answer(asked: Asked) -> str | None:
-    fitting = chosen(account_file.read(), asked.account, asked.cache)
+    fitting = chosen(account_file.read(), asked.choice)
     if len(fitting) != 1:
         return None
     account = fitting[0]

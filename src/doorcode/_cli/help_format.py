@@ -57,14 +57,19 @@ class Commands(click.Group):
 
 
 def echo_wrapped(text: str, indent: str = "  ") -> None:
-    """Print a line, broken between words where a terminal is narrower; a pipe gets it whole.
+    """Print lines, each broken between words where a terminal is narrower; a pipe gets them whole.
 
     Args:
-        text: the line.
+        text: the lines.
         indent: what begins the lines after the first, and leaves as much room on the first.
     """
     if sys.stdout.isatty():
         width = max(shutil.get_terminal_size().columns - len(indent), 20)
-        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
-        text = text.replace("\n", f"\n{indent}")
+        text = "\n".join(_filled(line, width) for line in text.split("\n")).replace("\n", f"\n{indent}")
     click.echo(text)
+
+
+def _filled(line: str, width: int) -> str:
+    """Return a line in lines that fit; an item of a list keeps its indent, and what follows is under its text."""
+    lead = line[: len(line) - len(line.lstrip(" -"))]
+    return textwrap.fill(line, width, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -21,12 +22,13 @@ from doorcode import (
 )
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown_text
-from doorcode._cli.failures import CommandError, ExitCode
+from doorcode._cli.failures import CommandError, wrong_usage
 from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
     credential_options,
     default_authority,
+    may_prompt,
     notes,
     refuse_empty,
     scope_options,
@@ -42,8 +44,29 @@ CLOUDS: Final = {
     "us-gov": AzureAuthorityHosts.AZURE_GOVERNMENT,
     "china": AzureAuthorityHosts.AZURE_CHINA,
 }
+FC = TypeVar("FC", bound=Callable[..., Any])
 DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
 """The name that the authority's page shows for the library's default application."""
+
+
+def _method_option(name: str, help_text: str) -> Callable[[FC], FC]:
+    """Return an option that names the method of the sign-in, as the parameter ``method``; only one may be given."""
+    return click.option(name, is_flag=True, expose_value=False, callback=_set_method, help=help_text)
+
+
+def _set_method(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if not value:
+        return
+    before = context.params.setdefault("method", parameter.name)
+    if before != parameter.name:
+        names = " and ".join(f"--{each}".replace("_", "-") for each in (before, parameter.name))
+        raise click.UsageError(f"{names} exclude each other.", context)
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds, under a name that a user understands."""
+
+    name = "number of seconds"
 
 
 @click.command(short_help="Sign a user in.")
@@ -53,12 +76,12 @@ DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
 @click.option("--authority", metavar="HOST", help="Another authority than a cloud's. Also AZURE_AUTHORITY_HOST.")
 @scope_options
 @click.option("--username", metavar="NAME", help="The account that is to sign in; any other one is refused.")
-@click.option("--device-code", "method", flag_value="device_code", help="Show a code to enter on any device.")
-@click.option("--browser", "method", flag_value="browser", help="Open the browser of this machine.")
-@click.option("--paste", "method", flag_value="paste", help="Use another machine's browser, and paste its address.")
+@_method_option("--device-code", "Show a code to enter on any device.")
+@_method_option("--browser", "Open the browser of this machine.")
+@_method_option("--paste", "Use another machine's browser, and paste its address.")
 @click.option("--qr", is_flag=True, help="Show the address of a code as a QR code, too.")
 @click.option("--force", is_flag=True, help="Ask even if an account is signed in: to add another one.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait for the user.")
+@click.option("--timeout", type=_Seconds(min=0), metavar="SECONDS", help="How long to wait for the user.")
 @cache_option
 @click.option("--allow-unencrypted-storage", is_flag=True, help="Keep tokens in a plain file where nothing encrypts.")
 @click.option("--no-instance-discovery", is_flag=True, help="For an authority that Microsoft's list does not have.")
@@ -71,13 +94,13 @@ def login(  # noqa: PLR0913 - one for each option
     scopes: tuple[str, ...],
     resources: tuple[str, ...],
     username: str | None,
-    method: str | None,
     qr: bool,
     force: bool,
     timeout: float | None,
     cache: str | None,
     allow_unencrypted_storage: bool,
     no_instance_discovery: bool,
+    method: str | None = None,
 ) -> None:
     """Sign in, and make the account the current one.
 
@@ -100,6 +123,8 @@ def login(  # noqa: PLR0913 - one for each option
         already = account
         if account is None:
             account_file.check_writable()
+            if qr:
+                qr = _can_show_qr()
             prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
             with interactive(method, prompt, timeout, username=username, **options) as credential:
                 before = credential.accounts()
@@ -135,7 +160,7 @@ def interactive(
             options["timeout"] = timeout
         return InteractiveBrowserCredential(paste=method == "paste", **options)
     except (TypeError, ValueError) as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
 
 
 @contextmanager
@@ -192,6 +217,20 @@ def _sign_in(
     return account
 
 
+def _can_show_qr() -> bool:
+    """Return whether standard error can show a QR code; if not, say why."""
+    reasons = {
+        "standard error is no terminal": not may_prompt(),
+        "NO_COLOR is set": bool(os.environ.get("NO_COLOR")),
+        "TERM is dumb": os.environ.get("TERM") == "dumb",
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            click.echo(f"doorcode: --qr shows no QR code, since {reason}.", err=True)
+            return False
+    return True
+
+
 def _report(account: SignedIn, aside: str | None, *, already: bool) -> None:
     """Tell the user who is signed in.
 
@@ -229,7 +268,7 @@ def _place(cache: str, *, plain: bool, alone: bool) -> SignedIn:
     try:
         place.cache_options()
     except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     return place
 
 
@@ -247,7 +286,7 @@ def _signed_in_already(
     except (TypeError, ValueError) as error:
         if isinstance(error, AuthenticationFailedError):
             raise
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     known = _known(place.cache)
     current = next(iter(known), None)
     fitting = [each for each in found if username is None or each.answers_to(username)]

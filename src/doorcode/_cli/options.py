@@ -8,15 +8,24 @@ import shlex
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
 from doorcode import AzureAuthorityHosts, DeviceCodeCredential
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, SignedIn, shown, shown_text
-from doorcode._cli.failures import CommandError, ExitCode, sign_in_needed
-from doorcode._cli.fast_token import CACHE_VARIABLE, as_scope, can_be_scope, chosen, default_scopes, same_authority
+from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown, shown_text
+from doorcode._cli.failures import CommandError, ExitCode, for_users, sign_in_needed, wrong_usage
+from doorcode._cli.fast_token import (
+    CACHE_VARIABLE,
+    AccountChoice,
+    as_scope,
+    can_be_scope,
+    chosen,
+    default_scopes,
+    same_authority,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,7 +75,13 @@ account_option = click.option(
     callback=_checked_text,
     help="User name of a signed-in account; by default the current one.",
 )
-name_argument = click.argument("name", callback=_checked_text)
+name_argument = click.argument("account", metavar="NAME", callback=_checked_text)
+client_option = click.option(
+    "--client-id", metavar="ID", callback=_checked_text, help="The application that the account signed in to."
+)
+authority_option = click.option(
+    "--authority", metavar="HOST", callback=_checked_text, help="The authority at which the account signed in."
+)
 tenant_option = click.option(
     "--tenant",
     metavar="TENANT",
@@ -76,6 +91,25 @@ tenant_option = click.option(
 no_prompt_option = click.option("--no-prompt", is_flag=True, help="Never ask for a sign-in: end with exit code 3.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more on standard error; never a token.")
+
+
+def choice_options(named_by: Callable[[F], F] = account_option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add the options that choose an account to a command, which gets them as one ``choice``.
+
+    Args:
+        named_by: adds the parameter for the account's name.
+    """
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_choice(
+            *, account: str | None, client_id: str | None, authority: str | None, cache: str | None, **others: Any
+        ) -> None:
+            command(choice=AccountChoice(account, client_id, authority, cache), **others)
+
+        return named_by(client_option(authority_option(cache_option(with_choice))))  # type: ignore[arg-type]
+
+    return add
 
 
 def scope_options(command: F) -> F:
@@ -129,30 +163,45 @@ def scopes_or_default(account: SignedIn, scopes: tuple[str, ...]) -> tuple[str, 
     return found
 
 
-def account_named(name: str | None, cache: str | None) -> SignedIn:
+def account_named(choice: AccountChoice) -> SignedIn:
     """Return the account that a command is for.
 
     Args:
-        name: the user's name for it; None for the current one.
-        cache: the name of a cache, to which the choice is limited.
+        choice: what chooses it.
 
     Raises:
-        CommandError: there is none, or several have the name.
+        CommandError: there is none, or several fit.
     """
     accounts = account_file.read()
-    fitting = chosen(accounts, name, cache)
+    try:
+        fitting = chosen(accounts, choice)
+    except ValueError as error:
+        raise wrong_usage(error) from error
     if len(fitting) > 1:
-        ids = "\n".join(
-            f"  {shown(each.record.home_account_id)}  {each.authority}  {each.cache_name}" for each in fitting
-        )
-        message = f"Several accounts are called {name}. Pass one of these to --account, or --cache:\n{ids}"
+        name = shown(choice.account or "")
+        message = f"Several accounts are called {name}. Add what names one:\n{_ways_to_choose(fitting)}"
         raise CommandError(message, ExitCode.USAGE)
     if fitting:
         return fitting[0]
-    if name is None:
-        raise sign_in_needed("no account is signed in" + (f" in the cache {cache}." if cache else "."))
-    known = ", ".join(each.name for each in accounts) or "no account"
-    raise sign_in_needed(f"{shown(name)} is not signed in here ({known} is).")
+    what = {"for the application": choice.client_id, "at": choice.authority, "in the cache": choice.cache}
+    where = "".join(f" {kind} {shown(value)}" for kind, value in what.items() if value)
+    if choice.account is None:
+        raise sign_in_needed(f"no account is signed in{where}.")
+    known = ", ".join(dict.fromkeys(each.name for each in accounts)) or "no account"
+    raise sign_in_needed(f"{shown(choice.account)} is not signed in here{where} ({known} is).")
+
+
+def _ways_to_choose(accounts: Accounts) -> str:
+    """Return a line for each account, with the options in which it differs from the others."""
+    values = {
+        "home_account_id as the name:": [each.record.home_account_id for each in accounts],
+        "--client-id": [each.record.client_id for each in accounts],
+        "--authority": [each.record.authority for each in accounts],
+        "--cache": [each.cache for each in accounts],
+    }
+    differing = {option: column for option, column in values.items() if len(set(column)) > 1}
+    rows = zip(*([f"{option} {shown(value)}" for value in column] for option, column in differing.items()), strict=True)
+    return "\n".join("  " + " ".join(row) for row in rows)
 
 
 def login_command(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> str:
@@ -226,7 +275,7 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record, unless it says what the end of the command will say."""
         if " failed: %s" not in str(record.msg):
-            click.echo(f"doorcode: {record.getMessage()}", err=True)
+            click.echo(f"doorcode: {for_users(record.getMessage())}", err=True)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

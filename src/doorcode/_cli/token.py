@@ -6,13 +6,13 @@ import click
 
 from doorcode import AuthenticationRequiredError
 from doorcode._cli.account_file import SignedIn
-from doorcode._cli.failures import CommandError, ExitCode, sign_in_needed
+from doorcode._cli.failures import CommandError, ExitCode, beyond_sign_in, sign_in_needed, wrong_usage
+from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.formats import FORMATS, Issued, exec_api_version, exec_info, rendered
-from doorcode._cli.login import sign_in_again
+from doorcode._cli.login import login, sign_in_again
 from doorcode._cli.options import (
     account_named,
-    account_option,
-    cache_option,
+    choice_options,
     login_command,
     may_prompt,
     no_prompt_option,
@@ -29,7 +29,7 @@ from doorcode._cli.options import (
 @click.command(short_help="Print an access token.")
 @scope_options
 @tenant_option
-@account_option
+@choice_options()
 @click.option(
     "-f",
     "--format",
@@ -40,17 +40,15 @@ from doorcode._cli.options import (
     help="raw (default), json, header (for curl), az (what az prints), or exec-credential (what kubectl reads).",
 )
 @no_prompt_option
-@cache_option
 @verbose_option
 def token(
     *,
     scopes: tuple[str, ...],
     resources: tuple[str, ...],
     tenant: str | None,
-    account: str | None,
+    choice: AccountChoice,
     form: str,
     no_prompt: bool,
-    cache: str | None,
     verbose: bool,
 ) -> None:
     """Print an access token, by default of the current account for the cloud's Resource Manager.
@@ -59,11 +57,30 @@ def token(
     """
     if form == "exec-credential":
         no_prompt = _refuses_prompt() or no_prompt
-    whose = account_named(account, cache)
-    wanted = scopes_or_default(whose, scopes_of(scopes, resources))
+    named = scopes_of(scopes, resources)
+    whose = account_or_sign_in(choice, named, tenant, no_prompt=no_prompt)
+    wanted = scopes_or_default(whose, named)
     with notes(quiet=True, verbose=verbose):
         issued = with_sign_in(whose, wanted, tenant, no_prompt=no_prompt)
     click.echo(rendered(issued, form))
+
+
+def account_or_sign_in(
+    choice: AccountChoice, scopes: tuple[str, ...], tenant: str | None, *, no_prompt: bool
+) -> SignedIn:
+    """Return the account that a command is for; if no account is signed in and a user is there, have one sign in.
+
+    Raises:
+        CommandError: there is none and the user may not be prompted, or several fit.
+    """
+    try:
+        return account_named(choice)
+    except CommandError as error:
+        if error.code is not ExitCode.SIGN_IN_NEEDED or choice.account is not None or no_prompt or not may_prompt():
+            raise
+    where = {"client_id": choice.client_id, "authority": choice.authority, "cache": choice.cache}
+    click.get_current_context().invoke(login, scopes=scopes, tenant=tenant, **where)
+    return account_named(choice)
 
 
 def with_sign_in(account: SignedIn, scopes: tuple[str, ...], tenant: str | None, *, no_prompt: bool) -> Issued:
@@ -75,6 +92,9 @@ def with_sign_in(account: SignedIn, scopes: tuple[str, ...], tenant: str | None,
     try:
         return issue(account, scopes, tenant)
     except AuthenticationRequiredError as error:
+        hopeless = beyond_sign_in(error)
+        if hopeless is not None:
+            raise hopeless from error
         if no_prompt or not may_prompt():
             raise sign_in_needed(error.error_description or "", login_command(account, scopes, tenant)) from error
     sign_in_again(account, scopes, tenant)
@@ -95,7 +115,7 @@ def issue(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> Iss
     except (TypeError, ValueError) as error:
         if hasattr(error, "error_codes"):
             raise
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     return Issued(
         info.token,
         info.token_type,
@@ -117,5 +137,5 @@ def _refuses_prompt() -> bool:
         exec_api_version()
         spec = exec_info().get("spec")
     except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+        raise wrong_usage(error) from error
     return isinstance(spec, dict) and spec.get("interactive") is False
