@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,11 +17,13 @@ import pytest
 from doorcode import DeviceCodeCredential, aio, prompts
 from doorcode._core.messages.outcome import SignInOutcome
 from doorcode.emulator import Emulator
+from support.signing import PATIENCE
 from support.terminal import Terminal
 
 URI, CODE = "https://login.example/device", "ABCD-EFGH"
 UNTIL = datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc)
 LEFT = re.compile(r"^ *\d+:\d\d left\. Ctrl-C gives up\.", re.MULTILINE)
+CONTROL = re.compile(r"\x1b\[[^a-zA-Z]*[a-zA-Z]")
 PROGRAM = """
 from doorcode import DeviceCodeCredential, prompts
 with DeviceCodeCredential(prompt_callback={prompt}) as credential:
@@ -67,6 +70,63 @@ def test_one_line_is_left_of_it(terminal: Terminal, authority: Emulator, program
     authority.approve(code_on(screen))
     screen = terminal.shows(lambda text: "ended" in text)
     assert screen.strip().splitlines() == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 24), (80, 15), (80, 24), (120, 40), (80, 8)])
+def test_it_fits_on_the_terminal(terminal: Terminal, authority: Emulator, width: int, height: int) -> None:
+    """Nothing of it leaves the screen while it is drawn again, and one line is left of it."""
+    details = {"Application": "Reports", "Access to": "Azure Resource Manager", "Account": "any account of yours"}
+    prompt = f"prompts.TerminalPrompt({details!r})"
+    terminal.start("-c", PROGRAM.format(prompt=prompt), width=width, height=height)
+    first = LEFT.search(terminal.shows(LEFT.search))
+    assert first
+    screen = terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
+    words = " ".join(screen.split())
+    assert f"{authority.url}/devicelogin" in "".join(words.split())
+    assert "Enter the code only if you started this sign-in yourself" in words
+    assert words.endswith(("left. Ctrl-C gives up.", "left. Ctrl-C gives up. "))
+    assert terminal.scrolled_out() == ""
+    assert not terminal.has_cursor()
+    authority.approve(code_on(screen))
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.splitlines() == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+    assert terminal.scrolled_out() == ""
+    assert terminal.has_cursor()
+
+
+def test_a_terminal_that_is_resized(terminal: Terminal, authority: Emulator) -> None:
+    """One card is on the screen, in a shorter form and in the whole one, and what was there before is not erased."""
+
+    def is_short(screen: str) -> bool:
+        return len(LEFT.findall(screen)) == screen.count("To sign in") == 1 and "█" not in screen
+
+    terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80, height=24, before="echo before; ")
+    terminal.shows(LEFT.search)
+    for width, height in [(60, 15), (40, 12), (38, 7)]:
+        terminal.resize(width, height)
+        assert is_short(terminal.shows(is_short)), (width, height)
+    terminal.resize(120, 40)
+    screen = terminal.shows(lambda text: LEFT.search(text) and "█" in text)
+    assert len(LEFT.findall(screen)) == 1
+    authority.approve(code_on(screen))
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert screen.splitlines()[-3:] == ["Signed in as ada@contoso.example.", "got True", "ended 0"]
+    assert LEFT.search(screen) is None
+    assert (terminal.scrolled_out() + screen).count("before\n") == 1
+    assert terminal.has_cursor()
+
+
+def test_a_terminal_that_becomes_too_small_for_any_card(terminal: Terminal, authority: Emulator) -> None:
+    """Lines of text take the card's place, once; the sign-in goes on."""
+    terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80, height=24)
+    code = code_on(terminal.shows(LEFT.search))
+    terminal.resize(80, 4)
+    screen = terminal.shows(lambda text: "sent you." in text and not LEFT.search(text))
+    assert "sent you." in screen
+    assert LEFT.search(screen) is None
+    authority.approve(code)
+    assert "Signed in as ada@contoso.example." in terminal.shows(lambda text: "ended 0" in text)
+    assert terminal.has_cursor()
 
 
 def test_a_sign_in_that_is_declined(terminal: Terminal, authority: Emulator) -> None:
@@ -152,8 +212,23 @@ prompts.terminal("{URI}", "{CODE}", datetime(2026, 11, 25, 12, 30, tzinfo=timezo
 class Screen(io.StringIO):
     """A terminal that only remembers what is written."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = threading.Condition()
+
     def isatty(self) -> bool:
         return True
+
+    def write(self, text: str) -> int:
+        with self._written:
+            self._written.notify_all()
+            return super().write(text)
+
+    def shown(self, text: str = "") -> str:
+        """Return what was written, without control codes, as soon as a text is there."""
+        with self._written:
+            assert self._written.wait_for(lambda: text in CONTROL.sub("", self.getvalue()), PATIENCE)
+            return CONTROL.sub("", self.getvalue())
 
 
 @pytest.mark.parametrize("columns", [100, 60])
@@ -163,6 +238,7 @@ def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, colum
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", "40")
     first: Any = prompts.TerminalPrompt({"Application": "Reports"}, qr=columns > 80).for_sign_in()
     second: Any = prompts.terminal.for_sign_in()
     first(URI, CODE, UNTIL)
@@ -170,12 +246,12 @@ def test_a_card_counts_down_until_the_end(monkeypatch: pytest.MonkeyPatch, colum
     second(URI, "IJKL-MNOP", UNTIL)
     second.waiting(600.0)
     prompts.terminal(URI, "MNOP-QRST", UNTIL)
-    first._live.refresh()
+    screen.shown("left. Ctrl-C gives up.")
     first(URI, "QRST-UVWX", UNTIL)
     outcome = SignInOutcome("signed_in", "Signed in.")
     first.finished(outcome)
     second.finished(outcome)
-    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", screen.getvalue())
+    shown = screen.shown()
     assert CODE in shown
     assert "left. Ctrl-C gives up." in shown
     assert "Reports" in shown

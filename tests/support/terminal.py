@@ -25,11 +25,11 @@ class Terminal:
     def __init__(self, socket: Path) -> None:
         self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
 
-    def start(self, *arguments: str, width: int, before: str = "") -> None:
+    def start(self, *arguments: str, width: int, height: int = 40, before: str = "") -> None:
         """Run Python with these arguments; the terminal stays when it has ended."""
         line = shlex.join([sys.executable, *arguments])
         shell = f"unset COLUMNS LINES; {before}{line}; echo ended $?; read nothing"
-        self._run("new-session", "-d", "-x", str(width), "-y", "40", shell)
+        self._run("new-session", "-d", "-x", str(width), "-y", str(height), shell)
 
     def press(self, key: str) -> None:
         """Press a key."""
@@ -38,6 +38,19 @@ class Terminal:
     def type(self, text: str) -> None:
         """Type text, without Enter."""
         self._run("send-keys", "-l", text)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make it larger or smaller, as a user does with a window."""
+        self._run("resize-window", "-x", str(width), "-y", str(height))
+
+    def scrolled_out(self) -> str:
+        """Return what has left the screen at its top."""
+        history = int(self._run("display-message", "-p", "#{history_size}"))
+        return self._run("capture-pane", "-p", "-S", "-", "-E", "-1") if history else ""
+
+    def has_cursor(self) -> bool:
+        """Return whether the cursor is visible."""
+        return self._run("display-message", "-p", "#{cursor_flag}").strip() == "1"
 
     def shows(self, condition: Condition) -> str:
         """Return what it shows as soon as that is what is waited for; or what it shows in the end."""

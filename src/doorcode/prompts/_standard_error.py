@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Final
+from typing import IO, Final
 
 from doorcode._session.prompt import print_as_is, print_whole
 
 _CANNOT_DRAW: Final = frozenset({"", "dumb", "unknown"})
 """Values of ``TERM`` for terminals that only show lines."""
-WRITING: Final = threading.Condition()
-"""Held while a prompt writes: a card that comes or goes moves the cursor, and takes away what lies below it."""
+WRITING = threading.RLock()
+"""Held while a prompt writes: a card that comes or goes moves the cursor, and takes away what lies below it.
+
+A lock of C: Ctrl-C between its acquisition and the ``with`` block would leave a Condition locked.
+"""
+
+
+def _renew() -> None:
+    global WRITING  # noqa: PLW0603 - the thread that wrote is not in the child
+    WRITING = threading.RLock()
+
+
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    # The thread that wrote is not in the child. A lock of C could not be renewed in place, as a Condition can.
-    os.register_at_fork(after_in_child=WRITING.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_renew)
 
 
 def write(text: str, *, is_picture: bool = False) -> None:
@@ -47,10 +56,17 @@ def is_terminal() -> bool:
 
 def columns() -> int | None:
     """Return how wide the terminal is; None where standard error is no terminal."""
+    found = size(sys.stderr)
+    return None if found is None else found[0]
+
+
+def size(stream: IO[str] | None) -> tuple[int, int] | None:
+    """Return the columns and rows of the terminal that a stream writes to; None where they are not known."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
+        found = os.get_terminal_size(stream.fileno()) if stream is not None and stream.isatty() else None
     except (OSError, ValueError, AttributeError):
         return None
+    return None if found is None or 0 in found else (found.columns, found.lines)
 
 
 def can_encode(characters: str) -> bool:

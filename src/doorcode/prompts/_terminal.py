@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from doorcode import _clock
@@ -15,31 +14,16 @@ from doorcode.prompts._ready_made import ReadyMadePrompt
 from doorcode.prompts._words import paragraphs
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
-    from doorcode.prompts._card import Card
-
-_COUNTING: Final[list[Live]] = []
-"""The card that counts down: one in a process, while others write lines above it. Used while ``WRITING`` is held."""
-
-
-def _leave_to_parent() -> None:
-    if _COUNTING:
-        _COUNTING.clear()
-        # The parent's card stands in its place as long as it counts down, and draws itself below what is written.
-        sys.stderr = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_leave_to_parent)
+    from doorcode.prompts._count_down import CountDown
 
 
 class TerminalPrompt(ReadyMadePrompt):
     """Show codes on standard error: a card that counts down, and disappears when the sign-in has ended.
 
-    Without rich (``pip install 'doorcode[cli]'``), where standard error is no terminal, or with ``NO_COLOR`` or
-    ``TERM=dumb``, lines of text. At most one sign-in of a process counts down at a time: the codes of others are
-    written above its card.
+    Where the terminal has too few rows, the card leaves out large letters, blank lines and details. Lines of text are
+    shown where it is too small for that too, without rich (``pip install 'doorcode[cli]'``), where standard error is
+    no terminal, or with ``NO_COLOR`` or ``TERM=dumb``. At most one sign-in of a process counts down at a time: the
+    codes of others are written above its card.
 
     Args:
         details: what the user should compare with the authority's page, such as ``{"Application": "Reports"}``.
@@ -51,8 +35,7 @@ class TerminalPrompt(ReadyMadePrompt):
         self._details = dict(details or {})
         self._qr = qr
         self._say_outcome = say_outcome
-        self._live: Live | None = None
-        self._card: Card | None = None
+        self._count_down: CountDown | None = None
 
     def __call__(self, verification_uri: str, user_code: str, expires_on: datetime) -> None:
         """Show a code, in place of the one before.
@@ -77,8 +60,8 @@ class TerminalPrompt(ReadyMadePrompt):
 
     def waiting(self, seconds_left: float) -> None:
         """Set the time that the user has left."""
-        if self._card is not None:
-            self._card.ends = _clock.monotonic() + seconds_left
+        if self._count_down is not None:
+            self._count_down.set_end(_clock.monotonic() + seconds_left)
 
     def finished(self, outcome: SignInOutcome) -> None:
         """Take the card away, and say how the sign-in ended."""
@@ -90,44 +73,34 @@ class TerminalPrompt(ReadyMadePrompt):
         return paragraphs(verification_uri, user_code, expires_on, self._details)
 
     def _draw(self, verification_uri: str, user_code: str, expires_on: datetime, picture: list[str]) -> bool:
-        """Draw the card; return False where lines have to do: without rich, and while another card counts down."""
-        try:
-            from rich.console import Console
-            from rich.live import Live
+        """Draw the card; return False where lines have to do.
 
+        That is so without rich, on a terminal that is too small, and while another card counts down.
+        """
+        try:
+            from doorcode.prompts import _count_down
             from doorcode.prompts._card import Card
         except ModuleNotFoundError:
             return False
-        console = Console(stderr=True, highlight=False)
         last_line = f"Valid until {expires_on.astimezone():%H:%M:%S}."
         card = Card(verification_uri, user_code, self._details, picture, last_line)
-        with _standard_error.WRITING:
-            if _COUNTING:
-                return False
-            if self._will_finish:
-                # Standard output is the program's own: only standard error is moved above the card.
-                live = self._live = Live(
-                    card, console=console, refresh_per_second=2, transient=True, vertical_overflow="visible",
-                    redirect_stdout=False,
-                )  # fmt: skip
-                self._card = card
-                _COUNTING.append(live)
-                live.start()
-            else:
-                console.print(card)
-        return True
+        if not _count_down.can_draw(card):
+            return False
+        if not self._will_finish:
+            with _standard_error.WRITING:
+                _count_down.draw(card)
+            return True
+        write_lines = partial(_standard_error.write, self._plain(verification_uri, user_code, expires_on))
+        self._count_down = _count_down.CountDown(card, write_lines)
+        return self._count_down.start()
 
     def _take_away(self) -> None:
-        live, self._live, self._card = self._live, None, None
-        if live is None:
-            return
-        with _standard_error.WRITING:
-            if live in _COUNTING:  # not in a child that was forked since
-                _COUNTING.clear()
-                live.stop()
+        if self._count_down is not None:
+            self._count_down.stop()
+            self._count_down = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_live": None, "_card": None}
+        return {**self.__dict__, "_count_down": None}
 
 
 class QrPrompt(TerminalPrompt):
