@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import uuid
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+import doorcode
 from cli.conftest import Command, Done
-from doorcode._cli.failures import for_users
-from doorcode._core.messages import advice
+from doorcode._cli.failures import IN_OPTIONS, for_users
+from doorcode._core.messages import advice, failures
 from doorcode.emulator import Emulator, Policy
 
 PYTHON = re.compile(r"\w=|\w\(|Credential|Options|_id\b|get_token|authenticate|\bpath=")
@@ -22,6 +26,8 @@ STEPS = {
     advice.OWN_AUTHORITY,
     advice.MORE_TIME,
     advice.new_code(),
+    failures.other_account("ada@contoso.example", "grace@contoso.example").message,
+    failures.several_accounts(()),
 }
 
 
@@ -34,6 +40,32 @@ def own_words(done: Done) -> str:
 def test_no_advice_is_for_programs(step: str) -> None:
     """Each row of the table of errors, with an option, a command or a variable in place of a parameter."""
     assert not PYTHON.search(for_users(step)), for_users(step)
+
+
+@cache
+def library_texts() -> tuple[str, ...]:
+    """Return the texts in the library's source, those of the command line left out."""
+    root = Path(doorcode.__file__).parent
+    return tuple(
+        node.value
+        for path in root.rglob("*.py")
+        if "_cli" not in path.relative_to(root).parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+@pytest.mark.parametrize("library", [row[0] for row in IN_OPTIONS])
+def test_each_row_is_what_the_library_says(library: str) -> None:
+    """A row whose words the library no longer uses would leave the new ones as they are."""
+    assert any(library in text for text in library_texts())
+
+
+def test_another_user_is_told_the_command_that_changes_the_account() -> None:
+    """Its words stand in the middle of a sentence."""
+    words = for_users(failures.other_account("ada@contoso.example", "grace@contoso.example").message)
+    assert "Sign in with that account, or run `doorcode login --force` to change the account." in words
+    assert "but the command is for ada@contoso.example" in words
 
 
 def test_the_authoritys_own_words_stay() -> None:
