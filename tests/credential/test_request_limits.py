@@ -234,7 +234,7 @@ with Emulator(interval=1) as authority:
     threading.Thread.start = start
     options = {**authority.credential_options, "prompt_callback": lambda *_: None}
     if sys.argv[1] == "cache":
-        options["cache_persistence_options"] = TokenCachePersistenceOptions(encryption_key=bytes(32), path=sys.argv[2])
+        options["cache_persistence_options"] = TokenCachePersistenceOptions(encryption_key=bytes(32), path=sys.argv[2] + "/tokens")
     if sys.argv[1] == "aio":
         async def main():
             async with doorcode.aio.DeviceCodeCredential(**options) as credential:

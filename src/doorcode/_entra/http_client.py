@@ -158,12 +158,12 @@ class HttpClient:
         return _as_msal_reads(self._exchange(endpoint, request))
 
     def cut_abandoned(self) -> None:
-        """End abandoned requests."""
-        ABANDONED.cut_all(self)
+        """End abandoned requests, but for those whose reply may be the only one to what works once."""
+        ABANDONED.cut_all(self, committed=False)
 
     def close(self) -> None:
         """Close the transport unless it is the program's; a later request opens a new one."""
-        self.cut_abandoned()
+        ABANDONED.cut_all(self)
         with self._lock:
             built, self._built = self._built, None
         if built is not None and self._pid == os.getpid() and not self._transport.given:

@@ -238,7 +238,7 @@ class MsalApplication:
         return self._tokens(request, response, note)
 
     def cut_abandoned(self) -> None:
-        """End abandoned requests."""
+        """End abandoned requests that redeem nothing."""
         self._http.cut_abandoned()
 
     def close(self) -> None:

@@ -269,10 +269,11 @@ class _AbandonedWorkers:
         with self._changed:
             self._changed.notify()
 
-    def cut_all(self, owner: object = None) -> None:
-        """Cut all requests, or those of one owner."""
+    def cut_all(self, owner: object = None, *, committed: bool = True) -> None:
+        """Cut all requests, or those of one owner; without ``committed``, only those that have redeemed nothing."""
         with self._changed:
-            workers = [worker for worker in self._workers if owner is None or worker.owner is owner]
+            ours = [worker for worker in self._workers if owner is None or worker.owner is owner]
+            workers = [worker for worker in ours if committed or not worker.committed]
         for worker in workers:
             worker.until = 0.0
             worker.cut()
