@@ -234,7 +234,7 @@ with Emulator(interval=1) as authority:
     threading.Thread.start = start
     options = {**authority.credential_options, "prompt_callback": lambda *_: None}
     if sys.argv[1] == "cache":
-        options["cache_persistence_options"] = TokenCachePersistenceOptions(encryption_key=bytes(32), path=sys.argv[2] + "/tokens")
+        options["cache_persistence_options"] = TokenCachePersistenceOptions(encryption_key=bytes(32), path=sys.argv[2])
     if sys.argv[1] == "aio":
         async def main():
             async with doorcode.aio.DeviceCodeCredential(**options) as credential:
@@ -254,6 +254,10 @@ print("signed in")
 def test_where_no_further_thread_can_be_had(kind: str, tmp_path: Any) -> None:
     """Requests are made in the caller's thread."""
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM, kind, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", PROGRAM, kind, str(tmp_path / "tokens")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (ran.stdout, ran.stderr) == ("signed in\n", "")
