@@ -123,7 +123,7 @@ class Card:
                 yield Text("")
         yield Text(" " * _INDENT + self._code, style="bold", no_wrap=True)
         yield from between
-        details = self._details if form.details else {}
+        details: Mapping[str, str] = self._details if form.details else {}
         for label, value in details.items():
             yield from _indented(console, Text.assemble((f"{label:<13}", "dim"), value), width)
         yield from between if details else []

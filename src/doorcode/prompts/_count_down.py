@@ -105,7 +105,7 @@ class CountDown(RenderHook):
         except BaseException as interruption:  # noqa: BLE001 - raised where the card was to appear
             self._interruption = interruption
         finally:
-            with _standard_error.WRITING:
+            with _standard_error.writing:
                 if self in _COUNTING:
                     self._disappear()
                 self.leave()
@@ -116,7 +116,7 @@ class CountDown(RenderHook):
                 self._write_lines()
 
     def _count(self) -> None:
-        with _standard_error.WRITING:
+        with _standard_error.writing:
             if _COUNTING or self._is_over:
                 return
             _COUNTING.append(self)
@@ -127,7 +127,7 @@ class CountDown(RenderHook):
         _release(self._first)
         while self._fits and not self._is_over:
             self._next.acquire(timeout=_PERIOD)
-            with _standard_error.WRITING:
+            with _standard_error.writing:
                 if not self._is_over:
                     self._console.print(Control())
 
@@ -147,18 +147,18 @@ class _AboveCard(FileProxy):
 
     def write(self, text: str) -> int:
         """Write lines above the card."""
-        with _standard_error.WRITING:
+        with _standard_error.writing:
             super().write(text)
         return len(text)
 
     def flush(self) -> None:
         """Write the rest of a line."""
-        with _standard_error.WRITING:
+        with _standard_error.writing:
             super().flush()
 
 
 _COUNTING: Final[list[CountDown]] = []
-"""The card that counts down: one in a process, while others write lines above it. Used while ``WRITING`` is held."""
+"""The card that counts down: one in a process, while others write lines above it. Used while ``writing`` is held."""
 
 
 def _held() -> threading.Lock:

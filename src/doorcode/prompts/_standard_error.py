@@ -11,7 +11,7 @@ from doorcode._session.prompt import print_as_is, print_whole
 
 _CANNOT_DRAW: Final = frozenset({"", "dumb", "unknown"})
 """Values of ``TERM`` for terminals that only show lines."""
-WRITING = threading.RLock()
+writing = threading.RLock()
 """Held while a prompt writes: a card that comes or goes moves the cursor, and takes away what lies below it.
 
 A lock of C: Ctrl-C between its acquisition and the ``with`` block would leave a Condition locked.
@@ -19,8 +19,8 @@ A lock of C: Ctrl-C between its acquisition and the ``with`` block would leave a
 
 
 def _renew() -> None:
-    global WRITING  # noqa: PLW0603 - the thread that wrote is not in the child
-    WRITING = threading.RLock()
+    global writing  # noqa: PLW0603 - the thread that wrote is not in the child
+    writing = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
@@ -37,7 +37,7 @@ def write(text: str, *, is_picture: bool = False) -> None:
     Raises:
         RuntimeError: standard error is missing, or cannot be written.
     """
-    with WRITING:
+    with writing:
         is_written = (print_as_is if is_picture else print_whole)(text, sys.stderr)
     if not is_written:
         message = "there is no standard error to show the code on"

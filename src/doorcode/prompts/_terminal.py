@@ -87,7 +87,7 @@ class TerminalPrompt(ReadyMadePrompt):
         if not _count_down.can_draw(card):
             return False
         if not self._will_finish:
-            with _standard_error.WRITING:
+            with _standard_error.writing:
                 _count_down.draw(card)
             return True
         write_lines = partial(_standard_error.write, self._plain(verification_uri, user_code, expires_on))
