@@ -469,7 +469,10 @@ ROWS: Final = (
     Row(
         "provider-without-scopes",
         ERRORS,
-        theirs="`get_bearer_token_provider` without a scope fails when the token is wanted",
+        theirs=(
+            "`get_bearer_token_provider` without a scope, with an empty one, with a list or with a class in place of a "
+            "credential fails when the token is wanted"
+        ),
         ours="It fails at once",
         why="The earliest moment is the clearest",
         reference="issue 5: Bad input",
@@ -495,8 +498,8 @@ ROWS: Final = (
         "options-are-checked",
         OPTIONS,
         theirs=(
-            "A wrong `timeout`, `prompt_callback`, `authority`, `transport`, record or cache option fails late, or "
-            'never, and a switch takes anything: `"false"` turns it on'
+            "A wrong `timeout`, `prompt_callback`, `authority`, `transport`, `policies`, `connection_verify`, record "
+            'or cache option fails late, or never, and a switch takes anything: `"false"` turns it on'
         ),
         ours="`TypeError` or `ValueError` in the constructor",
         why="The earliest moment is the clearest",
