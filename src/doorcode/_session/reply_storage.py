@@ -59,13 +59,14 @@ def accept_sign_in(
     change = StoreSignIn(
         session.who, tokens, account, session.clock(), lambda: session.sign_outs.include(account, since)
     )
-    session.cache(cae=request.enable_cae).commit(change)
-    change.again = True
-    _renew_other(session, tokens, request, account, since)
-    with session.sign_outs.lock:
-        if session.sign_outs.include(account, since):
-            return signed_out()
-        session.account.sign_in(record_for(identity, session.config.client_id, session.config.authority.netloc))
+    with session.storing:
+        session.cache(cae=request.enable_cae).commit(change)
+        change.again = True
+        _renew_other(session, tokens, request, account, since)
+        with session.sign_outs.lock:
+            if session.sign_outs.include(account, since):
+                return signed_out()
+            session.account.sign_in(record_for(identity, session.config.client_id, session.config.authority.netloc))
     session.refusals.clear()
     return tokens
 

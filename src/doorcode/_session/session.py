@@ -85,6 +85,8 @@ class Session:
         self._warned: set[str] = set()
         self.flights: SingleFlight = SingleFlight()
         self.sign_outs: SignOuts = SignOuts()
+        self.storing = threading.RLock()
+        """Held while a sign-in is stored and becomes the credential's, so that a sign-out sees both or neither."""
         self.waits: set[CanCancel] = set()
         self._refusals: Refusals | None = None
         self._pending: weakref.WeakSet[CanCancel] = weakref.WeakSet()

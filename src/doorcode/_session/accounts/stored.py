@@ -99,10 +99,11 @@ def _every_store(session: Session, *, cae: bool) -> EveryStore | None:
 
 def _own_account(session: Session) -> str:
     """Return the account that the credential would use, by the rule for its tokens, and never another user's."""
-    who = session.who
-    if who.home_account_id is not None:
-        return who.home_account_id
-    states = _states(session, Troubles())  # The removal reports stores that cannot be read.
+    with session.storing:
+        who = session.who
+        if who.home_account_id is not None:
+            return who.home_account_id
+        states = _states(session, Troubles())  # The removal reports stores that cannot be read.
     found = find_account(who, *states)
     if isinstance(found, Ambiguous):
         names = ", ".join(account_name(each.username, each.home_account_id) for each in found.candidates)
