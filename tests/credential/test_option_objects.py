@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 import requests
 from azure.core.pipeline.policies import HeadersPolicy, RetryPolicy
-from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
+from azure.core.pipeline.transport import RequestsTransport
 
 import doorcode.aio
 from doorcode import prompts
@@ -82,10 +82,10 @@ def test_what_azure_core_takes_is_taken(make: Any, options: dict[str, object]) -
     make.credential_class(**options)
 
 
-def test_a_transport_for_asyncio(make: Any) -> None:
-    """Its class is no object, and its object is for another pipeline."""
+def test_the_class_of_a_transport(make: Any) -> None:
+    """A class in the place of an object is refused."""
     with pytest.raises(TypeError, match="must be an object"):
-        make.credential_class(transport=AioHttpTransport)
+        make.credential_class(transport=RequestsTransport)
 
 
 @pytest.mark.parametrize("prompt", [prompts.TerminalPrompt, prompts.NotebookPrompt])
