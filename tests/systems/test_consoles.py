@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import queue
 import signal
 import socket
 import sys
@@ -60,14 +59,14 @@ def test_ctrl_c_is_noticed_between_two_short_waits() -> None:
     """Windows delivers it when a wait ends, so no wait is longer than half a second."""
     waits: list[float] = []
 
-    def get(timeout: float) -> None:
+    def acquire(timeout: float) -> bool:
         waits.append(timeout)
         if len(waits) > 1:
             raise KeyboardInterrupt
-        raise queue.Empty
+        return False
 
     scope = CancelScope()
-    scope._events = SimpleNamespace(get=get)  # type: ignore[assignment]
+    scope._wake = SimpleNamespace(acquire=acquire)  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         scope.sleep(3600)
     assert waits == [SLICE, SLICE]

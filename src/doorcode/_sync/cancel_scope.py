@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from collections import deque
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,7 +13,6 @@ from doorcode import _clock
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
-    from queue import SimpleQueue
 
     from doorcode._entra.worker import Worker
 
@@ -33,14 +33,16 @@ class CancelScope:
 
     def __init__(self) -> None:
         self._outer = _DRIVEN.get()
-        self._events: SimpleQueue[Worker[Any] | None] | None = None
+        self._events: deque[Worker[Any] | None] = deque()
+        # SimpleQueue.get waits for ever if its process is stopped in a wait and goes on after the time (seen in 3.11).
+        self._wake = threading.Lock()
+        self._wake.acquire()
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
         """End the current wait and all later ones; safe from any thread."""
-        self._cancelled.set()  # before the queue is looked for: a wait makes its queue, and then looks at this
-        if self._events is not None:
-            self._events.put(None)
+        self._cancelled.set()
+        self._put(None)
 
     def sleep(self, seconds: float) -> None:
         """Wait for so many seconds.
@@ -69,7 +71,7 @@ class CancelScope:
         """
         from doorcode._entra.worker import Worker, hand_over  # imported by the first request: a stored token needs none
 
-        worker: Worker[T] = Worker(work, on_late_result, self._queue().put, kept)
+        worker: Worker[T] = Worker(work, on_late_result, self._put, kept)
         try:
             worker.start()
             self._until(_clock.monotonic() + within, worker)
@@ -96,28 +98,22 @@ class CancelScope:
 
     def _until(self, until: float, worker: Worker[Any] | None) -> None:
         """Wait until the time, or until the worker is done. Events of abandoned workers are ignored."""
-        from queue import Empty
-
-        events = self._queue()
         while True:
             self.check()
-            left = until - _clock.monotonic()
-            try:
-                event = events.get(timeout=max(0.0, min(left, SLICE)))
-            except Empty:
-                if left <= SLICE:
-                    return
-            else:
+            while self._events:
+                event = self._events.popleft()
                 if event is not None and event is worker:
                     return
+            left = until - _clock.monotonic()
+            if left <= 0:
+                return
+            self._wake.acquire(timeout=min(left, SLICE))
 
-    def _queue(self) -> SimpleQueue[Worker[Any] | None]:
-        """Return the queue of events, which the first wait makes: a stored token waits for nothing."""
-        if self._events is None:
-            from queue import SimpleQueue
-
-            self._events = SimpleQueue()
-        return self._events
+    def _put(self, event: Worker[Any] | None) -> None:
+        """Wake the wait, from any thread, and from a signal handler in the middle of it."""
+        self._events.append(event)
+        with suppress(RuntimeError):  # an earlier event has not been looked at yet
+            self._wake.release()
 
     @contextmanager
     def entered(self) -> Generator[None]:
