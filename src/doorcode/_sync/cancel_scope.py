@@ -100,14 +100,15 @@ class CancelScope:
         """Wait until the time, or until the worker is done. Events of abandoned workers are ignored."""
         while True:
             self.check()
+            left = until - _clock.monotonic()
+            if not self._wake.acquire(timeout=max(0.0, min(left, SLICE))):
+                if left <= SLICE:
+                    return
+                continue
             while self._events:
                 event = self._events.popleft()
                 if event is not None and event is worker:
                     return
-            left = until - _clock.monotonic()
-            if left <= 0:
-                return
-            self._wake.acquire(timeout=min(left, SLICE))
 
     def _put(self, event: Worker[Any] | None) -> None:
         """Wake the wait, from any thread, and from a signal handler in the middle of it."""
