@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast, final
 
 from doorcode.emulator._errors import EntraError
+from doorcode.emulator.authority.settings import check_int
 from doorcode.emulator.endpoints.routes import ENDPOINT_NAMES
 
 Json = dict[str, object]
@@ -39,10 +40,7 @@ class Reply:
             TypeError: it is no int.
             ValueError: it is none of HTTP (RFC 9110 15).
         """
-        if isinstance(self.status, bool) or not isinstance(cast("object", self.status), int):
-            raise TypeError(f"status must be a whole number, not {type(self.status).__name__}")
-        if not _FIRST_STATUS <= self.status <= _LAST_STATUS:
-            raise ValueError(f"status must be from {_FIRST_STATUS} to {_LAST_STATUS}")
+        check_int("status", self.status, _LAST_STATUS, _FIRST_STATUS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,17 +71,17 @@ class Settings:
             raise ValueError(f"rotation must be 'allow' or 'reject', not {self.rotation!r}")
 
 
-def check_int(name: str, value: object, at_most: int) -> None:
-    """Check a whole number from 0 on.
+def check_int(name: str, value: object, at_most: int, at_least: int = 0) -> None:
+    """Check a whole number.
 
     Raises:
         TypeError: it is no int.
-        ValueError: it is negative, or more than ``at_most``.
+        ValueError: it is less than ``at_least``, or more than ``at_most``.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    if not 0 <= value <= at_most:
-        raise ValueError(f"{name} must be from 0 to {at_most}")
+    if not at_least <= value <= at_most:
+        raise ValueError(f"{name} must be from {at_least} to {at_most}")
 
 
 class SettingsOptions(TypedDict, total=False):
