@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from doorcode._core.json_values import as_object, instant
+from doorcode._core.json_values import as_object
 from doorcode._core.msal_cache.changes import merge
-from doorcode._core.msal_cache.rows import ACCESS_TOKEN, REFRESH_TOKEN, Row, State, rows_of, text_of
+from doorcode._core.msal_cache.rows import ACCESS_TOKEN, REFRESH_TOKEN, Row, State, last_modified, rows_of, text_of
 from doorcode._core.secret import SecretDict
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class Folded:
         if holder in self._holders and holder not in present:
             return True
         mine = dict(rows_of(self._rows, REFRESH_TOKEN))
-        times = [_modified(row) for row in mine.values() if _holder_of(row) == holder]
+        times = [last_modified(row) for row in mine.values() if _holder_of(row) == holder]
         return bool(times) and any(
             _holder_of(row) == holder
             and row not in (self._known.get(key), mine.get(key))
-            and _modified(row) > max(times)
+            and last_modified(row) > max(times)
             for key, row in rows_of(state, REFRESH_TOKEN)
         )
 
@@ -84,10 +84,6 @@ def _holder_of(row: Row) -> _Holder:
 
 def _holders(state: State) -> frozenset[_Holder]:
     return frozenset(_holder_of(row) for name in (REFRESH_TOKEN, ACCESS_TOKEN) for _, row in rows_of(state, name))
-
-
-def _modified(row: Row) -> float:
-    return instant(row.get("last_modification_time")) or 0
 
 
 def _rows_apart(state: State, other: State) -> State:

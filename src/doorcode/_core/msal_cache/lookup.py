@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.json_values import decode_part, instant
+from doorcode._core.json_values import decode_part
 from doorcode._core.msal_cache.changes import (
     merge,
     remove_account,
@@ -25,6 +25,7 @@ from doorcode._core.msal_cache.rows import (
     access_token_key,
     id_token_key,
     is_account,
+    last_modified,
     row_at,
     rows_of,
     secret_of,
@@ -153,10 +154,10 @@ def refresh_tokens(
 ) -> list[Secret]:
     """Return the newest refresh token of each cache that has one, the newest first, as for ``refresh_token``."""
     found = [
-        max(_refresh_token_rows(state, client_id, environments, home_account_id), key=_last_modified, default=None)
+        max(_refresh_token_rows(state, client_id, environments, home_account_id), key=last_modified, default=None)
         for state in states
     ]
-    rows = sorted((row for row in found if row is not None), key=_last_modified, reverse=True)
+    rows = sorted((row for row in found if row is not None), key=last_modified, reverse=True)
     return [secret for row in rows if (secret := secret_of(row)) is not None]
 
 
@@ -165,7 +166,7 @@ def has_refresh_token_since(
 ) -> bool:
     """Return whether a refresh token of an account was stored later than ``since``, in Unix seconds."""
     rows = _refresh_token_rows(state, client_id, environments, home_account_id)
-    return any(_last_modified(row) > since for row in rows)
+    return any(last_modified(row) > since for row in rows)
 
 
 def _refresh_token_rows(
@@ -178,10 +179,6 @@ def _refresh_token_rows(
         and secret_of(row) is not None
         and is_account(row, environments, home_account_id)
     )
-
-
-def _last_modified(row: Row) -> float:
-    return instant(row.get("last_modification_time")) or 0
 
 
 @value_class(frozen=True, slots=True)

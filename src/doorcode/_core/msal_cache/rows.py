@@ -92,6 +92,11 @@ def is_account(row: Row, environments: frozenset[str], home_account_id: str) -> 
     return text_of(row, "home_account_id") == home_account_id and text_of(row, "environment").lower() in environments
 
 
+def last_modified(row: Row) -> float:
+    """Return when a refresh token's row was stored, in Unix seconds; 0 if the row does not say."""
+    return instant(row.get("last_modification_time")) or 0
+
+
 def stored_token(row: Row) -> StoredToken | None:
     """Read an access token's row; return None if it has no token or no expiry."""
     secret, expires_on = secret_of(row), instant(row.get("expires_on"))
