@@ -109,7 +109,7 @@ class StepHandler:
             case FinishFlight(name, failure):
                 self._finish_flight(name, failure)
             case _:
-                answer = self._refusal(step)
+                answer = session.refusals.perform(step)  # whose two steps a stored token does not import
         return answer
 
     def join(self, step: JoinFlight) -> PendingFlight | None:
@@ -211,12 +211,6 @@ class StepHandler:
         else:
             ended_by = self._ended.get(name, failure)
             self.session.flights.end(name, None if self._redemption.stored else ended_by)
-
-    def _refusal(self, step: Step[Any]) -> object:
-        from doorcode._core.flows.refusals import FindRefusal, NoteReply  # a stored token needs none
-
-        assert isinstance(step, FindRefusal | NoteReply), f"no driver performs {type(step).__name__}"
-        return self.session.refusals.perform(step)
 
     def _lease(self, step: LeaseStep) -> bool | LeaseHolder | None:
         if isinstance(step, DropLease) and self._redemption.is_under_way:
