@@ -43,7 +43,7 @@ def accounts(*, as_json: bool) -> None:
         _print_json([_described(each, current=each is known[0]) for each in known])
         return
     if not known:
-        click.echo("No account is signed in. Begin with `doorcode login`.", err=True)
+        click.echo(f"{NOBODY} Begin with `doorcode login`.", err=True)
     for each in known:
         star = "*" if each is known[0] else " "
         click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{_particulars(each, known)}")

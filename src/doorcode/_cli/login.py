@@ -26,11 +26,11 @@ from doorcode._cli.failures import CommandError, wrong_usage
 from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
+    checked_text,
     credential_options,
     default_authority,
     may_prompt,
     notes,
-    refuse_empty,
     scope_options,
     scopes_of,
     scopes_or_default,
@@ -70,12 +70,32 @@ class _Seconds(click.FloatRange):
 
 
 @click.command(short_help="Sign a user in.")
-@click.option("--tenant", metavar="TENANT", help="Domain or ID of the tenant; by default the account's own.")
-@click.option("--client-id", metavar="ID", help="The application to sign in to; by default Microsoft's own.")
+@click.option(
+    "--tenant",
+    metavar="TENANT",
+    callback=checked_text,
+    help="Domain or ID of the tenant; by default the account's own.",
+)
+@click.option(
+    "--client-id",
+    metavar="ID",
+    callback=checked_text,
+    help="The application to sign in to; by default Microsoft's own.",
+)
 @click.option("--cloud", type=click.Choice(list(CLOUDS)), help="One of Microsoft's clouds; by default public.")
-@click.option("--authority", metavar="HOST", help="Another authority than a cloud's. Also AZURE_AUTHORITY_HOST.")
+@click.option(
+    "--authority",
+    metavar="HOST",
+    callback=checked_text,
+    help="Another authority than a cloud's. Also AZURE_AUTHORITY_HOST.",
+)
 @scope_options
-@click.option("--username", metavar="NAME", help="The account that is to sign in; any other one is refused.")
+@click.option(
+    "--username",
+    metavar="NAME",
+    callback=checked_text,
+    help="The account that is to sign in; any other one is refused.",
+)
 @_method_option("--device-code", "Show a code to enter on any device.")
 @_method_option("--browser", "Open the browser of this machine.")
 @_method_option("--paste", "Use another machine's browser, and paste its address.")
@@ -107,7 +127,6 @@ def login(  # noqa: PLR0913 - one for each option
     Where a browser can open, it opens; elsewhere (over SSH, in a container) a code is shown. An account that is signed
     in already is used without asking; --force asks.
     """
-    refuse_empty(tenant=tenant, client_id=client_id, authority=authority, username=username)
     if cloud is not None and authority is not None:
         raise click.UsageError("--cloud and --authority name the same thing: give one of them.")
     place = _place(cache or DEFAULT_CACHE, plain=allow_unencrypted_storage, alone=no_instance_discovery)

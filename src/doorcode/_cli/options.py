@@ -37,25 +37,11 @@ cache_option = click.option(
 )
 
 
-def _checked_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def checked_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return an option's value; refuse an empty one, which is an unset variable of a script more often than not."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty.", context, parameter)
     return value
-
-
-def refuse_empty(**options: str | None) -> None:
-    """Refuse options that are empty, as :func:`_checked_text` does.
-
-    Args:
-        **options: the values by the options' names.
-
-    Raises:
-        click.BadParameter: one is empty.
-    """
-    for name, value in options.items():
-        if value is not None and not value.strip():
-            raise click.BadParameter("it is empty.", param_hint=f"--{name.replace('_', '-')}")
 
 
 def _checked_scopes(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -72,20 +58,20 @@ def _checked_scopes(context: click.Context, parameter: click.Parameter, values: 
 account_option = click.option(
     "--account",
     metavar="NAME",
-    callback=_checked_text,
+    callback=checked_text,
     help="User name of a signed-in account; by default the current one.",
 )
-name_argument = click.argument("account", metavar="NAME", callback=_checked_text)
+name_argument = click.argument("account", metavar="NAME", callback=checked_text)
 client_option = click.option(
-    "--client-id", metavar="ID", callback=_checked_text, help="The application that the account signed in to."
+    "--client-id", metavar="ID", callback=checked_text, help="The application that the account signed in to."
 )
 authority_option = click.option(
-    "--authority", metavar="HOST", callback=_checked_text, help="The authority at which the account signed in."
+    "--authority", metavar="HOST", callback=checked_text, help="The authority at which the account signed in."
 )
 tenant_option = click.option(
     "--tenant",
     metavar="TENANT",
-    callback=_checked_text,
+    callback=checked_text,
     help="Domain or ID of another tenant than the account's.",
 )
 no_prompt_option = click.option("--no-prompt", is_flag=True, help="Never ask for a sign-in: end with exit code 3.")
