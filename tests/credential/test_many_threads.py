@@ -12,10 +12,10 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import errors
 from doorcode._entra.worker import Worker
-from doorcode._session.singleflight import SingleFlight
 from doorcode._sync import cancel_scope
 from doorcode._sync.cancel_scope import Cancelled, CancelScope
 from doorcode.emulator import Decline, Emulator, Hang, Pending, ServerError
+from support.joins import joins_of
 from support.signing import AGES, PATIENCE, SCOPE, start, together
 from support.timing import until_so
 
@@ -77,16 +77,7 @@ def test_a_refusal_reaches_all_once(make: Any, authority: Emulator) -> None:
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Give who has joined a flight so far: True for a caller that leads it, False for one that waits."""
-    roles: list[bool] = []
-    join = SingleFlight.join
-
-    def join_and_tell(flights: SingleFlight, name: Any, request: Any) -> Any:
-        answer = join(flights, name, request)
-        roles.append(answer[1])
-        return answer
-
-    monkeypatch.setattr(SingleFlight, "join", join_and_tell)
-    return roles
+    return joins_of(monkeypatch)
 
 
 def test_a_prompt_that_fails_ends_it_for_all_once(make_sync: Any, joined: list[bool]) -> None:

@@ -17,11 +17,11 @@ from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode._core.steps import Redeem
 from doorcode._entra.redemption import Redemption
 from doorcode._entra.worker import Worker
-from doorcode._session.singleflight import SingleFlight
 from doorcode._sync.cancel_scope import CancelScope
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang
 from support.held_reply import HeldReply
+from support.joins import joins_of
 from support.signing import AGES, OTHER, PATIENCE, SCOPE, outcome, start
 from support.timing import until_so
 
@@ -32,17 +32,7 @@ REFRESH = "token:refresh_token"
 @pytest.fixture
 def roles(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Give who has joined a refresh so far: True for a caller that leads, False for one that waits."""
-    seen: list[bool] = []
-    join = SingleFlight.join
-
-    def joined(flights: SingleFlight, name: Any, request: Any) -> Any:
-        answer = join(flights, name, request)
-        if name[0] == REFRESH_LEASE:
-            seen.append(answer[1])
-        return answer
-
-    monkeypatch.setattr(SingleFlight, "join", joined)
-    return seen
+    return joins_of(monkeypatch, REFRESH_LEASE)
 
 
 @pytest.fixture
