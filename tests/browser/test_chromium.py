@@ -127,8 +127,7 @@ def test_with_the_keyboard(make: Any, authority: Emulator, opened: queue.SimpleQ
     """Tab and Enter are enough, and where one is can be seen."""
     call = signing_in(make, opened, page)
     page.keyboard.press("Tab")
-    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid"
+    page.wait_for_function("getComputedStyle(document.activeElement).outlineStyle === 'solid'")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Let this application in?")
     page.keyboard.press("Tab")
@@ -209,7 +208,7 @@ def test_a_wrong_code(waiting: Future[Any], codes: queue.SimpleQueue[tuple[str, 
     enter(page, "WRONG-CODE")
     assert page.get_by_role("alert").inner_text() == "No sign-in is waiting for this code. Check it and try again."
     assert page.get_by_label("Code").get_attribute("aria-invalid") == "true"
-    assert page.evaluate("document.activeElement.id") == "user_code"
+    page.wait_for_function("document.activeElement.id === 'user_code'")  # a browser focuses after it has drawn
     enter(page, code)
     press(page, "Ada Lovelace")
     press(page, "Continue")

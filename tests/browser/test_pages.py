@@ -11,7 +11,7 @@ import pytest
 
 from doorcode.emulator import Emulator
 from support import chromium
-from support.chromium import LAB, LOOKS, ReadCache, context, device_code, enter, press
+from support.chromium import LAB, LOOKS, Look, context, device_code, enter, press
 from support.signing import PATIENCE, SCOPE
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def screenshot(page: Page) -> bytes:
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_pages(authority: Emulator, browser: Browser, page: Page, scene: str, look: ReadCache) -> None:
+def test_the_pages(authority: Emulator, browser: Browser, page: Page, scene: str, look: Look) -> None:
     """Each looks as somebody saw it and liked it, fits the width, and axe-core finds no fault with it."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not here")
     with context(browser, look) as looking:

@@ -68,7 +68,7 @@ def find() -> str | None:
 
 
 @dataclass(frozen=True)
-class ReadCache:
+class Look:
     """How a page is looked at."""
 
     name: str
@@ -76,10 +76,10 @@ class ReadCache:
     scheme: str
 
 
-LOOKS = (ReadCache("light", 640, "light"), ReadCache("dark", 640, "dark"), ReadCache("narrow", 360, "light"))
+LOOKS = (Look("light", 640, "light"), Look("dark", 640, "dark"), Look("narrow", 360, "light"))
 
 
-def context(browser: Browser, look: ReadCache = LOOKS[0], **options: Any) -> BrowserContext:
+def context(browser: Browser, look: Look = LOOKS[0], **options: Any) -> BrowserContext:
     """Return a new window of the browser; the emulator's certificate authority is nobody's but the test's."""
     opened = browser.new_context(
         ignore_https_errors=True,
