@@ -285,6 +285,28 @@ def test_does_not_rely_on_a_service_that_forgets(bus: str, monkeypatch: pytest.M
         SecretServiceBackend(bus, f"forgets.{os.urandom(4).hex()}").probe()
 
 
+@pytest.mark.parametrize("does", ["read", "remove", "probe"])
+def test_an_item_that_another_process_removes_is_looked_for_again(
+    bus: str, name: str, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    """It was found, and is gone when it is asked for: then there is none, which is no error."""
+    backend = SecretServiceBackend(bus, name)
+    backend.write(GOOD)
+    search = SecretServiceBackend._search
+    removals = iter([True])
+
+    def found(connection: Any, attributes: dict[str, str]) -> list[Any]:
+        items = search(connection, attributes)
+        if next(removals, False):
+            for item in search(connection, attributes):
+                item.delete()
+        return items
+
+    monkeypatch.setattr(SecretServiceBackend, "_search", staticmethod(found))
+    assert getattr(backend, does)() is None
+    assert backend.read() is None
+
+
 def test_removing_what_is_not_there_is_no_error(bus: str) -> None:
     """A backend without an item has nothing to remove."""
     SecretServiceBackend(bus, f"none.{os.urandom(4).hex()}").remove()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import queue
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePath
@@ -46,7 +46,8 @@ class LocalBrowser:
         self._redirect_uri = redirect_uri
         self._application = application
         self._listener: Listener | None = None
-        self._events: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._events: deque[bool] = deque()
+        self._wake = threading.Event()
         self._output_lock = threading.Lock()
         self._is_over = False
 
@@ -99,15 +100,14 @@ class LocalBrowser:
 
     def _opened(self, page: SignInPage, wait_timeout: float) -> bool:
         """Open the page; return whether a browser opened it, is still running, or has brought the answer."""
-        self._listening.answers.expect(page.state, lambda: self._events.put(item=True))
+        self._listening.answers.expect(page.state, lambda: self._put(event=True))
         link = self._listening.link(page.url)
-        threading.Thread(
-            target=lambda: self._events.put(self._open(link)), name="doorcode-browser", daemon=True
-        ).start()
-        try:
-            return self._events.get(timeout=wait_timeout)
-        except queue.Empty:
-            return True
+        threading.Thread(target=lambda: self._put(self._open(link)), name="doorcode-browser", daemon=True).start()
+        return self._events.popleft() if self._wake.wait(wait_timeout) else True
+
+    def _put(self, event: bool) -> None:  # noqa: FBT001 - one event of a queue
+        self._events.append(event)
+        self._wake.set()
 
     def _open(self, link: str) -> bool:
         try:
@@ -120,7 +120,7 @@ class LocalBrowser:
         """Print nothing and open no browser from now on."""
         with self._output_lock:
             self._is_over = True
-        self._events.put(item=True)
+        self._put(event=True)
 
     def _tell(self, message: str) -> None:
         """Print a message on standard error, if there is one: standard output may be the program's data."""

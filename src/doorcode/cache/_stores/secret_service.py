@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from doorcode.cache._errors import StoreError, StoreUnavailable
 from doorcode.cache._stores.session_bus import Connection, connect
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
 __all__ = ["SecretServiceBackend"]
+
+T = TypeVar("T")
 
 CLIENT: Final = "Microsoft.Developer.IdentityService"
 LABEL: Final = "MSALCache"
@@ -59,14 +61,16 @@ class SecretServiceBackend:
 
     def read(self) -> bytes | None:
         """Return the secret; None if there is no item."""
-        with self._connected("read") as connection:
+
+        def secret(connection: Connection) -> bytes | None:
             item = self._find(connection, self._attributes(self._name))
             return None if item is None else bytes(item.get_secret())
 
+        return self._twice("read", secret)
+
     def write(self, data: bytes) -> None:
         """Replace the item, or create it."""
-        with self._connected("write") as connection:
-            self._put(connection, self._attributes(self._name), data)
+        self._twice("write", lambda connection: self._put(connection, self._attributes(self._name), data))
 
     def remove(self) -> None:
         """Remove the item, if there is one."""
@@ -78,9 +82,11 @@ class SecretServiceBackend:
 
     def holds_anything(self) -> bool:
         """Tell whether the keyring has an item of the cache or of its damaged content, locked or not."""
-        with self._connected("look for") as connection:
-            names = self._name, f"{self._name}.damaged"
-            return any(self._search(connection, self._attributes(name)) for name in names)
+        names = self._name, f"{self._name}.damaged"
+        return self._twice(
+            "look for",
+            lambda connection: any(self._search(connection, self._attributes(name)) for name in names),
+        )
 
     def is_locked(self) -> bool:
         """Tell whether the default keyring is locked; some services then find no items in it."""
@@ -93,8 +99,8 @@ class SecretServiceBackend:
 
     def keep(self, data: bytes) -> str:
         """Keep damaged content in an item of schema ``<name>.damaged``."""
-        with self._connected("set aside") as connection:
-            self._put(connection, self._attributes(f"{self._name}.damaged"), data)
+        attributes = self._attributes(f"{self._name}.damaged")
+        self._twice("set aside", lambda connection: self._put(connection, attributes, data))
         return f"the item of schema '{self._name}.damaged'"
 
     def probe(self) -> None:
@@ -103,23 +109,27 @@ class SecretServiceBackend:
         Raises:
             StoreUnavailable: the service does not work; the message says why.
         """
-        secret = os.urandom(8).hex().encode()
-        attributes = {"xdg:schema": "doorcode.probe", "id": secret.decode()}
         try:
-            with self._connected("try") as connection:
-                item = self._find(connection, self._attributes(self._name))
-                if item is not None:
-                    item.get_secret()
-                    return
-                self._put(connection, attributes, secret)
-                item = self._find(connection, attributes)
-                same = item is not None and item.get_secret() == secret
-                if item is not None:
-                    item.delete()
+            works = self._twice("try", self._works)
         except StoreError as error:
             raise StoreUnavailable(str(error)) from error
-        if not same:
+        if not works:
             raise StoreUnavailable("the Secret Service did not give back a secret that it had taken")
+
+    def _works(self, connection: Connection) -> bool:
+        """Read the cache's item; without one, write a test item, and return whether it is read as it was written."""
+        item = self._find(connection, self._attributes(self._name))
+        if item is not None:
+            item.get_secret()
+            return True
+        secret = os.urandom(8).hex().encode()
+        attributes = {"xdg:schema": "doorcode.probe", "id": secret.decode()}
+        self._put(connection, attributes, secret)
+        item = self._find(connection, attributes)
+        same = item is not None and item.get_secret() == secret
+        if item is not None:
+            item.delete()
+        return same
 
     @staticmethod
     def _attributes(schema: str) -> dict[str, str]:
@@ -127,14 +137,17 @@ class SecretServiceBackend:
 
     def _remove(self, schema: str) -> None:
         """Remove every item of a schema; fail for items in a locked keyring."""
-        with self._connected("remove") as connection:
+
+        def remove(connection: Connection) -> None:
             found = self._search(connection, self._attributes(schema))
             locked = [item for item in found if item.is_locked()]
             for item in found:
                 if item not in locked:
                     item.delete()
-        if locked:
-            raise _is_locked()
+            if locked:
+                raise _is_locked()
+
+        self._twice("remove", remove)
 
     @staticmethod
     def _search(connection: Connection, attributes: dict[str, str]) -> list[Item]:
@@ -163,6 +176,15 @@ class SecretServiceBackend:
         if collection.is_locked():
             raise StoreUnavailable("the default keyring is locked, and unlocking it needs a desktop")
         collection.create_item(LABEL, attributes, data, replace=True)
+
+    def _twice(self, what: str, work: Callable[[Connection], T]) -> T:
+        """Do it, and do it once more where an item disappears meanwhile: another process removes or replaces it."""
+        with self._connected(what) as connection:
+            secretstorage = importlib.import_module("secretstorage")
+            try:
+                return work(connection)
+            except secretstorage.ItemNotFoundException:
+                return work(connection)
 
     @contextlib.contextmanager
     def _connected(self, what: str) -> Generator[Connection]:
