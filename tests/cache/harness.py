@@ -21,7 +21,7 @@ def require(condition: object, reason: str) -> None:
 
 
 def names(directory: Path) -> list[str]:
-    """Return the names in a directory, in order, but for the line of writers, which stays once there was one."""
+    """Return the names in a directory, in order, but for the writers' queue, which stays once it is there."""
     return sorted(entry.name for entry in directory.iterdir() if not entry.name.endswith(".write.lock"))
 
 

@@ -1,4 +1,4 @@
-"""The sealed forms: Go's, and the one under the program's own key."""
+"""The encrypted forms: Go's, and the one with the program's own key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def part(data: bytes) -> bytes:
 
 
 def encrypted_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
-    """Seal as the contract describes it, written down apart from the code under test."""
+    """Encrypt as the contract describes it, written down apart from the code under test."""
     padder = padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES128(key[16:]), modes.CBC(iv)).encryptor()
     text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
@@ -45,7 +45,7 @@ def encrypted_as_go_does(data: bytes, key: bytes, iv: bytes) -> bytes:
 
 @given(data=st.binary(max_size=100))
 def test_reads_what_go_wrote(data: bytes) -> None:
-    """Content of any length that was sealed in Go's form is opened."""
+    """Content of any length that was encrypted in Go's form is decrypted."""
     assert jwe.decrypt(encrypted_as_go_does(data, KEY, b"i" * 16), KEY) == data
 
 
@@ -115,7 +115,7 @@ def test_refuses_another_key() -> None:
 
 
 def encrypted_as_0_1_0(data: bytes, key: bytes) -> bytes:
-    """Seal as doorcode 0.1.0 did, written down apart from the code under test; always with the same nonce."""
+    """Encrypt as doorcode 0.1.0 did, written down apart from the code under test; always with the same nonce."""
     header = b"doorcode-sealed-1\n" + hashlib.sha256(b"doorcode key\n" + key).digest()[:8]
     return header + b"n" * 12 + AESGCM(key).encrypt(b"n" * 12, data, header)
 

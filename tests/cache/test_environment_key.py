@@ -134,7 +134,7 @@ def test_what_is_no_key_is_an_error_before_the_user_is_asked(
 
 
 def test_another_key_is_an_error_that_names_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first key sealed stays as it is."""
+    """What was encrypted with the first key stays as it is."""
     choose(Options(encryption_key=OTHER)).store.save(GOOD, None)
     monkeypatch.setenv(VARIABLE, TEXT)
     with pytest.raises(CredentialUnavailableError, match="DOORCODE_CACHE_KEY_FILE; it was left as it is"):

@@ -517,7 +517,7 @@ class TestWhatWasSetAside:
         assert choose(Options(allow_unencrypted_storage=True)).store.encrypted
 
     @pytest.mark.parametrize("start", [b"eyJhbGciOiJkaXIifQ..aa.bb.cc", b"doorcode-sealed-1\n"])
-    def test_is_no_plain_file_where_it_is_sealed(self, directory: Path, start: bytes) -> None:
+    def test_is_no_plain_file_where_it_is_encrypted(self, directory: Path, start: bytes) -> None:
         """A sealed file of Go's at that place, set aside, is no reason for a plain one."""
         directory.mkdir(mode=0o700)
         (directory / f"{NAME}.{LEFT[0]}").write_bytes(start)

@@ -1,4 +1,4 @@
-"""The line in which our own writers wait for the lock."""
+"""The fair queue in which this library's own writers wait for the lock."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _on_linux() -> None:
 
 
 class Waiting:
-    """A line whose waits pass on a clock of its own; what is to happen meanwhile happens at a wait."""
+    """A queue that waits by a clock of its own; what is to happen meanwhile happens at a wait."""
 
     def __init__(self, path: Path, arrival: int = 100) -> None:
         self.now = 0.0
         self.pauses: list[float] = []
         self.events: list[object] = []
-        self.line = FairQueue(str(path), clock=lambda: self.now, now=lambda: arrival, sleep=self.sleep)
+        self.queue = FairQueue(str(path), clock=lambda: self.now, now=lambda: arrival, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -53,8 +53,8 @@ class Waiting:
 
 
 def enter(path: Path, arrival: int) -> LockedFile:
-    """Enter the line at a time, when it is one's turn."""
-    turn = Waiting(path, arrival).line.enter(0)
+    """Enter the queue at a time, when it is one's turn."""
+    turn = Waiting(path, arrival).queue.enter(0)
     assert turn is not None
     return turn
 
@@ -83,7 +83,7 @@ def test_comes_to_ones_turn(path: Path) -> None:
     second, first = enter(path, 20), enter(path, 10)
     waiting = Waiting(path)
     waiting.events = [None, first, None, second]
-    turn = waiting.line.enter(60)
+    turn = waiting.queue.enter(60)
     assert turn is not None
     assert waiting.pauses == [PAUSE, PAUSE, NEXT_PAUSE, NEXT_PAUSE]
     assert not enter_now(path)
@@ -98,7 +98,7 @@ def test_turns_come_in_the_order_of_arrival(path: Path) -> None:
     assert lock_byte(descriptor, 20) is LockResult.HELD
     first.close()
     with pytest.raises(TimeoutError):
-        Waiting(path, 30).line.enter(0)
+        Waiting(path, 30).queue.enter(0)
     os.close(descriptor)
     enter(path, 30).close()
 
@@ -107,18 +107,18 @@ def test_two_may_arrive_at_one_moment(path: Path) -> None:
     """The second is behind the first."""
     first = enter(path, 10)
     with pytest.raises(TimeoutError):
-        Waiting(path, 10).line.enter(0)
+        Waiting(path, 10).queue.enter(0)
     first.close()
     enter(path, 10).close()
 
 
-def test_waits_as_long_as_the_line_moves(path: Path) -> None:
-    """The time to wait counts anew with each that leaves the line, and ends it where none does."""
+def test_waits_as_long_as_the_queue_moves(path: Path) -> None:
+    """The time to wait counts anew with each that leaves the queue, and ends it where none does."""
     ahead = [enter(path, 30 - number) for number in range(20)]
     waiting = Waiting(path)
     waiting.events = [event for turn in ahead[:-1] for event in (None, turn)]
     with pytest.raises(TimeoutError):
-        waiting.line.enter(3 * PAUSE)
+        waiting.queue.enter(3 * PAUSE)
     assert not any(turn.open for turn in ahead[:-1])
     assert waiting.now > 20 * PAUSE
     ahead[-1].close()
@@ -126,21 +126,21 @@ def test_waits_as_long_as_the_line_moves(path: Path) -> None:
 
 
 def test_lets_the_turn_pass_of_whoever_gave_up(path: Path) -> None:
-    """A wait that was too long leaves nobody in the line."""
+    """A wait that was too long leaves nobody in the queue."""
     first = enter(path, 10)
     with pytest.raises(TimeoutError):
-        Waiting(path).line.enter(0.01)
+        Waiting(path).queue.enter(0.01)
     first.close()
     assert enter_now(path)
 
 
 def test_an_interrupted_wait_holds_up_nobody(path: Path) -> None:
-    """Ctrl-C in the line gives the turn up."""
+    """Ctrl-C in the queue gives the turn up."""
     first = enter(path, 10)
     waiting = Waiting(path)
     waiting.events = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
-        waiting.line.enter(60)
+        waiting.queue.enter(60)
     first.close()
     assert enter_now(path)
 
@@ -148,10 +148,10 @@ def test_an_interrupted_wait_holds_up_nobody(path: Path) -> None:
 def test_a_stuck_process_leaves_no_thread_and_no_descriptor(tmp_path: Path, start: Start) -> None:
     """Thirty writes that wait in vain for a process that is stuck leave nothing behind, and it holds up none after."""
     path = tmp_path / "cache"
-    stuck = start("line", f"{path}.write.lock")
+    stuck = start("enter_queue", f"{path}.write.lock")
     assert stuck.hear() == "entered"
-    line = FairQueue(f"{path}.write.lock")
-    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=line))
+    queue = FairQueue(f"{path}.write.lock")
+    store = FileStore(str(path), lock=CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=queue))
     threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(WRITES):
         with pytest.raises(StoreLocked):
@@ -165,8 +165,8 @@ def test_a_stuck_process_leaves_no_thread_and_no_descriptor(tmp_path: Path, star
 
 
 def test_a_forked_childs_copy_holds_up_nobody(path: Path, start: Start) -> None:
-    """A child that was forked in its parent's turn keeps no turn once the parent has left the line."""
-    program = start("line", path, "fork")
+    """A child that was forked in its parent's turn keeps no turn once the parent has left the queue."""
+    program = start("enter_queue", path, "fork")
     assert program.hear() == "entered"
     assert not enter_now(path)
     program.say()
@@ -175,7 +175,7 @@ def test_a_forked_childs_copy_holds_up_nobody(path: Path, start: Start) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EINVAL])
-def test_there_is_no_line_where_there_can_be_none(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_there_is_no_queue_where_there_can_be_none(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Without a directory, or without such locks on the system or the file system, processes race for the lock."""
     assert FairQueue(str(path / "no" / "directory")).enter(0) is None
 
@@ -202,7 +202,7 @@ def test_finds_the_locked_byte(path: Path) -> None:
 
 
 def test_a_lock_waits_in_the_queue_no_longer_than_its_timeout(tmp_path: Path) -> None:
-    """Who is held up in the line is told who has the lock."""
+    """Who is held up in the queue is told who has the lock."""
     path = str(tmp_path / "cache")
     brief = CacheLock(f"{path}.lockfile", wait_timeout=0.01, queue=FairQueue(f"{path}.write.lock"))
     with (
@@ -213,7 +213,7 @@ def test_a_lock_waits_in_the_queue_no_longer_than_its_timeout(tmp_path: Path) ->
         pytest.fail("the lock was held")
 
 
-def test_a_lock_that_cannot_be_had_leaves_the_line(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_had_leaves_the_queue(tmp_path: Path) -> None:
     """An error of the lock itself ends the turn."""
     path = tmp_path / "cache"
     (tmp_path / "cache.lockfile").symlink_to("elsewhere")

@@ -194,7 +194,7 @@ def test_keeps_two_caches_apart(home: Path, name: str) -> None:
 def test_one_caches_file_in_place_of_the_others_is_refused(
     opener: Callable[[], FileStore], home: Path, name: str, sealed: Path
 ) -> None:
-    """The file of CAE tokens is sealed under another key: it is set aside, and not read as if it were this cache's."""
+    """The file of CAE tokens is encrypted with another key: it is set aside, and not read as this cache's."""
     opener().save(GOOD, None)
     choose(Options(name=name), cae=True).store.save(b'{"cae": 1}', None)
     sealed.with_name(f"{name}.cae.sealed").replace(sealed)
@@ -349,7 +349,7 @@ def test_a_full_quota_makes_no_key_seem_gone(calls: KeyCalls, name: str) -> None
 
 
 def test_a_key_of_another_length_does_not_hide_the_kernels_refusal(calls: KeyCalls, name: str) -> None:
-    """It says nothing of whether a cache could be sealed."""
+    """It says nothing of whether a cache could be encrypted."""
     calls.add(KernelKeys(calls)._ring(), name, b"short")
     KernelKeys(calls).probe(name)
     with pytest.raises(StoreUnavailable, match=os.strerror(errno.EDQUOT)):
@@ -382,7 +382,7 @@ def test_an_unreadable_key_is_an_error(calls: KeyCalls, name: str) -> None:
 
 
 def test_a_key_that_cannot_be_made_is_an_error(calls: KeyCalls, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sealing fails with the reason, and when the kernel drops the key at once."""
+    """Encryption fails with the reason, and when the kernel drops the key at once."""
     with pytest.raises(StoreKeyError, match=os.strerror(errno.EDQUOT)):
         KernelCipher(name, KernelKeys(Refusing(add=errno.EDQUOT))).encrypt(GOOD)
     keys = KernelKeys(calls)

@@ -61,7 +61,7 @@ class Process:
         assert os.WIFSTOPPED(status)
 
 
-class FairQueue:
+class SharingProcesses:
     """The processes of one test, the cache that they share, and the authority that they ask.
 
     Args:
@@ -111,7 +111,7 @@ class FairQueue:
             process.say()
 
     def holder(self) -> int:
-        """Return the number of the process whose turn is next, as soon as its request is at the authority."""
+        """Return the number of the process that holds the lease, as soon as its request is at the authority."""
         self.authority.wait_for("token:refresh_token", self.authority.count("token:refresh_token") + 1, PATIENCE)
         holder = self.lease_holder()
         assert holder is not None
@@ -131,7 +131,7 @@ class FairQueue:
         assert self.authority.count("devicecode") == 0
 
 
-class RedisFairQueue(FairQueue):
+class RedisSharingProcesses(SharingProcesses):
     """Likewise, with their cache on a Redis server.
 
     Args:
@@ -162,8 +162,8 @@ class RedisFairQueue(FairQueue):
         return RedisStore(self.server.url, name=self.name, encryption_key=bytes(32), timeout=PATIENCE)
 
 
-def ended(made: FairQueue) -> Iterator[FairQueue]:
-    """Give a line, and end what still runs at the end."""
+def ended(made: SharingProcesses) -> Iterator[SharingProcesses]:
+    """Give the processes, and end those that still run at the end."""
     yield made
     for process in made.processes:
         process.process.kill()

@@ -161,7 +161,7 @@ class SimProcess:
         return self.sessions[0]
 
     def goes_on(self, until: float) -> bool:
-        """Notify whether it lives, and runs before a time."""
+        """Tell whether it lives, and runs before a time."""
         return self.alive and self.stopped_until <= until
 
     def stop(self, now: float, seconds: float) -> None:
@@ -170,7 +170,7 @@ class SimProcess:
         self.stops.append((now, self.stopped_until))
 
     def was_stopped_for(self, seconds: float, *, since: float) -> bool:
-        """Notify whether it was stopped for so long, at some time since then."""
+        """Tell whether it was stopped for so long, at some time since then."""
         return any(end - start >= seconds and end >= since for start, end in self.stops)
 
     def credential(self, user: str = ADA, *, may_ask: bool = True, place: str = "home", **account: Any) -> SimSession:
@@ -198,7 +198,7 @@ class SimTask:
     wake: float
     due: float = math.inf
     started: float | None = None
-    landing: Any = None
+    flight: Any = None
     answer: object = None
     ended: bool = False
     outcome: StoredToken | Failure | None = None
@@ -206,7 +206,7 @@ class SimTask:
 
     def find_due(self) -> None:
         """Set the time of its next step, after what that depends on has changed."""
-        waits = self.landing is not None and not self.landing.done()
+        waits = self.flight is not None and not self.flight.done()
         self.due = math.inf if waits else max(self.wake, self.process.stopped_until)
 
 
@@ -378,8 +378,8 @@ class World:
             return False
         self.running = task.process
         task.started = self.now if task.started is None else task.started
-        answer = task.landing.result() if task.landing is not None else task.answer
-        task.landing, task.answer = None, None
+        answer = task.flight.result() if task.flight is not None else task.answer
+        task.flight, task.answer = None, None
         try:
             next_step = task.life.send(answer)
         except StopIteration as stop:
@@ -392,15 +392,15 @@ class World:
         return True
 
     def _perform(self, task: SimTask, step: object) -> None:
-        if not isinstance(step, (_Until, _Landing)):
+        if not isinstance(step, (_Until, _JoinedFlight)):
             self.note(f"{task.name}: {type(step).__name__}")
         task.wake = self.now + self.random.uniform(0, 0.01)
         if isinstance(step, Sleep):
             task.wake = self.now + step.seconds
         elif isinstance(step, _Until):
             task.wake = step.at
-        elif isinstance(step, _Landing):
-            task.landing = step.future
+        elif isinstance(step, _JoinedFlight):
+            task.flight = step.future
             step.future.add_done_callback(lambda _future: task.find_due())
         elif isinstance(step, _Answer):
             task.answer = step.value
@@ -447,33 +447,33 @@ class World:
         theirs = frozenset(grant for grant in grants if grant is not None and grant.user == session.user)
         self.signed_out.append(SignedOut(session, self.now, theirs))
 
-    def _drive(self, task: SimTask, flow: Flow[Any], turn: StepHandler) -> Generator[object, object, Any]:
+    def _drive(self, task: SimTask, flow: Flow[Any], handler: StepHandler) -> Generator[object, object, Any]:
         try:
             step = next(flow)
             while True:
-                answer = yield from self._answer(task, step, turn)
+                answer = yield from self._answer(task, step, handler)
                 step = flow.send((self.now, answer))
         except StopIteration as stop:
-            turn.release(None)
+            handler.release(None)
             return stop.value
 
-    def _answer(self, task: SimTask, step: Step[Any], turn: StepHandler) -> Generator[object, object, object]:
+    def _answer(self, task: SimTask, step: Step[Any], handler: StepHandler) -> Generator[object, object, object]:
         if isinstance(step, Sleep):
             return (yield step)
         if isinstance(step, JoinFlight):
-            landing = turn.join(step)
-            if landing is None:
+            flight = handler.join(step)
+            if flight is None:
                 return (yield _Answer(FlightRole.LEAD))
-            return (yield _Landing(landing)) if step.wait else (yield _Answer(FlightRole.BUSY))
+            return (yield _JoinedFlight(flight)) if step.wait else (yield _Answer(FlightRole.BUSY))
         yield step
         if isinstance(step, Exchange):
-            return (yield from self._exchange(task, step, turn))
-        answer = None if isinstance(step, (Show, Notify, FinishSignIn)) else turn.perform(step)
+            return (yield from self._exchange(task, step, handler))
+        answer = None if isinstance(step, (Show, Notify, FinishSignIn)) else handler.perform(step)
         if isinstance(step, ReadCache) and isinstance(answer, CacheSnapshot):
             task.seen[step.cae] = task.session.refresh_tokens(answer.state, cae=step.cae)
         return answer
 
-    def _exchange(self, task: SimTask, step: Exchange[Any], turn: StepHandler) -> Generator[object, object, object]:
+    def _exchange(self, task: SimTask, step: Exchange[Any], handler: StepHandler) -> Generator[object, object, object]:
         """Send a request, which the authority answers whatever becomes of the process, and wait for the reply."""
         self._look_for_blind(task, step)
         sent, replies = self.now, [LOST]
@@ -487,13 +487,13 @@ class World:
         heapq.heappush(self.requests, (at_authority, self.sent, arrive))
         yield _Until(back)
         self.arrived = replies[0]
-        answer = turn.exchange(step)
-        if self.now - sent <= step.wait(turn.session.limits):
+        answer = handler.exchange(step)
+        if self.now - sent <= step.wait(handler.session.limits):
             return answer
         # It came when nobody waited for it any more: the process was stopped.
         self.note(f"{task.name}: a late reply")
-        turn.on_late_result(step)(answer)
-        return turn.on_timeout(step)
+        handler.on_late_result(step)(answer)
+        return handler.on_timeout(step)
 
     def _served(self, task: SimTask, step: Exchange[Any]) -> Any:
         if self.chance(self.odds.lost_request):
@@ -567,7 +567,7 @@ class World:
 
 
 @dataclass
-class _Landing:
+class _JoinedFlight:
     future: Any
 
 
@@ -582,7 +582,7 @@ class _Until:
 
 
 def _shares(task: SimTask) -> bool:
-    """Notify whether a caller's credential could use the sign-in of another process, whoever signs in there."""
+    """Tell whether a caller's credential could use the sign-in of another process, whoever signs in there."""
     who = task.session.who
     return who.adopts and who.username is None
 

@@ -1,4 +1,4 @@
-"""The order of memory, cache, refresh and person, step by step, without any I/O."""
+"""The order of memory, cache, refresh and prompt, step by step, without any I/O."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class World:
         now: the wall clock, in Unix seconds; Sleep moves it.
         states: what the caches without and with CAE hold.
         redeemed: answers to Redeem, in order; a function is called with the step.
-        person: answers to AskPerson, in order.
-        roles: answers to Join, in order; LEAD when there are none left.
+        sign_ins: answers to RequestToken, in order.
+        roles: answers to JoinFlight, in order; LEAD when there are none left.
         leases: answers to TakeLease, in order; True when there are none left.
         renewals: answers to RenewLease, in order; True when there are none left.
         used: answers to UseAccount, in order; True when there are none left.
@@ -73,14 +73,14 @@ class World:
     states: dict[bool, Any] = field(default_factory=lambda: {False: {}, True: {}})
     memory: dict[TokenRequest, tuple[StoredToken, float]] = field(default_factory=dict)
     redeemed: list[Any] = field(default_factory=list)
-    person: list[Tokens | Failure] = field(default_factory=list)
+    sign_ins: list[Tokens | Failure] = field(default_factory=list)
     roles: list[Any] = field(default_factory=list)
     leases: list[bool] = field(default_factory=list)
     renewals: list[bool] = field(default_factory=list)
     used: list[bool] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
     taken: list[Step[Any]] = field(default_factory=list)
-    on_look: Callable[[ReadCache], None] = lambda _step: None
+    on_read: Callable[[ReadCache], None] = lambda _step: None
     led: list[tuple[str, ...]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
 
@@ -119,7 +119,7 @@ class World:
                 kept, until = self.memory.get(replace(request, claims=None), (None, 0.0))
                 return kept if kept is not None and self.now < until else None
             case ReadCache(cae):
-                self.on_look(step)
+                self.on_read(step)
                 return CacheSnapshot(self.states[cae], self.who, self.now)
             case Remember(request, kept, until):
                 self.memory[replace(request, claims=None)] = (kept, until)
@@ -160,7 +160,7 @@ class World:
                 self.who = replace(self.who, home_account_id=account.home_account_id) if used else self.who
                 return used
             case RequestToken():
-                return self.person.pop(0)
+                return self.sign_ins.pop(0)
             case FindUser():
                 return self.who
             case StartSignIn():
@@ -282,13 +282,13 @@ def test_the_cache_is_looked_into_at_each_turn(looks: int) -> None:
         if world.count(TakeLease) == looks:
             world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
 
-    world.on_look = arrived
+    world.on_read = arrived
     assert secret(world.acquire()) == "theirs"
     assert world.count(Redeem) == 0
     assert world.count(TakeLease) == looks
 
 
-def test_an_account_that_is_signed_out_while_its_refresh_is_waited_for_needs_a_person() -> None:
+def test_an_account_that_is_signed_out_while_its_refresh_is_waited_for_needs_a_sign_in() -> None:
     """There is nothing left to refresh."""
     world = cached(age=4000)
     world.leases = [False] * 10_000
@@ -297,7 +297,7 @@ def test_an_account_that_is_signed_out_while_its_refresh_is_waited_for_needs_a_p
         if world.count(TakeLease) == 5:
             world.states[False] = {}
 
-    world.on_look = signed_out
+    world.on_read = signed_out
     assert reason(world.acquire()) is Reason.REQUIRED
     assert world.count(Redeem) == 0
 
@@ -310,7 +310,7 @@ def test_a_process_that_was_stopped_for_too_long_looks_again_before_it_sends_any
         if not step.cae and world.count(RenewLease) == 1:
             world.states[False] = rows.rows(WALL, access_token="theirs", refresh_token="RT2")
 
-    world.on_look, world.renewals = overtaken, [False]
+    world.on_read, world.renewals = overtaken, [False]
     assert secret(world.acquire()) == "theirs"
     assert world.count(Redeem) == 0
 
@@ -401,7 +401,7 @@ def test_a_valid_token_is_kept_no_longer_than_it_lives() -> None:
     assert world.steps(Remember)[0].fresh_until == WALL + 5
 
 
-def test_an_outage_is_no_reason_to_ask_a_person() -> None:
+def test_an_outage_is_no_reason_to_ask_the_user() -> None:
     """With the token expired and the authority down, the failure says so, prompting allowed or not."""
     world = cached(age=4000)
     world.redeemed = [REFUSED]
@@ -409,7 +409,7 @@ def test_an_outage_is_no_reason_to_ask_a_person() -> None:
     assert world.count(RequestToken) == 0
 
 
-def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
+def test_a_refused_refresh_asks_the_user_or_says_that_a_sign_in_is_needed() -> None:
     """The authority's words come along."""
     world = cached(age=4000)
     world.redeemed = [GRANT]
@@ -417,16 +417,16 @@ def test_a_refused_refresh_asks_the_person_or_says_that_one_is_needed() -> None:
     assert reason(outcome) is Reason.REQUIRED
     assert isinstance(outcome, Failure)
     assert (outcome.error, "AADSTS70008" in outcome.message) == (GRANT, True)
-    world.person = [tokens("signed in")]
+    world.sign_ins = [tokens("signed in")]
     assert secret(world.acquire(may_ask=True)) == "signed in"
     assert world.count(Redeem) == 1
 
 
-def test_claims_that_a_refusal_demands_go_to_the_person() -> None:
+def test_claims_that_a_refusal_demands_go_into_the_sign_in() -> None:
     """A step-up challenge of the authority is answered by the sign-in that follows it."""
     world = cached(age=4000)
     world.redeemed = [ServiceError("interaction_required", claims='{"access_token":{}}')]
-    world.person = [tokens("stepped up")]
+    world.sign_ins = [tokens("stepped up")]
     world.acquire(may_ask=True)
     assert world.steps(RequestToken)[0].request.claims == '{"access_token":{}}'
 
@@ -461,17 +461,17 @@ def test_a_token_that_another_process_stored_is_used_when_the_refresh_token_turn
 
 
 def test_a_spent_refresh_token_of_one_cache_is_followed_by_that_of_the_other() -> None:
-    """A process that died between its two writes leaves a spent one in the other cache; no person is needed then."""
+    """A process that died between its two writes leaves a spent one in the other cache; no sign-in is needed then."""
     world = World(states={False: rows.rows(WALL - 4000, refresh_token="RT2"), True: rows.rows(WALL - 4000)})
     world.redeemed = [GRANT, tokens("new")]
     assert secret(world.acquire(replace(REQUEST, enable_cae=True))) == "new"
     assert [step.refresh_token for step in world.steps(Redeem)] == [Secret("RT"), Secret("RT2")]
 
 
-def test_refresh_tokens_that_are_all_refused_ask_the_person_once() -> None:
+def test_refresh_tokens_that_are_all_refused_ask_the_user_once() -> None:
     """None of them looks like a new sign-in afterwards."""
     world = World(states={False: rows.rows(WALL - 4000, refresh_token="RT2"), True: rows.rows(WALL - 4000)})
-    world.redeemed, world.person = [GRANT, GRANT], [tokens("asked")]
+    world.redeemed, world.sign_ins = [GRANT, GRANT], [tokens("asked")]
     assert secret(world.acquire(replace(REQUEST, enable_cae=True), may_ask=True)) == "asked"
 
 
@@ -533,13 +533,13 @@ def test_the_only_account_is_used_and_several_are_listed() -> None:
 
 
 def test_an_access_token_without_a_refresh_token_is_used_to_its_end() -> None:
-    """Past its freshness there is nothing better; past its end a person is needed."""
+    """Past its freshness there is nothing better; past its end a sign-in is needed."""
     assert secret(cached(age=3400, refresh_token=None).acquire()) == "AT"
     assert reason(cached(age=3600, refresh_token=None).acquire()) is Reason.REQUIRED
 
 
 def followed(request: TokenRequest, failure: Failure | None, then: Callable[[], None]) -> Callable[[], FlightResult]:
-    """Return an answer to Join: somebody else's flight ended so, and this is what it left behind."""
+    """Return an answer to JoinFlight: another caller's flight ended so, and this is what it left behind."""
 
     def end() -> FlightResult:
         then()
@@ -587,9 +587,9 @@ def test_an_outage_is_everybodys_and_a_refusal_its_own() -> None:
 
 
 def test_a_refusal_that_one_waited_for_does_not_look_like_a_new_sign_in() -> None:
-    """The person is asked once for it, and not first taken for having signed in."""
+    """The user is asked once for it, and not first taken for having signed in."""
     world = cached(age=4000)
-    world.roles, world.person = [FlightResult(REQUEST, required(GRANT))], [tokens("asked")]
+    world.roles, world.sign_ins = [FlightResult(REQUEST, required(GRANT))], [tokens("asked")]
     assert secret(world.acquire(may_ask=True)) == "asked"
     assert world.count(Redeem) == 0
 
@@ -597,7 +597,7 @@ def test_a_refusal_that_one_waited_for_does_not_look_like_a_new_sign_in() -> Non
 def test_flights_are_named_after_account_and_tenant() -> None:
     """Other people and other tenants are not waited for."""
     for who, whose in ((WHO, rows.ACCOUNT), (replace(WHO, home_account_id=None, username="ada"), "ada")):
-        world = World(who=who, person=[tokens()])
+        world = World(who=who, sign_ins=[tokens()])
         world.acquire(may_ask=True)
         assert world.steps(JoinFlight)[0].name == ("sign-in", whose, rows.TENANT)
     world = cached(age=4000)
@@ -620,7 +620,7 @@ def test_who_waits_for_a_sign_in_goes_on_silently() -> None:
 
 
 def test_a_failed_sign_in_reaches_everybody_once() -> None:
-    """Whoever waited fails with it, and nobody asks the person again."""
+    """Whoever waited fails with it, and the user is not asked again."""
     world = World(roles=[FlightResult(REQUEST, refused(ServiceError("authorization_declined")))])
     assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
     assert world.count(RequestToken) == 0
@@ -628,7 +628,7 @@ def test_a_failed_sign_in_reaches_everybody_once() -> None:
 
 def test_a_leader_who_left_is_followed_by_one_who_waited() -> None:
     """One of those who waited asks instead."""
-    world = World(roles=[FlightRole.ABANDONED, FlightRole.LEAD], person=[tokens("second try")])
+    world = World(roles=[FlightRole.ABANDONED, FlightRole.LEAD], sign_ins=[tokens("second try")])
     assert secret(world.acquire(may_ask=True)) == "second try"
 
 
@@ -649,7 +649,7 @@ def test_a_sign_in_that_just_ended_is_noticed_before_asking() -> None:
 def test_a_sign_in_without_asking_first_what_is_cached() -> None:
     """``prompt`` asks whatever is there, and counts a sign-in that is under way already."""
     world = cached()
-    world.person = [tokens("asked")]
+    world.sign_ins = [tokens("asked")]
     assert secret(world.drive(acquire.prompt(REQUEST, by_request_token))) == "asked"
     assert world.memory[REQUEST] == (token("asked"), token().fresh_until)
     world = cached()
@@ -657,7 +657,7 @@ def test_a_sign_in_without_asking_first_what_is_cached() -> None:
     assert secret(world.drive(acquire.prompt(REQUEST, by_request_token))) == "AT"
     world = World(roles=[FlightResult(REQUEST, refused(PENDING))])
     assert isinstance(world.drive(acquire.prompt(REQUEST, by_request_token)), Failure)
-    world = World(person=[refused(PENDING)])
+    world = World(sign_ins=[refused(PENDING)])
     assert isinstance(world.drive(acquire.prompt(REQUEST, by_request_token)), Failure)
     assert world.steps(FinishFlight)[0].failure is not None
 
@@ -667,13 +667,13 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
     world = World(leases=[False] * 1000)
     looks = 0
 
-    def signed_in_at_the_seventh_look(step: ReadCache) -> None:
+    def signed_in_at_the_seventh_read(step: ReadCache) -> None:
         nonlocal looks
         looks += not step.cae
         if looks == 7:
             world.states[False] = rows.rows(WALL)
 
-    world.on_look = signed_in_at_the_seventh_look
+    world.on_read = signed_in_at_the_seventh_read
     assert secret(world.acquire(may_ask=True)) == "AT"
     assert [step.message for step in world.steps(Notify)] == [waiting_for(LeaseHolder(4711, "login1", 600), 0.0)]
     kinds = [type(step) for step in world.taken]
@@ -685,13 +685,13 @@ def test_a_process_that_waits_for_anothers_prompt_says_so_and_picks_its_result_u
 @pytest.mark.parametrize("meanwhile", [True, False])
 def test_a_prompt_that_ran_out_while_the_user_signed_in_elsewhere(reason_of: Reason, meanwhile: bool) -> None:  # noqa: FBT001 - a column
     """A process that was stopped uses what another one has stored; a user who declined is not overruled."""
-    world = World(person=[Failure(reason_of, "over")])
+    world = World(sign_ins=[Failure(reason_of, "over")])
 
     def signed_in(_step: ReadCache) -> None:
-        if meanwhile and not world.person:
+        if meanwhile and not world.sign_ins:
             world.states[False] = rows.rows(WALL)
 
-    world.on_look = signed_in
+    world.on_read = signed_in
     outcome = world.acquire(may_ask=True)
     if meanwhile and reason_of is not Reason.DECLINED:
         assert secret(outcome) == "AT"
@@ -701,14 +701,14 @@ def test_a_prompt_that_ran_out_while_the_user_signed_in_elsewhere(reason_of: Rea
 
 def test_a_sign_in_of_another_process_that_is_soon_over_is_not_talked_about() -> None:
     """Within two seconds there is nothing to say."""
-    world = World(leases=[False, False, False], person=[tokens("asked")])
+    world = World(leases=[False, False, False], sign_ins=[tokens("asked")])
     assert secret(world.acquire(may_ask=True)) == "asked"
     assert world.count(Notify) == 0
 
 
 def test_a_process_whose_sign_in_dies_is_followed_by_the_one_that_waited() -> None:
-    """Its lease ends with it, and the person is asked by the next."""
-    world = World(leases=[False, False, True], person=[tokens("asked")])
+    """Its lease ends with it, and the next one asks the user."""
+    world = World(leases=[False, False, True], sign_ins=[tokens("asked")])
     assert secret(world.acquire(may_ask=True)) == "asked"
     lease = world.steps(TakeLease)[-1]
     assert world.steps(DropLease) == [DropLease(lease.name)]
@@ -722,7 +722,7 @@ def test_what_was_signed_in_while_the_lease_changed_hands_is_noticed() -> None:
         if world.count(TakeLease) == 2:
             world.states[False] = rows.rows(WALL)
 
-    world.on_look = late
+    world.on_read = late
     assert secret(world.acquire(may_ask=True)) == "AT"
     assert world.count(RequestToken) == 0
     assert world.count(DropLease) == 1
@@ -746,11 +746,11 @@ def test_other_people_are_asked_meanwhile() -> None:
     names = set()
     for request in (REQUEST, replace(REQUEST, tenant_id="other")):
         for who in (WHO, replace(WHO, home_account_id=None), replace(WHO, client_id="other")):
-            world = World(who=who, person=[tokens()])
+            world = World(who=who, sign_ins=[tokens()])
             world.acquire(request, may_ask=True)
             names |= {step.name for step in world.steps(TakeLease)}
     assert len(names) == 4
-    same = World(person=[tokens()])
+    same = World(sign_ins=[tokens()])
     same.acquire(replace(REQUEST, tenant_id=rows.TENANT.upper()), may_ask=True)
     assert {step.name for step in same.steps(TakeLease)} <= names
 
@@ -774,7 +774,7 @@ def test_an_account_that_was_found_too_late_is_not_used() -> None:
         if world.count(UseAccount):
             world.who = eve
 
-    world.on_look = sign_in
+    world.on_read = sign_in
     failure = world.acquire()
     assert isinstance(failure, Failure)
     assert failure.reason is Reason.REQUIRED
@@ -804,7 +804,7 @@ def test_of_several_accounts_none_is_taken(insists: bool) -> None:  # noqa: FBT0
 )
 def test_users_who_cannot_use_each_others_sign_in_do_not_wait_for_each_other(who: Who, lease: bool) -> None:  # noqa: FBT001
     """A lease is taken where another process's sign-in would do."""
-    world = World(who=who, person=[tokens()])
+    world = World(who=who, sign_ins=[tokens()])
     assert isinstance(world.acquire(may_ask=True), StoredToken)
     assert world.count(TakeLease) == lease
 
@@ -916,7 +916,7 @@ def test_a_refresh_that_is_accepted_again_begins_anew() -> None:
 def test_a_user_is_asked_without_another_refresh_that_would_be_refused() -> None:
     """With prompts allowed, a refused refresh costs one request, and the user is asked each time."""
     world = cached(age=4000)
-    world.redeemed, world.person = [GRANT], [Failure(Reason.DECLINED, "no"), tokens("asked")]
+    world.redeemed, world.sign_ins = [GRANT], [Failure(Reason.DECLINED, "no"), tokens("asked")]
     assert reason(world.acquire(may_ask=True)) is Reason.DECLINED
     assert secret(world.acquire(may_ask=True)) == "asked"
 

@@ -26,15 +26,15 @@ from doorcode._session.step_handler import StepHandler
 
 
 def stop_at(name: str, *, before: bool) -> None:
-    """Have this process stop once: before or after the first call of one of a turn's methods that has to do with it."""
+    """Have this process stop once: before or after a step handler's method sends a refresh, or takes its lease."""
     really: Any = getattr(StepHandler, name)
 
-    def trapped(turn: StepHandler, *arguments: Any) -> object:
-        answer = None if before else really(turn, *arguments)
+    def trapped(handler: StepHandler, *arguments: Any) -> object:
+        answer = None if before else really(handler, *arguments)
         if isinstance(arguments[0], Redeem) or (isinstance(arguments[0], TakeLease) and answer is True):
             setattr(StepHandler, name, really)
             os.kill(os.getpid(), signal.SIGSTOP)
-        return really(turn, *arguments) if before else answer
+        return really(handler, *arguments) if before else answer
 
     setattr(StepHandler, name, trapped)
 

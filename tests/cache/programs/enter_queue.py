@@ -1,6 +1,6 @@
-"""Enter a line and stay until told to leave; with "fork", a child that was forked meanwhile lives on.
+"""Enter the fair queue and stay until told to leave; with "fork", a child that was forked meanwhile lives on.
 
-Arguments: path of the line's file, "fork" or nothing.
+Arguments: path of the queue's file, "fork" or nothing.
 """
 
 # Lines on stdout are how these programs talk to the test.
