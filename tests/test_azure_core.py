@@ -164,7 +164,7 @@ def test_a_token_info_survives_whether_azure_cores_class_has_slots(before: str) 
     """It is made, cannot be set, and is pickled and copied as azure-core's own."""
     program = """
         import copy, pickle
-        from doorcode._core.msal_cache.lookup import StoredToken
+        from doorcode._core.msal_cache.rows import StoredToken
         from doorcode._core.secret import Secret
         from doorcode._session.access_tokens import SafeAccessTokenInfo
         fields = {name: 1 for name in StoredToken.__match_args__}

@@ -21,7 +21,8 @@ from doorcode._core.flows.browser_steps import (
 )
 from doorcode._core.messages.failures import unavailable
 from doorcode._core.model import Failure, Reason, Tokens
-from doorcode._core.replies.parse import Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import PromptLives, Sleep, Step
 from support.virtual import REFUSED, REQUEST, busy, tokens

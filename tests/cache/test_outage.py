@@ -9,7 +9,7 @@ import pytest
 
 from doorcode._core.msal_cache import lookup
 from doorcode._core.msal_cache.changes import merge
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache import Conflict, Loaded, StoreError
 from doorcode.cache._cae_section import CaeSection
 from doorcode.cache._outage import ServedRefreshTokens

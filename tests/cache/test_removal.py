@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache import StoreError
 from doorcode.cache._every_store import Troubles
 from doorcode.cache._removal import Removal, in_turn

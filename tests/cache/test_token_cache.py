@@ -10,8 +10,8 @@ from typing import Any
 import msal
 import pytest
 
-from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache import changes
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache import Conflict, Lease, Loaded, Stamp, StoreError, StoreUnreadable
 from doorcode.cache._content import parse, serialize
 from doorcode.cache._process_caches import MemoryCache, MsalCache
@@ -109,7 +109,7 @@ class Ear:
 
 def adding(added: Any) -> Callable[[State], State]:
     """Return a change that merges rows."""
-    return lambda state: lookup.merge(state, added)
+    return lambda state: changes.merge(state, added)
 
 
 def secrets(state: State) -> set[object]:
@@ -145,7 +145,7 @@ def test_what_others_wrote_is_merged(kind: type[FakeStore]) -> None:
     store = kind(ONE)
     cache = StoredCache(store, (), Ear())
     assert secrets(cache.state()) == {"AT1"}
-    store.put(serialize(lookup.merge(store.state(), TWO)))
+    store.put(serialize(changes.merge(store.state(), TWO)))
     assert secrets(cache.state()) == {"AT1", "AT2"}
     cache.commit(adding(rows.rows(NOW, access_token="AT3", scope="x")))
     assert secrets(store.state()) == {"AT1", "AT2", "AT3"}
@@ -164,7 +164,7 @@ def test_a_look_without_a_change_reads_nothing() -> None:
 def test_a_write_in_between_is_a_conflict_and_both_stay() -> None:
     """The change is applied again to what the other process wrote."""
     store = FakeStore(ONE)
-    store.before_save = lambda: store.put(serialize(lookup.merge(store.state(), TWO)))
+    store.before_save = lambda: store.put(serialize(changes.merge(store.state(), TWO)))
     StoredCache(store, (), Ear()).commit(adding(rows.rows(NOW, access_token="AT3", scope="x")))
     assert secrets(store.state()) == {"AT1", "AT2", "AT3"}
 
@@ -269,7 +269,7 @@ def test_damage_that_was_set_aside_is_told_and_the_sign_in_goes_on(kind: type[Fa
 def test_other_programs_caches_are_read_for_their_accounts_and_never_written() -> None:
     """A plain cache beside ours answers only for accounts that ours lacks."""
     mine = rows.rows(NOW, access_token="mine")
-    theirs = lookup.merge(rows.rows(NOW, access_token="theirs"), TWO)
+    theirs = changes.merge(rows.rows(NOW, access_token="theirs"), TWO)
     other, store = FakeStore(theirs), FakeStore(mine)
     cache = StoredCache(store, (other,), Ear())
     assert secrets(cache.state()) == {"mine", "AT2"}
@@ -292,7 +292,7 @@ def test_of_several_caches_one_tells_of_trouble() -> None:
 
 def removing(account: str = rows.ACCOUNT) -> Callable[[State], State]:
     """Return a change that removes an account."""
-    return lambda state: lookup.remove_account(state, rows.CLIENT, frozenset({rows.HOST}), account)
+    return lambda state: changes.remove_account(state, rows.CLIENT, frozenset({rows.HOST}), account)
 
 
 @KINDS
@@ -443,7 +443,7 @@ def test_a_cache_of_the_programs_own_is_read_and_written_by_its_own_methods() ->
     theirs.modified.clear()
     cache.commit(lambda state: state)
     assert theirs.modified == []
-    cache.commit(lambda state: lookup.remove_account(state, rows.CLIENT, frozenset({rows.HOST}), rows.ACCOUNT))
+    cache.commit(lambda state: changes.remove_account(state, rows.CLIENT, frozenset({rows.HOST}), rows.ACCOUNT))
     assert sorted(theirs.modified) == ["-AccessToken", "-Account", "-IdToken", "-RefreshToken"]
     assert cache.borrowed() == {}
     lease = cache.lease("refresh", 1)

@@ -22,7 +22,9 @@ from doorcode._core.account_selection import (
     usable,
 )
 from doorcode._core.model import Who
-from doorcode._core.msal_cache.lookup import Account, State, merge
+from doorcode._core.msal_cache.changes import merge
+from doorcode._core.msal_cache.lookup import Account
+from doorcode._core.msal_cache.rows import State
 from doorcode._core.replies.identity import Identity
 from support.rows import ACCOUNT, CLIENT, HOST, TENANT, rows
 

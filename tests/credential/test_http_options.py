@@ -20,7 +20,7 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from doorcode import errors
 from doorcode._core.messages.failures import unreachable
-from doorcode._core.replies.parse import Endpoint, FaultKind
+from doorcode._core.replies.faults import Endpoint, FaultKind
 from doorcode._entra.transport_errors import fault_of
 from doorcode.emulator import Emulator, Html, Reply, ServerError, TooManyRequests
 from support.proxy import proxy

@@ -12,8 +12,9 @@ import pytest
 from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._core.account_selection import find_account
 from doorcode._core.model import Who
-from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache import changes, lookup
 from doorcode._core.msal_cache.index import Section
+from doorcode._core.msal_cache.rows import State, StoredToken
 from doorcode._core.secret import Secret
 from doorcode.cache._files import disk
 from doorcode.cache._locks.lease import FileLeases
@@ -37,26 +38,26 @@ class Counting(dict[str, object]):
         return super().get(name, default)
 
 
-def filled(count: int) -> lookup.State:
+def filled(count: int) -> State:
     """Return a state that so many replies have filled, one after the other."""
-    state: lookup.State = {}
+    state: State = {}
     one = rows(NOW)
     key, row = next(iter(one["AccessToken"].items()))
-    state = lookup.merge(state, one, NOW)
+    state = changes.merge(state, one, NOW)
     for number in range(count):
         target = f"https://r{number}/.default"
         added = {"AccessToken": {key.replace("https://r/.default", target): Counting(row, target=target)}}
-        state = lookup.merge(state, added, NOW)
+        state = changes.merge(state, added, NOW)
         assert miss(state) is None
     return state
 
 
-def miss(state: lookup.State) -> lookup.StoredToken | None:
+def miss(state: State) -> StoredToken | None:
     """Look for a token that is not there."""
     return lookup.access_token(state, CLIENT, HOSTS, ACCOUNT, TENANT, ("https://none/.default",), NOW)
 
 
-OPERATIONS: dict[str, Callable[[lookup.State], object]] = {
+OPERATIONS: dict[str, Callable[[State], object]] = {
     "the account": lambda state: find_account(Who(CLIENT, HOSTS), state),
     "whether it is signed in": lambda state: lookup.has_account(state, CLIENT, HOSTS, ACCOUNT),
     "a token that is not there": miss,
@@ -64,8 +65,8 @@ OPERATIONS: dict[str, Callable[[lookup.State], object]] = {
         state, CLIENT, HOSTS, ACCOUNT, TENANT, ("HTTPS://R7/.default",), NOW
     ),
     "the refresh token": lambda state: lookup.refresh_token(state, CLIENT, HOSTS, ACCOUNT),
-    "one more reply": lambda state: lookup.merge(state, rows(NOW, scope="https://more/.default"), NOW + 1),
-    "a rotated refresh token": lambda state: lookup.replace_refresh_token(
+    "one more reply": lambda state: changes.merge(state, rows(NOW, scope="https://more/.default"), NOW + 1),
+    "a rotated refresh token": lambda state: changes.replace_refresh_token(
         state, CLIENT, HOSTS, ACCOUNT, Secret("new"), NOW
     ),
 }
@@ -73,7 +74,7 @@ OPERATIONS: dict[str, Callable[[lookup.State], object]] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
 def test_an_operation_reads_as_many_rows_of_a_large_cache_as_of_a_small_one(
-    operation: Callable[[lookup.State], object],
+    operation: Callable[[State], object],
 ) -> None:
     """So filling a cache takes time in proportion to the tokens."""
     taken = []

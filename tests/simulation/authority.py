@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from doorcode._core.model import TokenRequest, Tokens
 from doorcode._core.msal_cache.rows import stored_token
+from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.identity import Identity
-from doorcode._core.replies.parse import DeviceCode, ServiceError
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import SecretDict
 from support import rows
 from support.virtual import code as device_code

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from doorcode._core.flows import refresh
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from simulation.test_simulation import (
     CLOCK,
     FINE,

@@ -10,7 +10,7 @@ import pytest
 
 from doorcode._core.flows import refresh
 from doorcode._core.model import Failure, Reason
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from simulation.world import ADA, Odds, World
 
 

@@ -22,9 +22,8 @@ from doorcode._core.authorities import AuthorityAddress
 from doorcode._core.flows import acquire, device_code
 from doorcode._core.model import CacheSnapshot, Failure, FlightRole, TokenRequest, Tokens
 from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.msal_cache.rows import State, rows_of
-from doorcode._core.replies.parse import Endpoint, Fault, FaultKind
+from doorcode._core.msal_cache.rows import State, StoredToken, rows_of
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.steps import (
     Begin,
     Exchange,

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from doorcode._core.model import TokenRequest, Tokens
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.replies.identity import Identity
-from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 from doorcode._core.steps import Begin, Flow, LogDebug, LogWarning, Poll, PromptLives, Show, Sleep, Step
 

@@ -19,7 +19,8 @@ from doorcode._core.msal_cache import lookup
 from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
-    from doorcode._core.msal_cache.lookup import Account, State
+    from doorcode._core.msal_cache.lookup import Account
+    from doorcode._core.msal_cache.rows import State
     from doorcode._core.replies.identity import Identity
 
 _PROMPTS: Final = "doorcode.prompts"

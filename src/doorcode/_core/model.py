@@ -10,7 +10,8 @@ from doorcode._core.values import field, value_class
 
 if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.messages.error_context import ErrorContext
-    from doorcode._core.msal_cache.lookup import Account, State, StoredToken
+    from doorcode._core.msal_cache.lookup import Account
+    from doorcode._core.msal_cache.rows import State, StoredToken
     from doorcode._core.replies.faults import Fault
     from doorcode._core.replies.identity import Identity
     from doorcode._core.replies.service_errors import ServiceError

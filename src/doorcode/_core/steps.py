@@ -17,7 +17,8 @@ from doorcode._core.values import value_class
 if TYPE_CHECKING:  # named here only, and loaded by the modules that need them
     from doorcode._core.flows.leases import LeaseHolder  # noqa: F401 - in quotes below
     from doorcode._core.flows.limits import RequestLimits
-    from doorcode._core.msal_cache.lookup import Account, StoredToken
+    from doorcode._core.msal_cache.lookup import Account
+    from doorcode._core.msal_cache.rows import StoredToken
     from doorcode._core.replies.device_code import DeviceCode
     from doorcode._core.replies.faults import Fault
     from doorcode._core.replies.service_errors import ServiceError  # noqa: F401 - likewise

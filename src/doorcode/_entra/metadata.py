@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from doorcode._core.msal_cache.metadata import METADATA, metadata_row, remembered
 
 if TYPE_CHECKING:
-    from doorcode._core.msal_cache.lookup import State
+    from doorcode._core.msal_cache.rows import State
     from doorcode.cache._token_cache import TokenCache
 
 

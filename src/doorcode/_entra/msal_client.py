@@ -19,9 +19,8 @@ from doorcode._core.claims import merge_claims
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.descriptors import is_without_descriptors
 from doorcode._core.model import TokenRequest, Tokens
-from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import State
-from doorcode._core.msal_cache.rows import ACCESS_TOKEN, stored_token
+from doorcode._core.msal_cache import changes
+from doorcode._core.msal_cache.rows import ACCESS_TOKEN, State, stored_token
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.replies.identity import identify, mailbox_header
@@ -285,7 +284,7 @@ class MsalApplication:
         named = identity is not None or note.home_account_id is not None
         rows: State = {}
         if named:
-            rows = cast("State", lookup.with_asked_target(note.rows, request.scopes, request.tenant_id))
+            rows = cast("State", changes.with_asked_target(note.rows, request.scopes, request.tenant_id))
             rows = {**rows, **self._metadata.rows()}
         (row,) = note.rows[ACCESS_TOKEN].values()
         token = stored_token(row)  # as stored, so that the token has one expiry everywhere

@@ -13,7 +13,7 @@ from doorcode._core.display import safe_repr
 from doorcode._core.secret import SHOWN
 
 if TYPE_CHECKING:
-    from doorcode._core.msal_cache.lookup import StoredToken
+    from doorcode._core.msal_cache.rows import StoredToken
 
 
 class SafeAccessToken(AccessToken):

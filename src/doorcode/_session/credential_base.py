@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from doorcode import _credential_options
     from doorcode._core.model import Failure, TokenRequest, Tokens
-    from doorcode._core.msal_cache.lookup import StoredToken
+    from doorcode._core.msal_cache.rows import StoredToken
     from doorcode._core.steps import Flow, SignIn
     from doorcode._session import prompt
     from doorcode._session.step_handler import StepHandler

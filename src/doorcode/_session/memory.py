@@ -10,7 +10,7 @@ from doorcode._core.display import safe_repr
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
 
-    from doorcode._core.msal_cache.lookup import StoredToken
+    from doorcode._core.msal_cache.rows import StoredToken
 
 Key: TypeAlias = tuple[tuple[str, ...], "str | None", bool]
 """Scopes as asked, tenant as asked, and whether for a client that handles claims challenges."""

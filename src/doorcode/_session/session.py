@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from doorcode._core.account_selection import may_use_cache, usable
 from doorcode._core.display import account_name, log_line
 from doorcode._core.msal_cache.changes import RemoveAccount
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord

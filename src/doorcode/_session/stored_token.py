@@ -10,8 +10,7 @@ from doorcode._config import resolve
 from doorcode._core.account_selection import AccountInUse, usable
 from doorcode._core.flows.cached import find
 from doorcode._core.model import CacheSnapshot, TokenRequest
-from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.msal_cache.rows import ACCESS_TOKEN, is_account, rows_of, stored_token, text_of
+from doorcode._core.msal_cache.rows import ACCESS_TOKEN, StoredToken, is_account, rows_of, stored_token, text_of
 from doorcode._core.steps import ReadCache, UseAccount
 from doorcode._core.tenants import SHARED, resolve_tenant
 from doorcode._session.open_cache import open_cache

@@ -8,8 +8,7 @@ from doorcode._core.checks import home_account_id_of
 from doorcode._core.clouds import aliases
 from doorcode._core.display import LONGEST_NAME, log_line, one_line
 from doorcode._core.msal_cache.changes import remove_account
-from doorcode._core.msal_cache.lookup import State
-from doorcode._core.msal_cache.rows import ACCESS_TOKEN, ACCOUNT, REFRESH_TOKEN, rows_of, text_of
+from doorcode._core.msal_cache.rows import ACCESS_TOKEN, ACCOUNT, REFRESH_TOKEN, State, rows_of, text_of
 from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
 from doorcode._log import logger

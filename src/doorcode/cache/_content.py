@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from doorcode._core.msal_cache.index import indexed
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache._errors import StoreUnreadable, called
 
 if TYPE_CHECKING:

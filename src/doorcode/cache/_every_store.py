@@ -28,7 +28,7 @@ from doorcode.cache._token_cache import StoredCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from doorcode._core.msal_cache.lookup import State
+    from doorcode._core.msal_cache.rows import State
     from doorcode.cache._options import TokenCachePersistenceOptions
     from doorcode.cache._protocol import TokenStore
     from doorcode.cache._token_cache import Change

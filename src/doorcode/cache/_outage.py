@@ -6,8 +6,7 @@ from typing import Final
 
 from doorcode import _clock
 from doorcode._core.msal_cache.changes import without_known_refresh_tokens
-from doorcode._core.msal_cache.lookup import State
-from doorcode._core.msal_cache.rows import REFRESH_TOKEN, rows_of, text_of
+from doorcode._core.msal_cache.rows import REFRESH_TOKEN, State, rows_of, text_of
 from doorcode.cache._protocol import RemoteStore, TokenStore
 
 __all__ = ["ServedRefreshTokens", "ServerOutage"]

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, cast
 
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache._protocol import Lease, LeaseHolder
 from doorcode.cache._token_cache import Change, NoLease
 

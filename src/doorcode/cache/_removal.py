@@ -9,7 +9,7 @@ from doorcode.cache._errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from doorcode._core.msal_cache.lookup import State
+    from doorcode._core.msal_cache.rows import State
     from doorcode.cache._every_store import Troubles
     from doorcode.cache._token_cache import Change
 

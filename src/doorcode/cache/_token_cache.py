@@ -1,6 +1,6 @@
 """MSAL's unified token cache on top of any store: reload, merge, write.
 
-A cache holds a state (sections of rows, ``_core.msal_cache.lookup.State``). A change is a function from state to state.
+A cache holds a state (sections of rows, ``_core.msal_cache.rows.State``). A change is a function from state to state.
 When another process has written meanwhile, the cache applies the change again to the newer state. A change with nothing
 to do returns the very state that it was given.
 """
@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final, Protocol, TypeAlias
 
 from doorcode._core.msal_cache.changes import fill_in
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from doorcode.cache._content import Content, Reading, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable, called
 from doorcode.cache._outage import ServedRefreshTokens, ServerOutage

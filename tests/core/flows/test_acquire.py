@@ -14,10 +14,10 @@ from doorcode._core.flows.leases import LONGEST_PROMPT, LeaseHolder, waiting_for
 from doorcode._core.flows.refusals import MOST, FindRefusal, NoteReply, Refusals
 from doorcode._core.messages.failures import refused, required, unreachable
 from doorcode._core.model import CacheSnapshot, Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who
-from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import StoredToken
-from doorcode._core.replies.parse import Fault, ServiceError
-from doorcode._core.replies.service_errors import SIGNED_OUT
+from doorcode._core.msal_cache import changes
+from doorcode._core.msal_cache.rows import StoredToken
+from doorcode._core.replies.faults import Fault
+from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
 from doorcode._core.secret import Secret
 from doorcode._core.steps import (
     AcceptSignIn,
@@ -525,7 +525,7 @@ def test_the_only_account_is_used_and_several_are_listed() -> None:
     world.who = ANYBODY
     assert secret(world.acquire()) == "AT"
     second = rows.rows(WALL, account="other.utid", username="grace@contoso.example")
-    world = World(who=ANYBODY, states={False: lookup.merge(world.states[False], second), True: {}})
+    world = World(who=ANYBODY, states={False: changes.merge(world.states[False], second), True: {}})
     outcome = world.acquire()
     assert isinstance(outcome, Failure)
     assert [account.username for account in outcome.candidates] == ["ada@contoso.example", "grace@contoso.example"]

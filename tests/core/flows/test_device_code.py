@@ -11,7 +11,9 @@ import pytest
 from doorcode._core.flows import device_code
 from doorcode._core.messages.advice import BY_KIND, MORE_TIME, new_code
 from doorcode._core.model import Failure, Reason, Tokens
-from doorcode._core.replies.parse import DeviceCode, Endpoint, Fault, FaultKind, ServiceError
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
+from doorcode._core.replies.service_errors import ServiceError
 from support.virtual import PENDING, PORTAL, REFUSED, REQUEST, SLOW, Timeline, Virtual, busy, code, tokens
 
 OK = tokens()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache import changes, lookup
 from doorcode._core.msal_cache.changes import RemoveAccount
 from doorcode._core.msal_cache.folded import Folded
-from doorcode._core.msal_cache.lookup import State
+from doorcode._core.msal_cache.rows import State
 from support import rows
 
 NOW = 1_700_000_000
@@ -19,7 +19,7 @@ SIGN_OUT = RemoveAccount(rows.CLIENT, HOSTS, rows.ACCOUNT)
 
 def storing(at: float = NOW, **fields: Any) -> Callable[[State], State]:
     """Return the change that stores a reply."""
-    return lambda state: lookup.merge(state, rows.rows(at, **fields), at)
+    return lambda state: changes.merge(state, rows.rows(at, **fields), at)
 
 
 def refresh_token(state: State, account: str = rows.ACCOUNT) -> str | None:

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache import changes, lookup
 from doorcode._core.msal_cache.changes import LEFT_EXPIRED
 from doorcode._core.msal_cache.index import Section, indexed, section_of
+from doorcode._core.msal_cache.rows import State
 from support.rows import CLIENT, HOST
 
 NOW = 1_800_000_000
@@ -38,7 +39,7 @@ STEPS = st.lists(
 )
 
 
-def answers(state: lookup.State) -> list[Any]:
+def answers(state: State) -> list[Any]:
     """Return every answer that the index has a part in."""
     return [
         *(lookup.has_account(state, CLIENT, HOSTS, account) for account in ("a.t", "b.t")),
@@ -51,7 +52,7 @@ def answers(state: lookup.State) -> list[Any]:
     ]
 
 
-def plain(state: lookup.State) -> lookup.State:
+def plain(state: State) -> State:
     """Return a state without any index."""
     return {name: dict(section) for name, section in state.items()}
 
@@ -59,15 +60,15 @@ def plain(state: lookup.State) -> lookup.State:
 @given(STEPS)
 def test_an_index_that_grew_answers_as_a_new_one(steps: list[tuple[str, str, Any]]) -> None:
     """Whatever was added, replaced and removed, and whenever it was looked at, also in states that came before."""
-    state: lookup.State = {}
+    state: State = {}
     history = []
     for kind, name, row in steps:
         if kind == "add":
-            grown = lookup.merge(state, {"AccessToken": {name: row}}, NOW)
-            assert plain(grown) == plain(lookup.merge(plain(state), {"AccessToken": {name: row}}, NOW))
+            grown = changes.merge(state, {"AccessToken": {name: row}}, NOW)
+            assert plain(grown) == plain(changes.merge(plain(state), {"AccessToken": {name: row}}, NOW))
             state = grown
         elif kind == "remove":
-            state = lookup.remove_account(state, CLIENT, HOSTS, name)
+            state = changes.remove_account(state, CLIENT, HOSTS, name)
         else:
             answers(state)
         history.append(state)

@@ -5,15 +5,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from doorcode._core.msal_cache.lookup import (
-    Account,
-    State,
-    access_token,
-    accounts,
-    has_account,
-    merge,
-    refresh_token,
-)
+from doorcode._core.msal_cache.changes import merge
+from doorcode._core.msal_cache.lookup import Account, access_token, accounts, has_account, refresh_token
+from doorcode._core.msal_cache.rows import State
 from doorcode._core.secret import Secret
 from support.rows import ACCOUNT, CLIENT, HOST, TENANT, id_token, rows
 

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.faults import Endpoint, RawReply
 from doorcode._core.replies.identity import identify
-from doorcode._core.replies.parse import DeviceCode, Endpoint, RawReply, read, read_device_code
+from doorcode._core.replies.parse import read, read_device_code
 from doorcode._core.secret import SecretDict
 
 DISCOVERY = {

@@ -8,17 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorcode._core.replies.parse import (
-    LARGEST,
-    DeviceCode,
-    Endpoint,
-    Fault,
-    FaultKind,
-    RawReply,
-    ServiceError,
-    read,
-    read_device_code,
-)
+from doorcode._core.replies.device_code import DeviceCode
+from doorcode._core.replies.faults import Endpoint, Fault, FaultKind, RawReply
+from doorcode._core.replies.parse import LARGEST, read, read_device_code
+from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 
 if TYPE_CHECKING:

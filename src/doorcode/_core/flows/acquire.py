@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doorcode._core.flows.cached import InteractionRequired, Refreshable, Retry, find
 from doorcode._core.model import Failure, FlightResult, TokenRequest, Who
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from doorcode._core.steps import FindUser, Flow, ReadMemory, SignIn, ask
 
 

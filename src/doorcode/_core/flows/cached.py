@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from doorcode._core.account_selection import Ambiguous, find_account, may_use_cache
 from doorcode._core.model import CacheSnapshot, TokenRequest
 from doorcode._core.msal_cache import lookup
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from doorcode._core.scopes import wanted
 from doorcode._core.steps import Flow, LogWarning, ReadCache, Remember, UseAccount, ask
 from doorcode._core.values import value_class

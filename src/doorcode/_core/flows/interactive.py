@@ -11,7 +11,7 @@ from doorcode._core.flows.cached import InteractionRequired, Retry, find
 from doorcode._core.flows.leases import LONGEST_PROMPT, waiting_for
 from doorcode._core.messages.failures import timed_out
 from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, TokenRequest, Tokens, Who
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from doorcode._core.steps import (
     AcceptSignIn,
     DropLease,

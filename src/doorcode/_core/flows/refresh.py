@@ -10,7 +10,7 @@ from doorcode._core.flows.refusals import FindRefusal, NoteReply
 from doorcode._core.messages.error_context import ErrorContext, GrantType
 from doorcode._core.messages.failures import refused, required, unreachable
 from doorcode._core.model import Failure, FlightResult, FlightRole, Reason, Reply, TokenRequest, Tokens
-from doorcode._core.msal_cache.lookup import StoredToken
+from doorcode._core.msal_cache.rows import StoredToken
 from doorcode._core.replies.faults import Fault
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.steps import (

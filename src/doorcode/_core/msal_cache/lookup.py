@@ -5,13 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from doorcode._core.json_values import decode_part
-from doorcode._core.msal_cache.changes import (
-    merge,
-    remove_account,
-    replace_refresh_token,
-    with_asked_target,
-    without_refresh_tokens,
-)
 from doorcode._core.msal_cache.index import Holder, holder_of, section_of
 from doorcode._core.msal_cache.rows import (
     ACCESS_TOKEN,
@@ -33,7 +26,7 @@ from doorcode._core.msal_cache.rows import (
     target_of,
     text_of,
 )
-from doorcode._core.scopes import answers, covers
+from doorcode._core.scopes import answers
 from doorcode._core.tenants import SHARED, same_tenant
 from doorcode._core.values import value_class
 
@@ -41,23 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from doorcode._core.secret import Secret
-
-__all__ = [
-    "Account",
-    "State",
-    "StoredToken",
-    "access_token",
-    "account_with_id",
-    "accounts",
-    "covers",
-    "has_account",
-    "merge",
-    "refresh_token",
-    "remove_account",
-    "replace_refresh_token",
-    "with_asked_target",
-    "without_refresh_tokens",
-]
 
 # A token that is bound to a key, or was issued under conditions that this library did not request, is not used.
 _BINDINGS: Final = ("ext_cache_key", "key_id", "user_assertion_hash")

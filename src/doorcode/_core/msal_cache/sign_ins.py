@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doorcode._core.msal_cache import lookup
+from doorcode._core.msal_cache import changes, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from doorcode._core.model import Tokens, Who
-    from doorcode._core.msal_cache.lookup import State
+    from doorcode._core.msal_cache.rows import State
     from doorcode._core.secret import Secret
 
 
@@ -24,7 +24,7 @@ def with_sign_in(state: State, who: Who, tokens: Tokens, home_account_id: str, n
         home_account_id: the account that it is for.
         now: Unix seconds.
     """
-    return renewed(lookup.merge(state, tokens.rows, now), who, tokens, home_account_id, now)
+    return renewed(changes.merge(state, tokens.rows, now), who, tokens, home_account_id, now)
 
 
 def with_refresh(
@@ -41,8 +41,8 @@ def with_refresh(
         now: Unix seconds.
     """
     if lookup.refresh_token(state, who.client_id, who.environments, home_account_id) is None:
-        return lookup.merge(state, tokens.rows, now)
-    merged = lookup.merge(state, lookup.without_refresh_tokens(tokens.rows), now)
+        return changes.merge(state, tokens.rows, now)
+    merged = changes.merge(state, changes.without_refresh_tokens(tokens.rows), now)
     return with_rotated(merged, who, tokens, home_account_id, spent, now)
 
 
@@ -63,7 +63,7 @@ def renewed(state: State, who: Who, tokens: Tokens, home_account_id: str, now: f
     new = lookup.refresh_token(tokens.rows, who.client_id, who.environments, home_account_id)
     if new is None:
         return state
-    return lookup.replace_refresh_token(state, who.client_id, who.environments, home_account_id, new, int(now))
+    return changes.replace_refresh_token(state, who.client_id, who.environments, home_account_id, new, int(now))
 
 
 class StoreReply:

@@ -14,7 +14,6 @@ from doorcode._core.replies.faults import (
     SUCCESS,
     Endpoint,
     Fault,
-    FaultKind,
     RawReply,
     is_html,
     not_protocol,
@@ -29,18 +28,6 @@ from doorcode._core.secret import SecretDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = [
-    "LARGEST",
-    "DeviceCode",
-    "Endpoint",
-    "Fault",
-    "FaultKind",
-    "RawReply",
-    "ServiceError",
-    "read",
-    "read_device_code",
-]
 
 LARGEST: Final = 1024 * 1024
 """The most bytes of a reply that are read; a token with a hundred groups needs a tenth of it."""

@@ -10,7 +10,8 @@ from doorcode._core.account_selection import AccountInUse
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
-    from doorcode._core.msal_cache.lookup import Account, StoredToken
+    from doorcode._core.msal_cache.lookup import Account
+    from doorcode._core.msal_cache.rows import StoredToken
     from doorcode._record import AuthenticationRecord
     from doorcode._session.memory import Entry, Key
 

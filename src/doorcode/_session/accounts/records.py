@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from doorcode._core.msal_cache.lookup import Account, State, accounts
+from doorcode._core.msal_cache.lookup import Account, accounts
+from doorcode._core.msal_cache.rows import State
 from doorcode._core.replies.identity import Identity
 from doorcode._core.tenants import SHARED
 from doorcode._record import AuthenticationRecord

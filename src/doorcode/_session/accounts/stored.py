@@ -18,7 +18,7 @@ from doorcode.cache._select import NoDirectoryError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from doorcode._core.msal_cache.lookup import State
+    from doorcode._core.msal_cache.rows import State
     from doorcode._record import AuthenticationRecord
     from doorcode._session.session import Session
     from doorcode.cache._removal import Removal
