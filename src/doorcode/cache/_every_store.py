@@ -181,7 +181,7 @@ class EveryStore:
         location = self._location
         if location is None:
             return
-        keyed = self._keyed_path(location)
+        keyed = location.keyed
         stems = [keyed] if self._options.names_key else [*_stems(location), keyed]
         for lock, of_lock in ((keyed, [keyed]), (location.base, [stem for stem in stems if stem != keyed])):
             troubles.attempt(lambda lock=lock, of_lock=of_lock: _remove_files(location.base, lock, of_lock, everything))  # type: ignore[misc]
@@ -205,13 +205,13 @@ class EveryStore:
             yield from self._secret_service(location, troubles)
 
     def _secret_service(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
-        from doorcode.cache._stores.secret_service import SecretServiceBackend
-        from doorcode.cache._stores.session_bus import bus_address
+        from doorcode.cache._stores.secret_service import LOCKED, SecretServiceBackend
+        from doorcode.cache._stores.session_bus import NO_SESSION, bus_address
 
         address = bus_address(location.environ)
         backend = SecretServiceBackend(address or "", location.name)
         if address is None:
-            away = StoreError("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
+            away = StoreError(NO_SESSION)
             self._not_reached(location, backend.describe(), away, troubles)
             return
         used = may_have_secret(location.base)
@@ -222,7 +222,7 @@ class EveryStore:
             self._not_reached(location, backend.describe(), error, troubles)
             return
         if hidden:
-            locked = StoreError("the default keyring is locked, and unlocking it needs a desktop")
+            locked = StoreError(LOCKED)
             self._not_reached(location, backend.describe(), locked, troubles)
         elif held or used:
             yield SignalledStore(location.base, backend)
@@ -235,7 +235,7 @@ class EveryStore:
             troubles.add(StoreError(words, where=where, errno=error.errno))
 
     def _files(self, location: Location, troubles: Troubles) -> Iterator[TokenStore]:
-        keyed = self._keyed_path(location)
+        keyed = location.keyed
         if os.path.lexists(keyed) and (self._options.names_key or keyed != location.base):
             yield from self._keyed(keyed, troubles)
         if self._options.names_key:
@@ -277,9 +277,6 @@ class EveryStore:
     def _file(self, path: str, place: CacheFile) -> FileStore:
         private = self._options.path is None
         return FileStore(path, where=lambda: place, private=private, is_whole=is_json_object, lock=cache_lock(path))
-
-    def _keyed_path(self, location: Location) -> str:
-        return location.base if self._options.path is not None else f"{location.base}.keyed"
 
 
 def _holds_no_account(state: State) -> bool:

@@ -110,12 +110,14 @@ class Location:
 
     Attributes:
         base: path of the plain file; the other files stand beside it.
+        keyed: path of the file that is encrypted with the program's own key.
         name: the cache's name in a keyring.
         platform: as ``sys.platform``.
         environ: the environment.
     """
 
     base: str
+    keyed: str
     name: str
     platform: str
     environ: Mapping[str, str]
@@ -138,7 +140,8 @@ def locate(
     base = _base_of(options, ".cae" if cae else ".nocae", surroundings, system)
     # The lock stands beside the file. So with path=, caches in two directories need two names: one key, one lock.
     name = os.path.basename(base) if options.path is None else base
-    return Location(base, name, system, surroundings)
+    keyed = f"{base}.keyed" if options.path is None else base
+    return Location(base, keyed, name, system, surroundings)
 
 
 def _of_program(store: TokenStore, *, cae: bool, allowed: bool) -> Choice:
@@ -187,7 +190,7 @@ class _Chooser:
         """Return the file that is encrypted with the program's own key."""
         from doorcode.cache._ciphers.keyed import KeyedCipher
 
-        path = self.base if self.options.path is not None else f"{self.base}.keyed"
+        path = self.place.keyed
         return Choice(self._file(path, KeyedCipher(path, self.options.reveal_key)), (), ())
 
     def dpapi(self) -> TokenStore:
@@ -211,11 +214,11 @@ class _Chooser:
     def secret_service(self) -> TokenStore:
         """Return the store in the desktop's keyring."""
         self._refuse_path()
-        from doorcode.cache._stores.session_bus import bus_address
+        from doorcode.cache._stores.session_bus import NO_SESSION, bus_address
 
         address = bus_address(self.place.environ)
         if address is None:
-            raise StoreUnavailable("there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)")
+            raise StoreUnavailable(NO_SESSION)
         from doorcode.cache._stores.secret_service import SecretServiceBackend
         from doorcode.cache._stores.signalled import SignalledStore
 

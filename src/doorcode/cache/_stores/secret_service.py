@@ -13,12 +13,13 @@ from doorcode.cache._stores.session_bus import Connection, connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-__all__ = ["SecretServiceBackend"]
+__all__ = ["LOCKED", "SecretServiceBackend"]
 
 T = TypeVar("T")
 
 CLIENT: Final = "Microsoft.Developer.IdentityService"
 LABEL: Final = "MSALCache"
+LOCKED: Final = "the default keyring is locked, and unlocking it needs a desktop"
 LIMIT: Final = 2.0
 """Seconds that one D-Bus call may take; an operation makes a few calls."""
 
@@ -174,7 +175,7 @@ class SecretServiceBackend:
                 "the Secret Service has no default keyring, and making one needs a desktop"
             ) from None
         if collection.is_locked():
-            raise StoreUnavailable("the default keyring is locked, and unlocking it needs a desktop")
+            raise StoreUnavailable(LOCKED)
         collection.create_item(LABEL, attributes, data, replace=True)
 
     def _twice(self, what: str, work: Callable[[Connection], T]) -> T:

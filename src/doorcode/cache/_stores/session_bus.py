@@ -15,8 +15,10 @@ from doorcode.cache._errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Connection", "bus_address", "connect"]
+__all__ = ["NO_SESSION", "Connection", "bus_address", "connect"]
 
+NO_SESSION: Final = "there is no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)"
+"""The reason for which no keyring of a desktop is reached where :func:`bus_address` finds none."""
 
 CALLS_OF_THE_LIMIT: Final = 5
 """The time limit of all calls of a connection together, as a multiple of the limit of one call."""
