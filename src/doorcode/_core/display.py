@@ -69,8 +69,8 @@ def wrapped(line: str, columns: int) -> str:
     return "\n".join(rows)
 
 
-def masked(text: str, longest_word: int) -> str:
-    """Replace each word that is long enough to be a token by an ellipsis."""
+def masked(text: str, longest_word: int = 24) -> str:
+    """Replace each word that is longer, and so may be a token, by an ellipsis."""
     return re.sub(rf"[\w.~+=/-]{{{longest_word + 1},}}", "…", text)
 
 

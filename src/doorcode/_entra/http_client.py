@@ -21,13 +21,13 @@ from azure.core.rest import HttpRequest
 from doorcode import _clock, errors
 from doorcode._core.flows.limits import RequestLimits
 from doorcode._core.json_values import json_object
-from doorcode._core.replies.faults import Endpoint, Fault, RawReply
+from doorcode._core.replies.faults import LARGEST_BODY, Endpoint, Fault, RawReply
 from doorcode._core.replies.parse import read
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.values import field, replace, value_class
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
-from doorcode._entra.pipeline import LARGEST_BODY, BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
+from doorcode._entra.pipeline import BuiltPipeline, TooLongToWaitError, body_of, build_pipeline
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
 from doorcode._entra.worker import ABANDONED, current_worker

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import dropwhile
-from typing import Final
 
 from doorcode import errors
 from doorcode._core.display import masked
@@ -14,8 +13,6 @@ from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._entra.http_client import FailedRequest
 from doorcode._entra.redaction import redacted
-
-_LONGEST_WORD: Final = 24
 
 
 class MsalError(Exception):
@@ -47,7 +44,7 @@ def _is_of_a_callback(exception: Exception) -> bool:
 
 def own_error(exception: Exception) -> errors.AuthenticationFailedError:
     """Return the exception for an error in doorcode, which becomes its cause."""
-    what = f"{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    what = f"{type(exception).__name__}: {masked(str(exception))}"
     words = f"Authentication failed, and not because of the authority: {what}"
     step = "This is an error of doorcode's own: report it, with the log of 'doorcode' at DEBUG."
     return errors.AuthenticationFailedError(f"{words}\n{step}")

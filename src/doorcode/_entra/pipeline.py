@@ -25,6 +25,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from doorcode._core.display import one_line
 from doorcode._core.json_values import header_text
+from doorcode._core.replies.faults import LARGEST_BODY
 from doorcode._core.replies.retry_after import pause_before_repeating
 from doorcode._core.values import value_class
 from doorcode._entra.transport import AuthorityTransport, prepared, without_netrc
@@ -34,8 +35,6 @@ from doorcode._lazy import version_of
 from doorcode._log import logger
 
 _LOGGER: Final = logger(__name__)
-LARGEST_BODY: Final = 1024 * 1024
-"""The most bytes to read of a reply, after decompression."""
 _USER_AGENT: Final = "User-Agent"
 _LONGEST_HEADER: Final = 1000
 """The most characters of a header to log."""

@@ -12,7 +12,6 @@ from urllib.request import getproxies
 from doorcode._core.display import masked
 from doorcode._frames import chain
 
-_LONGEST_WORD: Final = 24
 _USER_INFO: Final = re.compile(r"[^\s/@'\"()]+:[^\s/@'\"()]*@")
 _HELD: Final = ("request", "response", "pool", "conn", "_conn", "exc_traceback", "continuation_token", "model")
 """Attributes of azure-core's, requests' and urllib3's exceptions that lead to bodies, headers or frames."""
@@ -65,7 +64,7 @@ def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseExcep
 def trace_of(exception: BaseException) -> str:
     """Return a traceback for a log, without local variables and long words, which may be secrets."""
     lines = traceback.format_tb(exception.__traceback__)
-    return f"{''.join(lines)}{type(exception).__name__}: {masked(str(exception), _LONGEST_WORD)}"
+    return f"{''.join(lines)}{type(exception).__name__}: {masked(str(exception))}"
 
 
 def _redact(link: BaseException, secrets: tuple[str, ...]) -> None:

@@ -10,7 +10,6 @@ from doorcode._core.checks import check_scopes, check_tenant
 from doorcode._core.claims import parse_claims
 from doorcode._core.clouds import default_scope
 from doorcode._core.model import TokenRequest
-from doorcode._core.scopes import check_one_resource
 from doorcode._core.tenants import resolve_tenant, resumed_elsewhere, same_tenant, tenant_refused
 from doorcode._session.memory import is_mapping
 
@@ -45,7 +44,6 @@ class TokenRequests:
             ClientAuthenticationError: a tenant that the credential may not ask.
         """
         checked = check_scopes(scopes, method)
-        check_one_resource(checked, method)
         parse_claims(claims)
         return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
 

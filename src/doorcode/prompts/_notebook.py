@@ -61,7 +61,6 @@ class NotebookPrompt(ReadyMadePrompt):
     def finished(self, outcome: SignInOutcome) -> None:
         """Show how the sign-in ended in place of the code."""
         self._show(Ended(outcome.message))
-        self._shown = None
 
     def _show(self, shown: Shown | Ended) -> None:
         if self._output is None:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._core.replies.faults import Endpoint, Fault, FaultKind, RawReply
-from doorcode._core.replies.parse import LARGEST, read, read_device_code
+from doorcode._core.replies.faults import LARGEST_BODY, Endpoint, Fault, FaultKind, RawReply
+from doorcode._core.replies.parse import read, read_device_code
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.secret import Secret, SecretDict
 
@@ -110,7 +110,7 @@ def test_good_replies(endpoint: Endpoint) -> None:
         pytest.param(200, b"\x1f\x8b\x08\x00\x99", JSON, "not UTF-8", id="200 gzip garbage"),
         pytest.param(200, b'{"a":' * 100_000, JSON, "nested too deeply", id="200 nesting bomb"),
         pytest.param(200, b"{}", JSON, "with application/json: ", id="200 empty object"),
-        pytest.param(200, b" " * LARGEST + b"{}", JSON, "more than 1048576 bytes", id="too large"),
+        pytest.param(200, b" " * LARGEST_BODY + b"{}", JSON, "more than 1048576 bytes", id="too large"),
         pytest.param(400, b"{}", JSON, "JSON without an error in it", id="400 empty object"),
         pytest.param(400, b'{"error": null}', JSON, "JSON without an error in it", id="400 error null"),
         pytest.param(403, b"Blocked by policy 7", "text/plain", "not JSON (Blocked by policy 7)", id="403 text"),

@@ -18,9 +18,11 @@ REDIRECT: Final = range(300, 400)
 SERVER_ERROR: Final = range(500, 1000)
 """Ranges of HTTP statuses (RFC 9110 15); a few gateways go beyond 599."""
 
+LARGEST_BODY: Final = 1024 * 1024
+"""The most bytes of a reply's body, after decompression; a token with a hundred groups needs a tenth of it."""
+
 _EXCERPT: Final = 120
 _LOOKED_AT: Final = 4000
-_LONGEST_WORD: Final = 24
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{1,400})", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]{0,400}>?")
 _MAY_BE_SECRET: Final = re.compile(r"token|code|secret|^\W*[{\[\"]", re.IGNORECASE)
@@ -148,7 +150,7 @@ def _excerpt(raw: RawReply) -> str:
     text = one_line(_text(raw, page=page), _LOOKED_AT)
     # A success holds tokens, whatever its format, so an excerpt is shown only if it is an HTML page.
     hidden = bool(_MAY_BE_SECRET.search(text)) or (not page and raw.status in SUCCESS)
-    shown = "" if hidden else one_line(masked(text, _LONGEST_WORD), _EXCERPT)
+    shown = "" if hidden else one_line(masked(text), _EXCERPT)
     looks = ", which looks like a proxy or login page" if page else ""
     return f"{f' ({shown})' if shown else ''}{looks}"
 

@@ -9,6 +9,7 @@ from doorcode._core.json_values import json_object
 from doorcode._core.msal_cache.metadata import discovery_reply, instance_reply
 from doorcode._core.replies.device_code import DeviceCode, device_reply
 from doorcode._core.replies.faults import (
+    LARGEST_BODY,
     REDIRECT,
     SERVER_ERROR,
     SUCCESS,
@@ -28,9 +29,6 @@ from doorcode._core.secret import SecretDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-LARGEST: Final = 1024 * 1024
-"""The most bytes of a reply that are read; a token with a hundred groups needs a tenth of it."""
 
 PENDING: Final = frozenset({"authorization_pending", "slow_down"})
 """The errors that mean "not yet" (RFC 8628 3.5)."""
@@ -52,8 +50,8 @@ def read(raw: RawReply) -> SecretDict | ServiceError | Fault:
         return proxy_refused(raw)
     if raw.status in REDIRECT:
         return redirected(raw)
-    if raw.truncated or len(raw.body) > LARGEST:
-        return _unreadable(raw, f"more than {LARGEST} bytes")
+    if raw.truncated or len(raw.body) > LARGEST_BODY:
+        return _unreadable(raw, f"more than {LARGEST_BODY} bytes")
     if not raw.body.strip():
         return _unreadable(raw, "nothing in it")
     try:
