@@ -373,8 +373,8 @@ class TestLeases:
         name = store()._partition.name
         program = (
             "import sys; from doorcode.cache import RedisStore;"
-            f"assert RedisStore({redis_server.url!r}, name={name!r}, encryption_key=bytes(32)).lease('refresh', 300);"
-            "print('held', flush=True); sys.stdin.read()"
+            f"store = RedisStore({redis_server.url!r}, name={name!r}, encryption_key=bytes(32), timeout={PATIENCE});"
+            "assert store.lease('refresh', 300); print('held', flush=True); sys.stdin.read()"
         )
         with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1) as process:
             assert process.stdout
