@@ -27,6 +27,7 @@ QUICK_TESTS = (
 )
 LOWEST_TESTS = ("tests/core", "tests/credential", "tests/cache")
 LOWEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "sybil", "portalocker", "azure-identity", "cloudpickle")
+AZURE_ML_TOOLS = ("pytest", "hypothesis", "sybil")
 PACKAGE_TESTS = (
     *("tests/core", "tests/prompts", "tests/test_docs.py", "tests/test_extras.py", "tests/test_import_budget.py"),
     *("tests/credential/test_authenticate.py", "tests/cache/test_file.py", "tests/emulator/test_testing.py"),
@@ -51,6 +52,15 @@ def install(session: nox.Session, *requirements: str) -> None:
     installed = Path(session.virtualenv.location, "installed")
     session.install(*(["-q"] if installed.exists() else ["--progress-bar", "off"]), *requirements, silent=False)
     installed.touch()
+
+
+def install_beside(session: nox.Session, name: str, *requirements: str) -> Path:
+    """Install what pins versions of the session's into an environment of its own; return the folder of its programs."""
+    place = Path(session.virtualenv.location) / name
+    session.run("python", "-m", "venv", "--without-pip", str(place))
+    (programs,) = (place / each for each in ("bin", "Scripts") if (place / each).is_dir())
+    session.run("python", "-m", "pip", "--python", str(programs / "python"), "install", "-q", *requirements)
+    return programs
 
 
 @nox.session
@@ -126,6 +136,10 @@ def clients(session: nox.Session) -> None:
     # Warnings are of the clients' own code: -W takes back that they are errors.
     command = ("pytest", "-n", "2", "--dist", "loadfile", "-W", "default", "tests/clients", *session.posargs)
     session.run(*command, env={"DOORCODE_CLIENTS": "1"})
+    tools = [each for each in group("test") if each.partition(">=")[0] in AZURE_ML_TOOLS]
+    programs = install_beside(session, "azure-ml", *tools, *group("azure-ml"), EVERY_EXTRA)
+    command = (str(programs / "python"), "-m", "pytest", "-W", "ignore", "tests/clients/test_azure_ml.py")
+    session.run(*command, external=True, env={"DOORCODE_CLIENTS": "1"})
 
 
 @nox.session
@@ -221,12 +235,7 @@ def benchmarks(session: nox.Session) -> None:
     install(session, *group("benchmarks"), ".[emulator,redis]")
     az: list[str] = []
     if "--quick" not in session.posargs:
-        # In an environment of its own: it pins versions of what is measured.
-        place = Path(session.virtualenv.location) / "azure-cli"
-        session.run("python", "-m", "venv", str(place))
-        (programs,) = (place / name for name in ("bin", "Scripts") if (place / name).is_dir())
-        session.run(str(programs / "python"), "-m", "pip", "install", "-q", *group("azure-cli"), external=True)
-        az = ["--az", str(programs / "az")]
+        az = ["--az", str(install_beside(session, "azure-cli", *group("azure-cli")) / "az")]
     session.run("python", "-m", "benchmarks", *az, *session.posargs)
     quick = ["--quick"] if "--quick" in session.posargs else []
     session.run("python", "-m", "benchmarks.fleet", *quick)
