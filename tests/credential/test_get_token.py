@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msal
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
@@ -28,10 +29,12 @@ from doorcode._core.flows.refresh import LEASE_SECONDS
 from doorcode._entra.msal_client import MsalApplication
 from doorcode.cache import _select
 from doorcode.emulator import Emulator, Html, Policy, Refuse, Reset, ServerError
+from support.rows import encoded
 from support.signing import OTHER, PATIENCE, SCOPE, changed
 
 HOUR = 3600
 KEY = bytes(32)
+THIRD = "https://third.example/.default"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the user's directory is LOCALAPPDATA there")
@@ -361,6 +364,34 @@ def test_a_refresh_reply_that_names_nobody_keeps_the_account(
         credential.get_token(SCOPE)
     assert credential.authenticate(scopes=[SCOPE]) == record
     assert (authority.count("token:refresh_token"), len(make.approver.prompts)) == (3, 1)
+
+
+def test_a_refresh_reply_with_an_id_token_alone_keeps_the_account(make: Any, authority: Emulator) -> None:
+    """The ID token's subject is not a second account: the rotated refresh token is used, and a sign-out is complete."""
+    authority.configure(rotation="reject")
+    authority.faults.always("token:refresh_token", changed(client_info=None))
+    cache = msal.SerializableTokenCache()
+    credential = make(_cache=cache)
+    record = credential.authenticate(scopes=[SCOPE])
+    credential.get_token(OTHER)
+    make(_cache=cache).get_token(THIRD)
+    assert [account.home_account_id for account in credential.accounts()] == [record.home_account_id]
+    assert (authority.count("token:refresh_token"), len(make.approver.prompts)) == (2, 1)
+    credential.sign_out()
+    assert record.username not in cache.serialize()
+
+
+def test_a_refresh_reply_for_another_account_is_not_used(make: Any, authority: Emulator) -> None:
+    """The token of another account is neither handed out nor stored; the user's own sign-in stays."""
+    credential = make(disable_automatic_authentication=True)
+    record = credential.authenticate(scopes=[SCOPE])
+    other = changed(client_info=encoded({"uid": "grace", "utid": "contoso"}))
+    authority.faults.queue("token:refresh_token", other)
+    with pytest.raises(AuthenticationRequiredError, match="for another account"):
+        credential.get_token(OTHER)
+    assert [account.home_account_id for account in credential.accounts()] == [record.home_account_id]
+    assert credential.get_token(THIRD).token
+    assert len(make.approver.prompts) == 1
 
 
 def test_a_reply_without_any_account_is_used_and_kept(make: Any, authority: Emulator) -> None:

@@ -23,7 +23,7 @@ from doorcode._core.msal_cache import changes
 from doorcode._core.msal_cache.rows import ACCESS_TOKEN, State, stored_token
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
-from doorcode._core.replies.identity import identify, mailbox_header
+from doorcode._core.replies.identity import account_named, identify, mailbox_header
 from doorcode._core.replies.parse import read_device_code
 from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.replies.token import token_reply
@@ -72,7 +72,7 @@ class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
 
         Args:
             scopes: the requested scopes; a reply without scopes granted all of them (RFC 6749 5.1).
-            home_account_id: the account of the refresh token that is redeemed, which the reply may not name again.
+            home_account_id: the account of the redeemed refresh token, whose rows these are, whatever the reply says.
         """
         self._local.note = _Note(scopes, home_account_id)
         try:
@@ -84,9 +84,9 @@ class _Recorder(msal.TokenCache):  # type: ignore[misc] # MSAL is not typed
         """Note the rows for a token response. The request's data is dropped: MSAL would log the device code."""
         note: _Note = self._local.note
         response = dict(event["response"])
-        known = "client_info" in response or "id_token" in response or "id_token_claims" in response
         noted = {**event, "data": {}, "response": response, "scope": event.get("scope") or list(note.scopes)}
-        if note.home_account_id is not None and not known:
+        if note.home_account_id is not None and account_named(response) != note.home_account_id:
+            response.pop("client_info", None)
             response["id_token_claims"] = {"sub": note.home_account_id}
             noted["skip_account_creation"] = True
         scratch = msal.SerializableTokenCache()

@@ -8,7 +8,8 @@ from doorcode._core.account_selection import is_expected
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.messages.failures import no_account, other_account, signed_out
 from doorcode._core.msal_cache.sign_ins import StoreInOtherCache, StoreRefresh, StoreSignIn, with_rotated
-from doorcode._core.replies.service_errors import SIGNED_OUT, ServiceError
+from doorcode._core.replies.identity import is_other_account
+from doorcode._core.replies.service_errors import SIGNED_OUT, USER_MISMATCH, ServiceError
 from doorcode._session.accounts.records import record_for
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ def accept_refresh(
         home_account_id: the account that it is for.
         spent: the refresh token that was redeemed, and those that were refused before it.
         since: the number of sign-outs when the refresh token was read.
+
+    Returns:
+        The tokens, or why they are refused: they are of another account, or the account was signed out meanwhile.
     """
+    if is_other_account(tokens.result, home_account_id):
+        return ServiceError(USER_MISMATCH, "The reply to the refresh is for another account, so it was not used.")
     who = session.who
     own, other = session.cache(cae=request.enable_cae), session.cache(cae=not request.enable_cae)
     change = StoreRefresh(

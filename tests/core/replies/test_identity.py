@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorcode._core.replies.identity import Identity, identify
+from doorcode._core.replies.identity import Identity, account_named, identify, is_other_account
 
 
 def part(**fields: object) -> str:
@@ -126,3 +126,23 @@ def test_any_result_can_be_read(result: dict[str, object]) -> None:
     """Wrong types anywhere never raise."""
     found = identify(result, "asked")
     assert found is None or all(isinstance(x, str) for x in (found.home_account_id, found.tenant_id, found.username))
+
+
+@pytest.mark.parametrize(
+    ("reply", "named", "is_other"),
+    [
+        pytest.param({"client_info": part(uid="U", utid="t")}, "U.t", False, id="in another case"),
+        pytest.param({"client_info": part(uid="v", utid="t")}, "v.t", True, id="another account"),
+        pytest.param(
+            {"client_info": part(uid="v", utid="t"), "id_token_claims": {"sub": "u.t"}}, "v.t", False, id="sub"
+        ),
+        pytest.param({"client_info": "%", "id_token": f"a.{part(sub='s')}.b"}, "s", False, id="the ID token alone"),
+        pytest.param({"id_token": "a"}, None, False, id="a broken ID token"),
+        pytest.param({"id_token": 5, "id_token_claims": 5}, None, False, id="wrong types"),
+        pytest.param({}, None, False, id="nothing"),
+    ],
+)
+def test_the_account_of_a_refresh(reply: dict[str, object], named: str | None, is_other: object) -> None:
+    """A reply to a refresh for ``u.t`` is refused only if client_info names another account."""
+    assert account_named(reply) == named
+    assert is_other_account(reply, "u.t") is is_other

@@ -64,6 +64,28 @@ def identify(result: Mapping[str, object], asked_tenant: str) -> Identity | None
     return Identity(home_account_id, _tenant(claims, asked_tenant), _username(claims))
 
 
+def account_named(reply: Mapping[str, object]) -> str | None:
+    """Return the account that a token reply names, by ``client_info`` or the ID token; None if it names none."""
+    id_token = reply.get("id_token")
+    parts = id_token.split(".") if isinstance(id_token, str) else []
+    claims = decode_part(parts[1]) if len(parts) > 1 else None
+    return account_of(reply.get("client_info")) or word((claims or {}).get("sub"))
+
+
+def is_other_account(result: Mapping[str, object], home_account_id: str) -> bool:
+    """Return whether the reply to a refresh is for another account than the one whose refresh token was redeemed.
+
+    Without ``client_info``, the reply is for that account (OpenID Connect Core 12.2).
+
+    Args:
+        result: as for :func:`identify`.
+        home_account_id: the account of the refresh token.
+    """
+    named = account_of(result.get("client_info"))
+    subject = word((as_object(result.get("id_token_claims")) or {}).get("sub"))
+    return named is not None and home_account_id.casefold() not in (named.casefold(), (subject or "").casefold())
+
+
 def account_of(client_info: object) -> str | None:
     """Return the ``uid.utid`` in a ``client_info``; None when it does not decode to both."""
     info = decode_part(client_info) or {}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SIGNED_OUT: Final = "signed_out"
 """An error of this library's own: an account was signed out here while its token was being refreshed."""
+USER_MISMATCH: Final = "user_mismatch"
+"""Likewise: the reply to a refresh is for another account than the refresh token."""
 _LONGEST_DESCRIPTION: Final = 2000
 _LONGEST_FIELD: Final = 200
 _LONGEST_WORD: Final = 80
