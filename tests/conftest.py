@@ -112,8 +112,6 @@ def azurite(doorcode_emulator: Emulator, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis_program.RedisServer]:
     """Give one Redis server for the whole run, on a Unix socket; tests keep apart by the names of their caches."""
-    if redis_program.find() is None:
-        pytest.skip("redis-server is not here: apt-get install redis-server")
     with redis_program.running(tmp_path_factory.mktemp("redis")) as server, pytest.MonkeyPatch.context() as patched:
         # How soon a busy machine's Redis answers is not what tests are about, nor the examples of the documentation.
         defaults = RedisStore.__init__.__kwdefaults__ or {}

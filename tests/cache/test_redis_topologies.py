@@ -42,7 +42,6 @@ def until(is_so: Callable[[], object]) -> None:
 def sentinel(tmp_path: Path) -> Iterator[tuple[Any, RedisServer]]:
     """Give a Sentinel that watches a primary and its replica, and the primary."""
     program = find()
-    assert program
     port = free_port()
     with (
         running(tmp_path / "primary", free_port(), repl_diskless_sync_delay=0) as primary,

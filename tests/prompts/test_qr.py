@@ -54,7 +54,7 @@ def rendered(text: str, foreground: int, background: int, columns: int = 100) ->
 
 def decoded(picture: tuple[bytes, int, int]) -> list[str]:
     """Return what zbar reads in a picture."""
-    pyzbar: Any = pytest.importorskip("pyzbar.pyzbar", reason="libzbar is not here")
+    pyzbar: Any = pytest.importorskip("pyzbar.pyzbar", reason="libzbar is not here", exc_type=ImportError)
     return [found.data.decode() for found in pyzbar.decode(picture, symbols=[pyzbar.ZBarSymbol.QRCODE])]
 
 

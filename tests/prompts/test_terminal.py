@@ -278,6 +278,7 @@ class Slow(io.StringIO):
 writing = threading.Event()
 threading.Thread(target=show, args=[Slow()], daemon=True).start()
 writing.wait()
+sys.stderr = sys.__stderr__  # from Python 3.12 on, a fork beside another thread is warned about there
 child = os.fork()
 if child == 0:
     show(sys.__stderr__)
