@@ -58,6 +58,16 @@ class Server:
         return "the server"
 
 
+class PassingOn:
+    """A store of the program's own around another one, without a method of its own."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
 def signed_in(refresh_token: str) -> Callable[[State], State]:
     """Return the change that stores a sign-in."""
     return lambda state: merge(state, rows.rows(NOW, refresh_token=refresh_token), NOW)
@@ -75,11 +85,11 @@ def server() -> Any:
     return Server()
 
 
-@pytest.fixture
-def caches(server: Any) -> tuple[StoredCache, StoredCache]:
+@pytest.fixture(params=[lambda store: store, PassingOn], ids=["plain", "wrapped"])
+def caches(server: Any, request: pytest.FixtureRequest) -> tuple[StoredCache, StoredCache]:
     """Give the two caches of a credential."""
-    served = ServedRefreshTokens()
-    two = [StoredCache(store, (), lambda _: None, served=served) for store in (server, CaeSection(server))]
+    served, store = ServedRefreshTokens(), request.param(server)
+    two = [StoredCache(each, (), lambda _: None, served=served) for each in (store, CaeSection(store))]
     return two[0], two[1]
 
 

@@ -100,7 +100,7 @@ class HeldLeases:
             self._held.pop(name, None)
 
     def _renew(self, name: str, seconds: float, until: float | None) -> bool:
-        from doorcode.cache._protocol import RenewableLease
+        from doorcode.cache._protocol import is_renewable
 
         lease = self._held[name]
-        return not isinstance(lease, RenewableLease) or lease.renew(seconds, until)
+        return not is_renewable(lease) or lease.renew(seconds, until)

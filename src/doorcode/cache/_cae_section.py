@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doorcode._core.msal_cache.rows import rows_of, text_of
 from doorcode.cache._content import parse, serialize
 from doorcode.cache._errors import StoreError
-from doorcode.cache._protocol import Conflict, Loaded, RemoteStore
+from doorcode.cache._protocol import Conflict, Loaded, is_remote
 
 if TYPE_CHECKING:
     from doorcode.cache._protocol import Lease, Stamp, TokenStore
@@ -38,7 +38,7 @@ class CaeSection:
     @property
     def remote(self) -> bool:
         """Tell whether the store is on a server."""
-        return isinstance(self._store, RemoteStore) and self._store.remote
+        return is_remote(self._store)
 
     def load(self) -> Loaded:
         """Return the section, with the stamp of the whole content."""

@@ -7,7 +7,7 @@ from typing import Final
 from doorcode import _clock
 from doorcode._core.msal_cache.changes import without_known_refresh_tokens
 from doorcode._core.msal_cache.rows import REFRESH_TOKEN, State, rows_of, text_of
-from doorcode.cache._protocol import RemoteStore, TokenStore
+from doorcode.cache._protocol import TokenStore, is_remote
 
 __all__ = ["ServedRefreshTokens", "ServerOutage"]
 
@@ -23,7 +23,7 @@ class ServerOutage:
     """
 
     def __init__(self, store: TokenStore) -> None:
-        self.possible = isinstance(store, RemoteStore) and store.remote
+        self.possible = is_remote(store)
         self._unreadable: str | None = None
         self._leaseless: tuple[float, str] = (0.0, "")
         self._next_write = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from doorcode._core.flows.leases import LeaseHolder
 from doorcode._core.values import field, value_class
@@ -20,6 +20,10 @@ __all__ = [
     "TokenStore",
     "UpdatingStore",
     "WatchedStore",
+    "can_update",
+    "is_remote",
+    "is_renewable",
+    "is_watched",
 ]
 
 Stamp: TypeAlias = str | None
@@ -219,3 +223,27 @@ class WatchedStore(TokenStore, Protocol):
     def lease_holder(self, name: str) -> LeaseHolder | None:
         """Return who holds a lease; None when that is unknown. Never waits."""
         ...
+
+
+# ``isinstance`` with a Protocol imports ``inspect`` from Python 3.12 on, for which a stored token would wait. There it
+# also overlooks what a wrapper passes on with ``__getattr__``.
+
+
+def can_update(store: TokenStore) -> TypeGuard[UpdatingStore]:
+    """Return whether a store reads, changes and writes under one lock."""
+    return hasattr(store, "update")
+
+
+def is_remote(store: TokenStore) -> bool:
+    """Return whether a store is on a server."""
+    return bool(getattr(store, "remote", False))
+
+
+def is_watched(store: TokenStore) -> TypeGuard[WatchedStore]:
+    """Return whether a store knows who holds a lease."""
+    return hasattr(store, "lease_holder")
+
+
+def is_renewable(lease: Lease) -> TypeGuard[RenewableLease]:
+    """Return whether the holder of a lease can extend it."""
+    return hasattr(lease, "renew")

@@ -25,7 +25,8 @@ from doorcode.cache._protocol import (
     ReadOnlyStore,
     TokenStore,
     UpdatingStore,
-    WatchedStore,
+    can_update,
+    is_watched,
 )
 
 Change: TypeAlias = Callable[[State], State]
@@ -265,7 +266,7 @@ class StoredCache:
         store = self._store
         try:
             with self._guard():
-                return called(store.lease_holder, name) if isinstance(store, WatchedStore) else None
+                return called(store.lease_holder, name) if is_watched(store) else None
         except StoreError:
             return None
 
@@ -293,7 +294,7 @@ class StoredCache:
         return failed
 
     def _save(self) -> None:
-        if isinstance(self._store, UpdatingStore):
+        if can_update(self._store):
             self._update(self._store)
             return
         failed = self._reload(self._own)
