@@ -18,8 +18,7 @@ from doorcode import (
     UserCredential,
 )
 from doorcode._cli import account_file
-from doorcode._cli.login import interactive
-from doorcode._cli.sign_in_prompt import sign_in_prompt
+from doorcode._cli.sign_in import interactive, sign_in_prompt
 from doorcode.cache import clear
 from doorcode.emulator import Emulator
 

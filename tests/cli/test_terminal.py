@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
-from doorcode._cli.sign_in_prompt import resource_name
+from doorcode._cli.sign_in import resource_name
 from doorcode.emulator import Emulator
 from doorcode.prompts._large_letters import GLYPHS, drawn, parts
 from support.terminal import Terminal

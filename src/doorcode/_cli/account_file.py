@@ -1,6 +1,6 @@
 """The file that names the accounts which signed in with ``doorcode login``, without any secret."""
 
-# Text for paths, as in the system calls below: pathlib would double what a stored token costs.
+# Paths are text here: with pathlib, a stored token would take twice as long.
 # ruff: noqa: PTH103, PTH104, PTH111, PTH117, PTH118, PTH120
 
 from __future__ import annotations
@@ -95,6 +95,11 @@ class SignedIn(NamedTuple):
 
 Accounts = tuple[SignedIn, ...]
 """The accounts; the first is the current one."""
+
+
+def made_current(accounts: Accounts, account: SignedIn) -> Accounts:
+    """Return the accounts with one of them, known before or not, as the current one."""
+    return (account, *(each for each in accounts if each.key != account.key))
 
 
 def shown(text: str) -> str:

@@ -17,7 +17,6 @@ from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Account
 from doorcode._cli.failures import CommandError, ExitCode, as_command_error, for_users, sign_in_needed, wrong_usage
 from doorcode._cli.fast_token import AccountChoice, chosen, stored_tokens
 from doorcode._cli.help_format import echo_wrapped
-from doorcode._cli.login import made_current
 from doorcode._cli.options import (
     account_named,
     cache_option,
@@ -50,7 +49,7 @@ def accounts(*, as_json: bool) -> None:
 
 
 def _particulars(account: SignedIn, known: Accounts) -> str:
-    """Return where an account has another application or cache than the default, or another ID than one of its name."""
+    """Return an application or a cache that is not the default one, and the ID where several accounts have one name."""
     record = account.record
     ids = {each.record.home_account_id for each in known if each.name == account.name}
     words = {
@@ -78,7 +77,7 @@ def _switched(account: SignedIn, known: Accounts) -> Accounts:
     """
     for each in known:
         if each.key == account.key:
-            return made_current(known, each)
+            return account_file.made_current(known, each)
     raise sign_in_needed(f"{account.name} has just been signed out.")
 
 
@@ -93,7 +92,7 @@ def logout(*, choice: AccountChoice, every_account: bool) -> None:
     if every_account:
         if choice != AccountChoice(cache=choice.cache):
             raise click.UsageError("--all goes with --cache alone: it signs every account out.")
-        _sign_everybody_out(choice.cache)
+        _sign_out_every_account(choice.cache)
         return
     if choice == AccountChoice(cache=choice.cache) and not chosen(account_file.read(), choice):
         click.echo(f"{NOBODY} `doorcode logout --all` also signs out what programs signed in.", err=True)
@@ -108,14 +107,14 @@ def logout(*, choice: AccountChoice, every_account: bool) -> None:
         click.echo(f"The current account is {left[0].name}.", err=True)
 
 
-def _sign_everybody_out(cache: str | None) -> None:
+def _sign_out_every_account(cache: str | None) -> None:
     """Sign every account out, go on where one of them fails, and end with the exit code of the first failure."""
     known, damage = account_file.read_legible()
     leaving = [each for each in known if cache in {None, each.cache}]
     report = _SignOutReport()
     gone = {each.key for each in leaving if report.attempt_for(each.name, partial(_remove_tokens, each))}
     places = {cache or DEFAULT_CACHE, *(each.cache for each in leaving)}
-    unlisted = sum(_sign_unlisted_out(each, report) for each in sorted(places))
+    unlisted = sum(_sign_out_unlisted(each, report) for each in sorted(places))
     if damage is not None:
         report.end()  # The file stays damaged until no token is left, so that the user can run the command again.
     elif not leaving:
@@ -142,8 +141,8 @@ def _remove_tokens(account: SignedIn) -> None:
         credential.sign_out(account.record)
 
 
-def _sign_unlisted_out(cache: str, report: _SignOutReport) -> int:
-    """Sign the accounts of the default application out that a cache holds and the list does not name.
+def _sign_out_unlisted(cache: str, report: _SignOutReport) -> int:
+    """Sign out the accounts of the default application that a cache holds and the list does not name.
 
     Returns:
         How many there were.
@@ -256,7 +255,7 @@ def _print_status(
     current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool
 ) -> None:
     if current is None:
-        echo_wrapped("No account is signed in. Begin with `doorcode login`.")
+        echo_wrapped(f"{NOBODY} Begin with `doorcode login`.")
     elif stored:
         echo_wrapped(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
     else:

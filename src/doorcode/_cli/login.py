@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
@@ -15,19 +13,15 @@ from doorcode import (
     AuthenticationRequiredError,
     AzureAuthorityHosts,
     DeviceCodeCredential,
-    InteractiveBrowserCredential,
     InteractiveCredential,
-    UserCredential,
-    prompts,
 )
 from doorcode._cli import account_file
-from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown_text
+from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, wrong_usage
 from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
     checked_text,
-    credential_options,
     default_authority,
     may_prompt,
     notes,
@@ -36,7 +30,7 @@ from doorcode._cli.options import (
     scopes_or_default,
     silent_credential,
 )
-from doorcode._cli.sign_in_prompt import sign_in_prompt
+from doorcode._cli.sign_in import DEFAULT_APPLICATION, asking, interactive, sign_in_prompt
 from doorcode.errors import AuthenticationFailedError
 
 CLOUDS: Final = {
@@ -45,8 +39,6 @@ CLOUDS: Final = {
     "china": AzureAuthorityHosts.AZURE_CHINA,
 }
 FC = TypeVar("FC", bound=Callable[..., Any])
-DEFAULT_APPLICATION: Final = "Microsoft Azure CLI"
-"""The name that the authority's page shows for the library's default application."""
 
 
 def _method_option(name: str, help_text: str) -> Callable[[FC], FC]:
@@ -152,60 +144,8 @@ def login(  # noqa: PLR0913 - one for each option
                     account, claims = _signed_in_already(place, options, username, wanted, tenant)
                 if account is None:
                     account = _sign_in(credential, place, wanted, before, username, claims)
-        aside = account_file.update(lambda accounts: made_current(accounts, account), repair=True)
+        aside = account_file.update(lambda accounts: account_file.made_current(accounts, account), repair=True)
     _report(account, aside, already=already is not None)
-
-
-def interactive(
-    method: str | None, prompt: prompts.TerminalPrompt, timeout: float | None, **options: Any
-) -> InteractiveCredential:
-    """Return a credential that asks the user.
-
-    Args:
-        method: how: ``device_code``, ``browser``, ``paste``, or None for what fits here.
-        prompt: shows a code.
-        timeout: seconds to wait for the user; None for the method's own time.
-        **options: of the credential.
-
-    Raises:
-        CommandError: an option cannot be right.
-    """
-    try:
-        if method == "device_code":
-            return DeviceCodeCredential(prompt_callback=prompt, timeout=timeout, **options)
-        if method is None:
-            return UserCredential(prompt_callback=prompt, timeout=timeout, **options)
-        if timeout is not None:
-            options["timeout"] = timeout
-        return InteractiveBrowserCredential(paste=method == "paste", **options)
-    except (TypeError, ValueError) as error:
-        raise wrong_usage(error) from error
-
-
-@contextmanager
-def asking() -> Generator[None]:
-    """Let the user sign in within a block; what the library prints for people goes to standard error."""
-    with redirect_stdout(sys.stderr):
-        yield
-
-
-def made_current(accounts: Accounts, account: SignedIn) -> Accounts:
-    """Return the accounts with one of them, known before or not, as the current one."""
-    return (account, *(each for each in accounts if each.key != account.key))
-
-
-def sign_in_again(account: SignedIn, scopes: tuple[str, ...], tenant: str | None) -> None:
-    """Have the user of an account sign in, for a command that found no token.
-
-    Raises:
-        AuthenticationFailedError: the user did not, or another user did.
-    """
-    client_id = account.record.client_id
-    application = DEFAULT_APPLICATION if client_id == DEFAULT_CLIENT_ID else client_id
-    prompt = sign_in_prompt(application, scopes, account.name)
-    with notes(), asking(), interactive(None, prompt, None, **credential_options(account)) as credential:
-        credential.get_token(*scopes, tenant_id=tenant)
-    click.echo(f"Signed in as {account.name}.", err=True)
 
 
 def _sign_in(

@@ -9,7 +9,7 @@ from doorcode._cli.account_file import SignedIn
 from doorcode._cli.failures import CommandError, ExitCode, beyond_sign_in, sign_in_needed, wrong_usage
 from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.formats import FORMATS, Issued, exec_api_version, exec_info, rendered
-from doorcode._cli.login import login, sign_in_again
+from doorcode._cli.login import login
 from doorcode._cli.options import (
     account_named,
     choice_options,
@@ -24,6 +24,7 @@ from doorcode._cli.options import (
     tenant_option,
     verbose_option,
 )
+from doorcode._cli.sign_in import sign_in_again
 
 
 @click.command(short_help="Print an access token.")
