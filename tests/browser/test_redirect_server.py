@@ -14,9 +14,9 @@ from doorcode._browser import loopback
 from doorcode._browser.local import LocalBrowser
 from doorcode._browser.redirect_server import LARGEST_BODY, MOST_CONNECTIONS, Listener
 from doorcode._browser.result_page import FINISHED, failed
-from doorcode._core.flows.browser_steps import Redirect
+from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.model import Failure, Reason
-from doorcode._core.secret import Secret
+from doorcode._core.secret import Secret, SecretDict
 from doorcode._error_mapping import exception_for
 from support.person import free_port, get, is_free, post
 from support.signing import AGES, PATIENCE, start
@@ -306,6 +306,18 @@ def test_no_thread_to_listen_in(port: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(failure, Failure)
     assert "ulimit -u" in str(exception_for(failure))
     assert is_free(port)
+
+
+def test_no_thread_to_open_the_browser_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may refuse a thread that comes later than the listener's: the sign-in fails, and says why."""
+    window = LocalBrowser(f"http://localhost:{port}/back")
+    uri = window.start()
+    assert isinstance(uri, str)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    failure = window.show(SignInPage("https://login.example/?state=s", uri, Secret("s"), SecretDict()), PATIENCE)
+    window.close()
+    assert isinstance(failure, Failure)
+    assert "ulimit -u" in str(exception_for(failure))
 
 
 def test_no_thread_for_a_connection(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import webbrowser
 from datetime import datetime, timezone
 
@@ -31,6 +32,41 @@ def test_the_page_opens_and_the_code_is_printed(
     prompts.browser(URI, CODE, UNTIL)
     assert opened.get(timeout=PATIENCE) == URI
     assert CODE in capsys.readouterr().err.splitlines()
+
+
+def test_a_browser_that_raises(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing but the prompt is printed: no traceback of the thread that opens the page."""
+    asked = threading.Event()
+
+    def own(_url: str) -> bool:
+        asked.set()
+        raise RuntimeError
+
+    before = set(threading.enumerate())
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "open", own)
+    prompts.browser(URI, CODE, UNTIL)
+    assert asked.wait(PATIENCE)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+    err = capsys.readouterr().err
+    assert CODE in err.splitlines()
+    assert "Traceback" not in err
+
+
+def test_without_a_thread_to_open_it_in_the_code_is_printed(
+    opened: queue.Queue[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sign-in does not fail where the system has no thread left: the user opens the page."""
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    prompts.browser(URI, CODE, UNTIL)
+    assert CODE in capsys.readouterr().err.splitlines()
+    assert opened.empty()
 
 
 def test_without_a_window_the_code_is_printed(

@@ -10,7 +10,9 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from doorcode._browser.environment import has_windows_here, is_wsl, read_environment
+from doorcode._log import logger
 
+_LOGGER: Final = logger(__name__)
 CONSOLE: Final = frozenset({"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "w3m", "www-browser"})
 """Browsers that draw on the terminal: sign-in pages do not work there, and the program's own output is lost."""
 POWERSHELL_SECONDS: Final = 5.0
@@ -31,9 +33,11 @@ def open_page(url: str, wanted: Callable[[], bool] = lambda: True) -> bool:
     Returns:
         whether a browser opened the page. Blocks until the browser command ends; some end when the browser is closed.
     """
-    with suppress(webbrowser.Error, OSError):
+    try:
         if _with_webbrowser(url, wanted):
             return True
+    except Exception:  # whatever a browser of the program's own raises
+        _LOGGER.debug("A browser could not be opened.", exc_info=True)
     return wanted() and is_wsl(read_environment()) and _with_powershell(url)
 
 

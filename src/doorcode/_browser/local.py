@@ -21,9 +21,7 @@ from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import unavailable
 from doorcode._core.model import Failure, Tokens
-from doorcode._log import logger
 
-_LOGGER: Final = logger(__name__)
 FOREGROUND: Final = 4.0
 """Seconds after which a browser command that is still running counts as an open browser."""
 _TAKEN: Final = "Another program may have the port: end it, or pass another redirect_uri."
@@ -38,6 +36,7 @@ class LocalBrowser:
 
     Args:
         redirect_uri: an http URI on loopback with a port; None takes the first free port.
+        application: the name of the application that the user signs in to, for the result page.
     """
 
     response_mode = "form_post"
@@ -63,7 +62,11 @@ class LocalBrowser:
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
         """Open the page, and print its address and the time limit, so that the user can open it by hand too."""
-        if not self._opened(page, min(FOREGROUND, left / 2)):
+        try:
+            opened = self._opened(page, min(FOREGROUND, left / 2))
+        except RuntimeError as exception:
+            return unavailable("Couldn't start a thread to open a browser in.", _THREADS, exception)
+        if not opened:
             return unavailable("Couldn't open a browser on this machine.", _INSTEAD)
         until = datetime.fromtimestamp(time.time() + left).astimezone()
         host = urlsplit(page.url).netloc
@@ -102,19 +105,15 @@ class LocalBrowser:
         """Open the page; return whether a browser opened it, is still running, or has brought the answer."""
         self._listening.answers.expect(page.state, lambda: self._put(event=True))
         link = self._listening.link(page.url)
-        threading.Thread(target=lambda: self._put(self._open(link)), name="doorcode-browser", daemon=True).start()
+        threading.Thread(target=self._open, args=[link], name="doorcode-browser", daemon=True).start()
         return self._events.popleft() if self._wake.wait(wait_timeout) else True
+
+    def _open(self, link: str) -> None:
+        self._put(open_page(link, lambda: not self._is_over))
 
     def _put(self, event: bool) -> None:  # noqa: FBT001 - one event of a queue
         self._events.append(event)
         self._wake.set()
-
-    def _open(self, link: str) -> bool:
-        try:
-            return open_page(link, lambda: not self._is_over)
-        except Exception:
-            _LOGGER.debug("A browser could not be opened.", exc_info=True)
-            return False
 
     def _end(self) -> None:
         """Print nothing and open no browser from now on."""

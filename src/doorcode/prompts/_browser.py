@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -25,7 +26,9 @@ class BrowserPrompt(TerminalPrompt):
         super().__call__(verification_uri, user_code, expires_on)
         if has_windows_here():
             # Some browsers do not return before they are closed.
-            threading.Thread(target=open_page, args=[verification_uri], name="doorcode-browser", daemon=True).start()
+            thread = threading.Thread(target=open_page, args=[verification_uri], name="doorcode-browser", daemon=True)
+            with suppress(RuntimeError):  # no further thread can be had: the user opens the page
+                thread.start()
 
 
 browser: Final = BrowserPrompt()
