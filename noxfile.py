@@ -65,7 +65,7 @@ def install_beside(session: nox.Session, name: str, *requirements: str) -> Path:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Sign in, end to end, on this machine alone; `-- --yourself` lets you be the person who signs in."""
+    """Sign in, end to end, on this machine alone; `-- --yourself` lets you be the user who signs in."""
     install(session, ".[emulator]")
     session.run("python", "demo/sign_in.py", *session.posargs)
 

@@ -1,7 +1,7 @@
 """Sign in with a device code, end to end, on this machine alone; ``nox -s demo`` runs it.
 
-A local authority stands in for Microsoft Entra ID, and a scripted person for you. With ``--yourself`` you are the
-person: open the address in a browser and enter the code there.
+A local authority stands in for Microsoft Entra ID, and a scripted user for you. With ``--yourself`` you are the
+user: open the address in a browser and enter the code there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from doorcode.emulator import Emulator
 T = TypeVar("T")
 Prompt: TypeAlias = Callable[[str, str, datetime], None]
 SCOPE = "https://vault.azure.net/.default"
-THINKING = 2.5  # seconds that the scripted person takes
+THINKING = 2.5  # seconds that the scripted user takes
 CACHE, KEY = "DEMO_CACHE", "DEMO_CACHE_KEY"  # environment variables that the second process reads
 
 
@@ -45,13 +45,13 @@ def main() -> int:
 
 def first_process(authority: Emulator, *, yourself: bool) -> int:
     """Sign in, ask for a token twice, and start a process that asks for one too."""
-    print("doorcode signs a person in with a device code, on this machine alone.", flush=True)
+    print("doorcode signs a user in with a device code, on this machine alone.", flush=True)
     heading("A local stand-in for Microsoft Entra ID")
     say(f"listens on {authority.url}")
 
-    heading("A person signs in")
-    person = you if yourself else scripted(authority)
-    with new_credential(prompt_callback=person) as credential:
+    heading("A user signs in")
+    prompt = you if yourself else scripted(authority)
+    with new_credential(prompt_callback=prompt) as credential:
         started = time.monotonic()
         record = credential.authenticate(scopes=[SCOPE])
         polls = authority.count("token:device_code")
@@ -70,7 +70,7 @@ def first_process(authority: Emulator, *, yourself: bool) -> int:
         say(f"the {'same' if again.token == token.token else 'NOT the same'} token, in {took * 1e6:.0f} microseconds")
         quiet = proof(authority, before)
 
-    heading("Another process asks, with the cache and no person")
+    heading("Another process asks, with the cache and no prompt")
     before = authority.count()
     code = subprocess.run([sys.executable, __file__, "--second-process"], check=False).returncode
     quiet &= proof(authority, before) and code == 0
@@ -105,10 +105,10 @@ def new_credential(
 
 
 def scripted(authority: Emulator) -> Prompt:
-    """Return a prompt that a scripted person reads, and answers after a while."""
+    """Return a prompt that a scripted user reads, and answers after a while."""
 
     def approve(user_code: str) -> None:
-        say("the person enters the code and approves (scripted; `-- --yourself` makes it you)")
+        say("the user enters the code and approves (scripted; `-- --yourself` makes it you)")
         authority.approve(user_code)
 
     def prompt(verification_uri: str, user_code: str, expires_on: datetime) -> None:
@@ -125,7 +125,7 @@ def you(verification_uri: str, user_code: str, expires_on: datetime) -> None:
 
 
 def show(verification_uri: str, user_code: str, expires_on: datetime) -> None:
-    """Print what a person needs to sign in."""
+    """Print what a user needs to sign in."""
     say(f"open {verification_uri} and enter the code {bold(user_code)}")
     say(f"waiting until {expires_on:%H:%M} UTC ...")
 

@@ -68,10 +68,10 @@ def sign_in(
         return refused(page, _BEGINNING, context=_context(request))
     if isinstance(page, Fault):
         return unreachable(page, _BEGINNING)
-    return (yield from _interactive(request, page, started + seconds, left, seconds))
+    return (yield from _prompt(request, page, started + seconds, left, seconds))
 
 
-def _interactive(
+def _prompt(
     request: TokenRequest, page: SignInPage, deadline: float, left: float, seconds: float
 ) -> Flow[Tokens | Failure]:
     yield from ask(PromptLives(min(left, LONGEST_PROMPT)))

@@ -80,7 +80,7 @@ def _pair(both: tuple[object, ...]) -> tuple[object, object]:
 
 
 def _own(value: object) -> object:
-    """Return a time limit of the program's transport; None for azure-core's default, which nothing has chosen."""
+    """Return a time limit that the program chose for its transport; None for azure-core's default."""
     return None if value == _DEFAULT else value
 
 

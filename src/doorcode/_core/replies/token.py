@@ -57,7 +57,7 @@ def token_reply(body: Mapping[str, object], wall_now: float) -> SecretDict:
     reply["token_type"] = word(body.get("token_type")) or "Bearer"
     reply["expires_in"] = _expires_in(body, wall_now)
     reply.update(_optional(body))
-    reply.update(_who(body))
+    reply.update(_identity_fields(body))
     return reply
 
 
@@ -93,7 +93,7 @@ def _optional(body: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _who(body: Mapping[str, object]) -> dict[str, object]:
+def _identity_fields(body: Mapping[str, object]) -> dict[str, object]:
     found: dict[str, object] = {}
     known = account_of(body.get("client_info")) is not None
     if known:

@@ -120,8 +120,8 @@ class BasePending:
         self._polled_on = code.expires_on - code.expires_in
         self._asked: Poll | None = None
         self._sent: Poll | None = None
-        self._hearing = threading.Lock()
-        self._looking = threading.Lock()
+        self._reply_lock = threading.Lock()
+        self._poll_lock = threading.Lock()
         self._follow(next(self._flow))
         self.verification_uri: str = code.verification_uri
         self.user_code: str = code.user_code
@@ -155,7 +155,7 @@ class BasePending:
 
     def _poll_once(self, until: float | None = None) -> Flow[None]:
         """Send a poll if one is due, and wait for its reply, but no longer than ``until`` (monotonic seconds)."""
-        with self._looking:
+        with self._poll_lock:
             poll = self._next_poll()
         if poll is None:
             return
@@ -217,7 +217,7 @@ class BasePending:
         except BaseException:
             self._sent = None
             raise
-        self._hear(poll, reply)  # type: ignore[arg-type] # a poll's answer
+        self._process(poll, reply)  # type: ignore[arg-type] # a poll's answer
         return True
 
     def _check_outside(self) -> None:
@@ -231,11 +231,11 @@ class BasePending:
 
     def miss_reply(self, poll: Poll) -> None:
         """Process a poll that was not answered in time; may block briefly."""
-        self._hear(poll, self._handler.on_timeout(poll))  # type: ignore[arg-type] # a poll's answer
+        self._process(poll, self._handler.on_timeout(poll))  # type: ignore[arg-type] # a poll's answer
 
-    def _hear(self, poll: Poll, reply: Reply) -> None:
+    def _process(self, poll: Poll, reply: Reply) -> None:
         """Process the reply to a poll; a late reply counts if it brings the tokens."""
-        with self._hearing:
+        with self._reply_lock:
             if self._outcome is not None:
                 self._handler.on_late_result(poll)(reply)
             elif poll is self._asked:

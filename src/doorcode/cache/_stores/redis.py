@@ -49,9 +49,9 @@ __all__ = ["RedisStore", "RedisUser"]
 _PAGE: Final = 500
 """Keys that a listing reads at once."""
 _LONGEST_TTL: Final = 3_155_760_000
-"""100 years, in seconds; a Redis server takes no time of many more."""
+"""100 years, in seconds; a Redis server refuses a time that is much longer."""
 _LONGEST_TIMEOUT: Final = 86_400
-"""A day, in seconds; sockets and threads take no timeout of many more."""
+"""A day, in seconds; sockets and threads refuse a timeout that is much longer."""
 
 _SAVE: Final = """
 local now = redis.call('GET', KEYS[1])

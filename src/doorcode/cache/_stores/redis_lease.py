@@ -1,6 +1,6 @@
 """Leases on a Redis server: each ends by itself, and carries a number that tells a late holder from the next one."""
 
-# Text for paths, as in the system calls below it all.
+# Paths are text here, as the system calls of the stores take them.
 # ruff: noqa: PTH123
 
 from __future__ import annotations
