@@ -83,6 +83,13 @@ def test_nobody_is_asked_again_after_the_end(person: Person) -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("answer", [None, b"http://localhost:8400/?code=c"])
+def test_an_answer_that_is_no_text(make: Any, answer: object) -> None:
+    """A dialog that the user closes returns None: the sign-in ends with an error that names what was returned."""
+    with pytest.raises(ClientAuthenticationError, match=rf"paste returned (None|{type(answer).__name__}), and must"):
+        make(paste=lambda _: answer).get_token(SCOPE)
+
+
 def test_nothing_listens(make: Any, person: Person) -> None:
     """The port of the redirect URI belongs to the other machine."""
     port = free_port()

@@ -120,6 +120,19 @@ def test_a_sign_in_is_kept(
     assert doorcode_emulator.count("devicecode") == 1
 
 
+def test_a_load_that_returns_no_content(
+    make: Any, store_class: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store whose ``load`` returns None where nothing is stored costs a warning that says so, not the token."""
+    monkeypatch.setattr(store_class, "load", lambda _: None)
+    options = TokenCachePersistenceOptions(store=store_class(tmp_path / "x", "ada"), allow_unencrypted_storage=True)
+    credential = make(cache_persistence_options=options, use_cached_account=True)
+    assert credential.get_token(SCOPE).token == credential.get_token(SCOPE).token
+    with pytest.raises(StoreError, match="load returned NoneType, and must return a Loaded"):
+        cache.accounts(options)
+    assert "in memory only" in caplog.text
+
+
 def test_partitions_are_apart(make: Any, store_class: Any, tmp_path: Path) -> None:
     """Another partition holds nothing of it."""
     options = TokenCachePersistenceOptions(store=store_class(tmp_path / "x", "ada"), allow_unencrypted_storage=True)

@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import sys
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unicodedata import east_asian_width
@@ -346,6 +347,32 @@ def test_a_coroutine_function_that_nobody_would_await(make_sync: Any) -> None:
 
     with pytest.raises(TypeError, match="coroutine function"):
         make_sync(prompt_callback=callback)
+
+
+def test_a_coroutine_that_nobody_would_await(make_sync: Any, authority: Emulator) -> None:
+    """A lambda around a coroutine function shows no code: the call ends at once, and Python warns of nothing."""
+
+    async def show(*_: object) -> None:
+        """Never run."""
+
+    with pytest.raises(ClientAuthenticationError, match="returned a coroutine, which only"):
+        make_sync(prompt_callback=lambda *shown: show(shown)).get_token(SCOPE)
+    assert authority.count("token") == 0
+
+
+def test_a_generator_function(make: Any, authority: Emulator) -> None:
+    """The code in it does not run when it is called, so no user would see the code."""
+
+    def callback(*shown: object) -> Iterator[object]:
+        yield shown
+
+    async def asynchronous(*shown: object) -> AsyncIterator[object]:
+        yield shown
+
+    for function in (callback, asynchronous):
+        with pytest.raises(ClientAuthenticationError, match="prompt_callback is a generator function"):
+            make(prompt_callback=function).get_token(SCOPE)
+    assert authority.count("token") == 0
 
 
 @pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit])

@@ -96,6 +96,14 @@ def test_its_errors(make: Any, answer: dict[str, Any], words: str) -> None:
     assert getattr(caught.value, "error", None) == answer.get("error", "no_token")
 
 
+@pytest.mark.parametrize("answer", [None, "token", ["token"]])
+def test_a_result_that_is_no_dict(make: Any, answer: object) -> None:
+    """MSAL's silent methods return None where they find nothing: the error names what was returned."""
+    request_token: Any = lambda *_, **__: answer  # noqa: E731 - with a type that no checker accepts
+    with pytest.raises(ClientAuthenticationError, match=f"_request_token returned {type(answer).__name__}, and must"):
+        make(credential_class=make.asking(request_token)).get_token(SCOPE)
+
+
 def test_what_it_raises_passes(make: Any) -> None:
     """Its own exceptions come out as they are."""
     mine = RuntimeError("mine")

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from doorcode._browser.terminal import Terminal, is_there
 from doorcode._core.clouds import DEVELOPER_CLIENT_ID
@@ -114,7 +114,12 @@ class Paste:
                 return None
             request = PasteRequest(page.url, page.redirect_uri, self._application, self._host, expires_on, problem)
             with prompting("paste"):
-                text = self._prompt(request)
+                text = cast("object", self._prompt(request))
+            if not isinstance(text, str):
+                kind = "None" if text is None else type(text).__name__
+                return prompt_failed(
+                    f"paste returned {kind}, and must return the address that the user pasted, as text"
+                )
             answer = read_address(text, page)
             if isinstance(answer, Redirect):
                 return answer

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Final, TextIO, TypeAlias
 
 from doorcode._core.display import wrapped
@@ -64,6 +65,27 @@ def prompting(option: str = "prompt_callback") -> Generator[None]:
 
         words = f"{option} raised {type(exception).__name__}: {exception}{_call_shape(option, exception)}"
         raise exception_for(prompt_failed(words, exception)) from exception
+
+
+def check_has_run(answer: object, option: str = "prompt_callback") -> None:
+    """Refuse what a prompt returned if its code has not run: the user would wait for a code that nobody shows.
+
+    Args:
+        answer: what the prompt returned.
+        option: the program's name for the prompt, for the message.
+
+    Raises:
+        AuthenticationFailedError: it is a coroutine or a generator.
+    """
+    if isinstance(answer, (CoroutineType, GeneratorType, AsyncGeneratorType)):
+        from doorcode._error_mapping import exception_for
+
+        if isinstance(answer, CoroutineType):
+            answer.close()  # otherwise Python warns that it was never awaited
+            words = f"{option} returned a coroutine, which only the credentials of doorcode.aio await"
+        else:
+            words = f"{option} is a generator function: the code in it does not run. Write it without yield"
+        raise exception_for(prompt_failed(words))
 
 
 def _call_shape(option: str, exception: Exception) -> str:

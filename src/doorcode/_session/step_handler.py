@@ -165,10 +165,13 @@ class StepHandler:
         """Return the answer of a step that timed out."""
         return step.no_answer(self.session.config.authority.netloc)
 
-    def read_result(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
+    def read_result(self, result: object, request: TokenRequest) -> Tokens | Failure:
         """Read the result of a ``_request_token``, this library's or a subclass's."""
         if isinstance(result, TokenResult):
             return result.tokens
+        if not isinstance(result, Mapping):
+            words = f"_request_token returned {type(result).__name__}, and must return a dict as MSAL's methods do"
+            return Failure(Reason.REFUSED, f"Authentication failed: {words}")
         if vschars(result.get("access_token")):
             return self.session.application.tokens_of(request, result)
         from doorcode._core.messages.error_context import ErrorContext

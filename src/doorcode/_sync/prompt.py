@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doorcode._session.prompt import present, prompting
+from doorcode._session.prompt import check_has_run, present, prompting
 from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Prompt(PromptHooks):
         """
         self.shown = True
         with prompting():
-            present(code, self.callback)
+            answer = present(code, self.callback)
+        check_has_run(answer)
 
     def waiting(self, seconds_left: float) -> None:
         """Tell the prompt how long the user still has.
@@ -32,11 +33,12 @@ class Prompt(PromptHooks):
             AuthenticationFailedError: the prompt failed.
         """
         with prompting("prompt_callback.waiting"):
-            self.call_waiting(seconds_left)
+            answer = self.call_waiting(seconds_left)
+        check_has_run(answer, "prompt_callback.waiting")
 
     def finish(self, outcome: SignInOutcome) -> None:
         """Tell the prompt how the sign-in ended."""
         try:
-            self.call_finished(outcome)
+            check_has_run(self.call_finished(outcome), "prompt_callback.finished")
         except Exception as error:  # noqa: BLE001 - whatever the program raises
             log_failed_hook(error)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from doorcode._core.account_selection import prompts_here
 from doorcode._core.messages.outcome import SignInOutcome
 from doorcode._core.replies.device_code import DeviceCode
-from doorcode._session.prompt import present, prompting
+from doorcode._session.prompt import check_has_run, present, prompting
 from doorcode._session.prompt_hooks import PromptHooks, log_failed_hook
 from doorcode.aio.waits import off_loop
 
@@ -28,7 +28,8 @@ class Prompt(PromptHooks):
         """
         self.shown = True
         with prompting():
-            await self._call(lambda: present(code, self.callback))
+            answer = await self._call(lambda: present(code, self.callback))
+        check_has_run(answer)
 
     async def waiting(self, seconds_left: float) -> None:
         """Tell the prompt how long the user still has.
@@ -37,20 +38,19 @@ class Prompt(PromptHooks):
             AuthenticationFailedError: the prompt failed.
         """
         with prompting("prompt_callback.waiting"):
-            await self._call(lambda: self.call_waiting(seconds_left))
+            answer = await self._call(lambda: self.call_waiting(seconds_left))
+        check_has_run(answer, "prompt_callback.waiting")
 
     async def finish(self, outcome: SignInOutcome) -> None:
         """Tell the prompt how the sign-in ended."""
         try:
-            await self._call(lambda: self.call_finished(outcome))
+            check_has_run(await self._call(lambda: self.call_finished(outcome)), "prompt_callback.finished")
         except Exception as error:  # noqa: BLE001 - whatever the program raises
             log_failed_hook(error)
 
-    async def _call(self, hook: Callable[[], object]) -> None:
+    async def _call(self, hook: Callable[[], object]) -> object:
         """Call a method of the prompt; of a ready-made one in a thread, because writing to a slow reader blocks."""
         if prompts_here(self.callback):
-            await off_loop(hook)
-            return
+            return await off_loop(hook)
         answer = hook()
-        if inspect.isawaitable(answer):
-            await answer
+        return await answer if inspect.isawaitable(answer) else answer

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 from doorcode._core.msal_cache.index import indexed
 from doorcode._core.msal_cache.rows import State
-from doorcode.cache._errors import StoreUnreadable, called
+from doorcode.cache._errors import StoreError, StoreUnreadable, called
+from doorcode.cache._protocol import Loaded
 
 if TYPE_CHECKING:
     from doorcode.cache._protocol import ReadOnlyStore, Stamp, TokenStore
 
-__all__ = ["Content", "Reading", "parse", "serialize"]
+__all__ = ["Content", "Reading", "load", "parse", "serialize"]
 
 
 class Content:
@@ -59,11 +60,23 @@ class Reading:
         if called(self.store.stamp) == self.stamp:
             return
         try:
-            loaded = called(self.store.load)
+            loaded = load(self.store)
         except StoreUnreadable:
             self.state, self.stamp = {}, None
             raise
         self.state, self.stamp = self._content.parse(loaded.data), loaded.stamp
+
+
+def load(store: TokenStore | ReadOnlyStore) -> Loaded:
+    """Return a store's content.
+
+    Raises:
+        StoreError: the store cannot be read, or a program's store returned something else.
+    """
+    loaded = cast("object", called(store.load))
+    if not isinstance(loaded, Loaded):
+        raise StoreError(f"{type(store).__name__}.load returned {type(loaded).__name__}, and must return a Loaded")
+    return loaded
 
 
 def parse(data: bytes | None) -> State:

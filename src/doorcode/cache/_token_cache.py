@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from doorcode._core.msal_cache.changes import fill_in
 from doorcode._core.msal_cache.rows import State
-from doorcode.cache._content import Content, Reading, serialize
+from doorcode.cache._content import Content, Reading, load, serialize
 from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable, called
 from doorcode.cache._outage import ServedRefreshTokens, ServerOutage
 from doorcode.cache._protocol import (
@@ -170,7 +170,7 @@ class StoredCache:
             StoreError: the store cannot be read.
         """
         try:
-            return self._content.parse(called(self._store.load).data)
+            return self._content.parse(load(self._store).data)
         except StoreUnreadable as error:
             self._warn(str(error))
             return {}
