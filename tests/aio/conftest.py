@@ -1,4 +1,4 @@
-"""Asyncio credentials for the emulator, where a person approves every prompt, and no waiting between polls."""
+"""Asyncio credentials for the emulator, where a user approves every prompt, and no waiting between polls."""
 
 from __future__ import annotations
 

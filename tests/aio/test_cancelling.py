@@ -150,7 +150,7 @@ def test_while_the_store_waits(
 
 
 def lease_of(credential: Any) -> str:
-    """Return the name of the lease of whoever asks the credential's person."""
+    """Return the name of the lease of whoever asks the credential's user."""
     name = _user_lease(credential._session.who, credential._session.config.tenant_id)
     assert name is not None
     return name
@@ -374,7 +374,7 @@ def test_one_who_waits_leaves_alone(make: Any, authority: Emulator, person: Prom
 def test_a_token_that_was_under_way_is_kept(
     make: Any, authority: Emulator, person: PromptApprover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The person was done: the reply that nobody waits for any more still signs them in."""
+    """The user was done: the reply that nobody waits for any more still signs them in."""
     held = HeldReply()
     authority.faults.queue("token:device_code", held.fault)
     credential = make()

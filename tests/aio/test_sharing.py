@@ -89,7 +89,7 @@ def test_a_record_and_a_sign_in_in_two_steps_travel(
 
 
 def test_both_at_once_ask_once(make: Any, authority: Emulator, person: PromptApprover, tmp_path: Path) -> None:
-    """A thread and a task that need the person at the same moment: the lease of the store lets one ask."""
+    """A thread and a task that need the user at the same moment: the lease of the store lets one ask."""
     authority.faults.queue("token:device_code", *[Pending()] * 3)
     credentials = [make(credential_class=kind, **stored(tmp_path)) for kind in KINDS]
     tokens = together(2, lambda number: call(credentials[number], "get_token", SCOPE))

@@ -41,7 +41,7 @@ def test_fifty_tasks_one_prompt(make: Any, authority: Emulator, person: PromptAp
 
 
 def test_a_refusal_reaches_all_once(make: Any, authority: Emulator) -> None:
-    """When the person declines every task gets the error, and nobody asks again by itself."""
+    """When the user declines every task gets the error, and nobody asks again by itself."""
     authority.faults.queue("token:device_code", Pending(), Decline())
     credential = make()
 

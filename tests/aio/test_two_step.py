@@ -21,7 +21,7 @@ MOST_LOOKS = 12
 
 
 async def begun(make: Any, authority: Emulator) -> tuple[Any, Any]:
-    """Return a credential that asks nobody by itself, and a sign-in that a person has finished."""
+    """Return a credential that asks nobody by itself, and a sign-in that a user has finished."""
     credential = make(disable_automatic_authentication=True)
     pending = await credential.begin(scopes=[SCOPE])
     authority.approve(pending.user_code)
@@ -29,7 +29,7 @@ async def begun(make: Any, authority: Emulator) -> tuple[Any, Any]:
 
 
 def test_a_look_that_is_given_up_still_counts(make: Any, authority: Emulator) -> None:
-    """The reply to a poll that its task no longer waits for signs the person in; no other poll is sent."""
+    """The reply to a poll that its task no longer waits for signs the user in; no other poll is sent."""
     held = HeldReply()
     authority.faults.queue("token:device_code", held.fault)
 

@@ -1,4 +1,4 @@
-"""The credentials that use a browser, each kind of them, and the person whose browser it is."""
+"""The credentials that use a browser, each kind of them, and the user whose browser it is."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def make(request: pytest.FixtureRequest, authority: Emulator) -> Iterator[Sync]:
 
 @pytest.fixture
 def person(authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> Person:
-    """Give the person in whose browser pages open."""
+    """Give the user in whose browser pages open."""
     somebody = Person(authority)
     monkeypatch.setattr(webbrowser, "open", somebody.open)
     return somebody

@@ -1,4 +1,4 @@
-"""InteractiveBrowserCredential, with threads and with asyncio, against the emulator, with a person made of HTTP."""
+"""InteractiveBrowserCredential, with threads and with asyncio, against the emulator, with a user made of HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from support.tracebacks import MOST, frames_of_ours
 
 
 def test_a_sign_in(make: Any, authority: Emulator, person: Person) -> None:
-    """The page opens, the person signs in, the token is there, and what follows is silent."""
+    """The page opens, the user signs in, the token is there, and what follows is silent."""
     credential = make()
     token = credential.get_token(SCOPE)
     assert authority.verify(token.token)["name"] == authority.users[ADA].name
@@ -109,7 +109,7 @@ def test_claims_stand_in_the_address(make: Any, person: Person) -> None:
     assert asked == {"access_token": {"nbf": {"essential": True, "value": "1"}, "xms_cc": {"values": ["CP1"]}}}
 
 
-def test_the_person_ends_on_a_page_that_says_so(make: Any, person: Person) -> None:
+def test_the_user_ends_on_a_page_that_says_so(make: Any, person: Person) -> None:
     """The last page comes once the token is there, and needs nothing but itself."""
     make().get_token(SCOPE)
     page = person.last_page()
@@ -170,7 +170,7 @@ STRANGERS: dict[str, dict[str, str]] = {
 def test_a_strangers_answer_is_passed_over(
     make: Any, authority: Emulator, person: Person, fields: dict[str, str]
 ) -> None:
-    """What does not carry this sign-in's state is answered 404, and the wait goes on for the person's own answer."""
+    """What does not carry this sign-in's state is answered 404, and the wait goes on for the user's own answer."""
     seen: list[int] = []
 
     def bothered(url: str) -> requests.Response:
@@ -306,7 +306,7 @@ def test_a_page_that_other_tasks_wait_for(authority: Emulator, person: Person) -
 
 
 def test_a_browser_that_waits_when_the_program_gives_up(make: Any, authority: Emulator, person: Person) -> None:
-    """A person who came back too late reads that nobody waits any more, instead of waiting with the page."""
+    """A user who came back too late reads that nobody waits any more, instead of waiting with the page."""
     hung = threading.Event()
     authority.faults.always("token:authorization_code", Reset())
     person.does = lambda url: hung.set() or person.sign_in(url)
@@ -360,7 +360,7 @@ def test_ctrl_c(authority: Emulator, person: Person) -> None:
 
 
 def test_a_network_that_fails_while_the_code_is_redeemed(make: Any, authority: Emulator, person: Person) -> None:
-    """The person has done their part: the code is redeemed as soon as the network is back."""
+    """The user has done their part: the code is redeemed as soon as the network is back."""
     authority.faults.queue("token:authorization_code", Reset(), Html(502), Html(200))
     assert make().get_token(SCOPE).token
     assert (len(person.urls), authority.count("token:authorization_code")) == (1, 4)
@@ -406,7 +406,7 @@ def test_an_id_token_of_another_sign_in(make: Any, authority: Emulator, person: 
 
 @pytest.mark.parametrize("without", ["id_token", "client_info"])
 def test_a_reply_that_lacks_something(make: Any, authority: Emulator, person: Person, without: str) -> None:
-    """A sign-in that the person finished is not thrown away for what its reply lacks (contract)."""
+    """A sign-in that the user finished is not thrown away for what its reply lacks (contract)."""
     authority.faults.queue("token:authorization_code", changed(**{without: None}))
     credential = make()
     assert credential.get_token(SCOPE).token
@@ -432,7 +432,7 @@ def test_nobody_may_be_asked(make: Any, person: Person) -> None:
     assert person.urls == []
 
 
-def test_a_browser_that_is_its_own_person(
+def test_a_browser_that_is_its_own_user(
     make: Any, authority: Emulator, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ``open`` that only returns when the sign-in is over does not stop the sign-in."""

@@ -28,7 +28,7 @@ PLACE = re.compile(r"http://localhost:\d+/.*")
 
 @pytest.fixture
 def authority(doorcode_emulator: Emulator) -> Emulator:
-    """Give the authority, as new; a person has to do everything themself."""
+    """Give the authority, as new; a user has to do everything themself."""
     doorcode_emulator.add_application(LAB, name="Backup of the lab")
     return doorcode_emulator
 
@@ -109,10 +109,10 @@ def test_a_name_is_typed(make: Any, authority: Emulator, opened: queue.SimpleQue
 
 
 @pytest.mark.parametrize("at", ["account", "consent"])
-def test_a_person_who_cancels(
+def test_a_user_who_cancels(
     make: Any, authority: Emulator, opened: queue.SimpleQueue[str], page: Page, at: str
 ) -> None:
-    """The program reads the authority's words, and the person that it did not work."""
+    """The program reads the authority's words, and the user that it did not work."""
     call = signing_in(make, opened, page)
     if at == "consent":
         press(page, "Ada Lovelace")
@@ -172,13 +172,13 @@ def test_an_address_that_is_copied(make: Any, authority: Emulator, page: Page) -
 
 @pytest.fixture
 def codes() -> queue.SimpleQueue[tuple[str, str]]:
-    """Give what a program shows its person."""
+    """Give what a program shows its user."""
     return queue.SimpleQueue()
 
 
 @pytest.fixture
 def waiting(make: Any, authority: Emulator, codes: queue.SimpleQueue[tuple[str, str]], page: Page) -> Future[Any]:
-    """Give a sign-in with a code that waits for its person, who has opened the page."""
+    """Give a sign-in with a code that waits for its user, who has opened the page."""
     credential = make(
         "DeviceCodeCredential", client_id=LAB, prompt_callback=lambda uri, code, _until: codes.put((uri, code))
     )
@@ -216,7 +216,7 @@ def test_a_wrong_code(waiting: Future[Any], codes: queue.SimpleQueue[tuple[str, 
 
 
 def test_a_code_that_is_declined(waiting: Future[Any], codes: queue.SimpleQueue[tuple[str, str]], page: Page) -> None:
-    """The program learns that the person said no."""
+    """The program learns that the user said no."""
     uri, code = codes.get(timeout=PATIENCE)
     page.goto(uri)
     enter(page, code)

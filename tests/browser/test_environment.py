@@ -50,7 +50,7 @@ TABLE = {
 
 @pytest.mark.parametrize(("environment", "system", "way"), TABLE.values(), ids=TABLE)
 def test_the_way_that_fits(environment: dict[str, str], system: str, way: SignInMethod) -> None:
-    """A browser where a window opens in front of the person, else a code."""
+    """A browser where a window opens in front of the user, else a code."""
     assert choose(environment, system) is way
 
 

@@ -87,7 +87,7 @@ def real_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_order() -> None:
-    """Listen, make the address, open it, wait, redeem, tell the person."""
+    """Listen, make the address, open it, wait, redeem, tell the user."""
     script = Script()
     outcome = script.drive()
     assert isinstance(outcome, Tokens)
@@ -100,7 +100,7 @@ def test_the_order() -> None:
 
 
 def test_the_deadline_runs_from_the_beginning() -> None:
-    """What discovery and the browser's start took is not the person's any more."""
+    """What discovery and the browser's start took is not the user's any more."""
     script = Script(redirect=None, take={BeginBrowser: 20.0, OpenPage: 5.0})
     outcome = script.drive(timeout=60.0)
     assert isinstance(outcome, Failure)
@@ -174,7 +174,7 @@ def test_back_off() -> None:
     assert [step.within for step in slow.of(RedeemCode)] == [math.inf] * 3
 
 
-def test_the_person_is_done_at_the_deadline() -> None:
+def test_the_user_is_done_at_the_deadline() -> None:
     """An answer that comes at the last moment is redeemed after it."""
     script = Script(take={AwaitRedirect: 299.9, RedeemCode: 5.0})
     assert isinstance(script.drive(), Tokens)

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture
 def authority(doorcode_emulator: Emulator) -> Emulator:
-    """Give the authority, as new; a person has to do everything themself."""
+    """Give the authority, as new; a user has to do everything themself."""
     doorcode_emulator.add_application(LAB, name="Backup of the lab")
     return doorcode_emulator
 

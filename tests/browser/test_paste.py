@@ -1,4 +1,4 @@
-"""A browser on another machine: the person carries the address that it ends on back to the program."""
+"""A browser on another machine: the user carries the address that it ends on back to the program."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DESCRIPTORS = Path("/dev/fd")
 
 
 class Elsewhere:
-    """A prompt: the person signs in on another machine and brings the address, or something else first."""
+    """A prompt: the user signs in on another machine and brings the address, or something else first."""
 
     def __init__(self, person: Person, *before: Callable[[str], str]) -> None:
         self._person = person
@@ -103,7 +103,7 @@ def test_nothing_listens(make: Any, person: Person) -> None:
     assert free == [True]
 
 
-def test_what_the_person_is_told(make: Any, authority: Emulator, person: Person) -> None:
+def test_what_the_user_is_told(make: Any, authority: Emulator, person: Person) -> None:
     """First application, host and the warning, then the address, then until when."""
     prompt = Elsewhere(person)
     make(paste=prompt, client_id="11111111-1111-4111-8111-111111111111", timeout=600).get_token(SCOPE)
@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[Callable[[str], str], str]] = {
 
 @pytest.mark.parametrize(("wrong", "words"), WRONG.values(), ids=WRONG)
 def test_something_else_is_pasted(make: Any, person: Person, wrong: Callable[[str], str], words: str) -> None:
-    """The person is told what is wrong with it, and asked again."""
+    """The user is told what is wrong with it, and asked again."""
     prompt = Elsewhere(person, wrong)
     assert make(paste=prompt).get_token(SCOPE).token
     problem = prompt.requests[1].problem
@@ -222,7 +222,7 @@ def test_a_prompt_with_other_parameters(make: Any, person: Person) -> None:
 
 @pytest.mark.usefixtures("nobody_comes")
 def test_the_deadline(make: Any, person: Person) -> None:
-    """A person who does not come back is not waited for."""
+    """A user who does not come back is not waited for."""
     done = threading.Event()
 
     def prompt(_request: PasteRequest) -> str:

@@ -83,7 +83,7 @@ def test_logs(make: Any, authority: Emulator, person: Person, spy: Spy, caplog: 
     for name in ("doorcode", "msal", "azure", "urllib3", "requests"):
         caplog.set_level(logging.DEBUG, name)
     scenario(make, authority, person, spy)
-    # The person's browser and the authority, whose addresses hold state and code, log here too; they are not ours.
+    # The user's browser and the authority, whose addresses hold state and code, log here too; they are not ours.
     ours = [record for record in caplog.records if not record.name.startswith(("urllib3", "uvicorn"))]
     text = "\n".join(f"{record.getMessage()} {record.__dict__!r}" for record in ours)
     assert ours

@@ -136,7 +136,7 @@ def test_a_terminal_at_the_deadline(authority: Emulator) -> None:
         assert program.is_as_before
 
 
-def test_the_person_ends_the_input(authority: Emulator) -> None:
+def test_the_user_ends_the_input(authority: Emulator) -> None:
     """Control-D ends the sign-in."""
     with InATerminal(authority) as program:
         program.read_until("press Enter, before ")

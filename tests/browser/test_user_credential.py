@@ -20,7 +20,7 @@ from support.signing import SCOPE
 
 @pytest.fixture
 def codes(authority: Emulator) -> Any:
-    """Give a prompt whose person enters every code."""
+    """Give a prompt whose user enters every code."""
     return authority.prompt_approver()
 
 
@@ -95,7 +95,7 @@ def test_no_browser(make: Any, person: Person, codes: Any, monkeypatch: pytest.M
     assert asked(person, codes) == (0, 1)
 
 
-def test_the_person_is_told(
+def test_the_user_is_told(
     make: Any, authority: Emulator, person: Person, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the two ways there is a line that says so, where the code will stand."""
@@ -129,8 +129,8 @@ def test_paste_is_the_browser_of_another_machine(make: Any, authority: Emulator,
 
 
 @pytest.mark.usefixtures("nobody_comes")
-def test_a_person_who_says_no(make: Any, authority: Emulator, person: Person, codes: Any) -> None:
-    """A person who declines, or does not come, is not asked again in another way."""
+def test_a_user_who_says_no(make: Any, authority: Emulator, person: Person, codes: Any) -> None:
+    """A user who declines, or does not come, is not asked again in another way."""
     authority.faults.queue("token:device_code", Decline())
     with pytest.raises(errors.SignInDeclinedError):
         make("UserCredential", prompt_callback=codes, prefer="device_code").get_token(SCOPE)

@@ -153,7 +153,7 @@ def test_a_plain_file_at_the_signals_place_keeps_its_content(
 
 
 class TestLockedKeyring:
-    """A keyring that only a person at a screen could unlock."""
+    """A keyring that only a user at the screen could unlock."""
 
     @pytest.fixture
     def locked(self, opener: Callable[[], TokenStore], bus: str) -> Iterator[SecretServiceBackend]:
@@ -259,7 +259,7 @@ def _unlock(connection: Any) -> None:
     connection.send_and_get_reply(message)
 
 
-def test_never_asks_a_person(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_asks_a_user(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the service wants a prompt, the call that would show it is not made."""
     backend = SecretServiceBackend(bus, "prompt")
     with pytest.raises(StoreUnavailable, match="ask the user"), backend._connected("try") as connection:

@@ -32,7 +32,7 @@ class KeychainError(OSError):
 
 
 class Keychain:
-    """All the items of a person's Keychain."""
+    """All the items of a user's Keychain."""
 
     def __init__(self) -> None:
         self.items: dict[str, str] = {}

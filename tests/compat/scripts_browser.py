@@ -27,7 +27,7 @@ _OF_ONE_PAGE: Final = ("code_challenge", "nonce", "state")
 
 
 def _person(stage: Stage, does: Callable[[Person, str], requests.Response | None] = Person.sign_in) -> Person:
-    """Put a person in the place of the browser: whoever comes is ada."""
+    """Put a user in the place of the browser: whoever comes is ada."""
     stage.authority.approve_all()
     person = Person(stage.authority)
     person.does = lambda url: does(person, url)
@@ -57,7 +57,7 @@ def _port(address: str) -> int:
 
 @script
 def browser_sign_in(stage: Stage) -> None:
-    """The page opens, the person signs in, and what follows is silent."""
+    """The page opens, the user signs in, and what follows is silent."""
     person = _person(stage)
     credential = _credential(stage)
     _get(stage, "get", credential)
@@ -167,7 +167,7 @@ def browser_answer_in_the_query(stage: Stage) -> None:
 
 @script
 def browser_strange_requests(stage: Stage) -> None:
-    """As the person comes back, something else asks the port first: for another page, or with a made-up answer."""
+    """As the user comes back, something else asks the port first: for another page, or with a made-up answer."""
     for name, path, fields in (
         ("another_page", "/robots.txt", {}),
         ("made_up", "/", {"code": "stolen", "state": "guessed"}),
@@ -198,7 +198,7 @@ def browser_declined(stage: Stage) -> None:
 
 @script
 def browser_last_page(stage: Stage) -> None:
-    """The page that the person ends on, where the code is redeemed and where it is not."""
+    """The page that the user ends on, where the code is redeemed and where it is not."""
     person = _person(stage)
     _get(stage, "get", _credential(stage))
     stage.note("after_success", person.last_page().status_code)
@@ -263,7 +263,7 @@ def browser_address_opened(stage: Stage) -> None:
 
 @script
 def browser_address_shown(stage: Stage) -> None:
-    """Whether the address is shown too, for a person before whom no window appears."""
+    """Whether the address is shown too, for a user before whom no window appears."""
     _person(stage)
     written = io.StringIO()
     with redirect_stderr(written):

@@ -1,4 +1,4 @@
-"""Scripts about asking the person: prompts, waiting, and the ends of a sign-in."""
+"""Scripts about asking the user: prompts, waiting, and the ends of a sign-in."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def prompt_callback_is_interrupted(stage: Stage) -> None:
 
 @script
 def declined(stage: Stage) -> None:
-    """The person declines."""
+    """The user declines."""
     stage.person.answer = stage.authority.decline
     stage.step("get", stage.credential().get_token, STORAGE, says=("denied",))
     stage.step("authenticate", stage.credential().authenticate, scopes=[STORAGE])
@@ -257,7 +257,7 @@ def unknown_tenant(stage: Stage) -> None:
 
 @script_in_real_time
 def slowed_down(stage: Stage) -> None:
-    """slow_down at the deadline: the person was too slow, not the program too fast."""
+    """slow_down at the deadline: the user was too slow, not the program too fast."""
     stage.person.answer = lambda _: None
     stage.authority.faults.always("token:device_code", SlowDown())
     stage.step("get", stage.credential(timeout=WHILE).get_token, STORAGE, says=TIMED_OUT)

@@ -174,7 +174,7 @@ def error_made_by_hand(stage: Stage) -> None:
 
 @script
 def revoked_asks_again(stage: Stage) -> None:
-    """The refresh token was revoked: the person is asked."""
+    """The refresh token was revoked: the user is asked."""
     credential = stage.credential()
     credential.get_token(STORAGE)
     stage.authority.revoke("ada@contoso.example")

@@ -71,7 +71,7 @@ class Rerouted(RequestsTransport):
 
 @dataclass
 class Person:
-    """Be the person behind ``prompt_callback``: note each prompt, and answer it."""
+    """Be the user behind ``prompt_callback``: note each prompt, and answer it."""
 
     answer: Callable[[str], object]
     prompts: list[tuple[object, ...]] = field(default_factory=list)
@@ -108,7 +108,7 @@ class Stage:
     # What scripts call.
 
     def options(self, **options: object) -> dict[str, Any]:
-        """Return the arguments of a credential that signs in at the emulator, with the person behind its callback."""
+        """Return the arguments of a credential that signs in at the emulator, with the user behind its callback."""
         return {**self.authority.credential_options, "prompt_callback": self.person, **options}
 
     def credential(self, **options: object) -> Any:

@@ -40,5 +40,5 @@ FAILED: Facts = {"get.raised": "ValueError", "get.log": ("WARNING",)}
     ],
 )
 def test_what_differs_is_found(theirs: Facts, ours: Facts, found: dict[str, tuple[object, object]]) -> None:
-    """Each fact that differs is found; a step that ended otherwise, or asked the person otherwise, is one fact."""
+    """Each fact that differs is found; a step that ended otherwise, or asked the user otherwise, is one fact."""
     assert differences(theirs, ours) == found

@@ -43,7 +43,7 @@ def test_wrong_claims(claims: str, words: str, cae: bool) -> None:  # noqa: FBT0
 
 
 def test_claims_are_not_repeated() -> None:
-    """A challenge may say things about a person, so no message holds its text."""
+    """A challenge may say things about a user, so no message holds its text."""
     with pytest.raises(ValueError, match="claims must be") as caught:
         parse_claims('{"sub": "joe@contoso.com"')
     assert caught.value.__suppress_context__

@@ -187,7 +187,7 @@ def test_time_limits(options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("at_most", "shown"), [(0.5, "0.5"), (86_400, "86400"), (3_155_760_000, "3155760000")])
 def test_the_longest_time_is_named(at_most: float, shown: str) -> None:
-    """As a person writes it."""
+    """As a user writes it."""
     with pytest.raises(ValueError, match=f"at most {re.escape(shown)}$"):
         checks.check_seconds("ttl", at_most + 1, at_most)
 

@@ -55,5 +55,5 @@ def test_not_loopback(host: str) -> None:
     ],
 )
 def test_uris(uri: object, https: bool, presentable: bool) -> None:  # noqa: FBT001
-    """Endpoints are https; a person is sent to https, or to this machine."""
+    """Endpoints are https; a user is sent to https, or to this machine."""
     assert (is_https(uri), is_presentable(uri)) == (https, presentable)

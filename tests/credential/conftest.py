@@ -42,7 +42,7 @@ class Credential(Protocol):
         ...
 
     def authenticate(self, **options: Any) -> doorcode.AuthenticationRecord:
-        """Sign a person in."""
+        """Sign a user in."""
         ...
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class Credential(Protocol):
 
 
 class Make(Protocol):
-    """Make credentials of one kind for the emulator, with a person who approves every prompt unless told otherwise."""
+    """Make credentials of one kind for the emulator, with a user who approves every prompt unless told otherwise."""
 
     kind: str
     credential_class: Any
@@ -87,7 +87,7 @@ class SyncMaker:
         given: dict[str, Any] = {
             **self._authority.credential_options,
             "prompt_callback": self.approver,
-            "use_cached_account": True,  # the approver stands for a person at this machine
+            "use_cached_account": True,  # the approver stands for a user at this machine
             "retry_backoff_factor": 0,
             **options,
         }

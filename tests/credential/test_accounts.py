@@ -1,4 +1,4 @@
-"""Whose tokens a credential uses: one sign-in is enough, several are told apart, and a person can be forgotten."""
+"""Whose tokens a credential uses: one sign-in is enough, several are told apart, and a user can be forgotten."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_adopting_an_account_can_be_declined(process: Callable[..., Any], make: 
 
 
 def test_an_adopted_account_is_no_record(process: Callable[..., Any], make: Any) -> None:
-    """``authenticate`` of a credential without a record asks the person, whoever is cached."""
+    """``authenticate`` of a credential without a record asks the user, whoever is cached."""
     process().get_token(SCOPE)
     process().authenticate(scopes=[SCOPE])
     assert len(make.approver.prompts) == 2
@@ -79,7 +79,7 @@ def test_an_adopted_account_is_no_record(process: Callable[..., Any], make: Any)
 def test_the_account_is_found_by_its_id_whatever_its_name(
     process: Callable[..., Any], authority: Emulator, name: str
 ) -> None:
-    """A renamed person stays signed in: the name in a record is for display (P05)."""
+    """A renamed user stays signed in: the name in a record is for display (P05)."""
     known = json.loads(process().authenticate(scopes=[SCOPE]).serialize())
     record = AuthenticationRecord.deserialize(json.dumps({**known, "username": name}))
     authority.reset_counters()
@@ -175,7 +175,7 @@ def test_a_rotated_refresh_token_reaches_both_caches(
 
 
 def test_a_refusal_in_one_tenant_leaves_the_others_alone(process: Callable[..., Any], authority: Emulator) -> None:
-    """An invalid_grant of tenant B does not sign the person out of tenant A (P33)."""
+    """An invalid_grant of tenant B does not sign the user out of tenant A (P33)."""
     other = authority.add_tenant("fabrikam.example")
     credential = process(disable_automatic_authentication=True, additionally_allowed_tenants=["*"])
     credential.authenticate(scopes=[SCOPE])
@@ -357,7 +357,7 @@ def test_a_key_that_cannot_be_used_spends_no_code(make: Any, tmp_path: Path, aut
 def test_a_damaged_cache_under_ones_own_key_is_set_aside(
     make: Any, options: Callable[[], TokenCachePersistenceOptions], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Damage is no wrong key: it is kept beside the file, told once, and the person signs in."""
+    """Damage is no wrong key: it is kept beside the file, told once, and the user signs in."""
     make(cache_persistence_options=options()).get_token(SCOPE)
     file = tmp_path / "cache.nocae"
     file.write_bytes(file.read_bytes()[:-1])

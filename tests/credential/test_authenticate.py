@@ -1,4 +1,4 @@
-"""authenticate: a person signs in now, and the record says who it was."""
+"""authenticate: a user signs in now, and the record says who it was."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_record_that_no_token_belongs_to_asks(make: Any) -> None:
 
 
 def test_force_prompt_changes_the_account(make: Any, authority: Emulator) -> None:
-    """With force_prompt the person is asked, whoever signs in is adopted, and the former's tokens are not used."""
+    """With force_prompt the user is asked, whoever signs in is adopted, and the former's tokens are not used."""
     credential = make()
     credential.authenticate(scopes=[SCOPE])
     former = credential.get_token(SCOPE)

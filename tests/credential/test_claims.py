@@ -48,7 +48,7 @@ def test_cae_alone_sends_the_capability(make: Any, authority: Emulator) -> None:
 
 
 def test_a_challenge_passes_over_tokens_at_hand(make: Any, authority: Emulator) -> None:
-    """With claims the cached token is not returned, and the refresh token is tried before the person."""
+    """With claims the cached token is not returned, and the refresh token is tried before the user."""
     credential = make()
     first = credential.get_token(SCOPE, enable_cae=True)
     challenge = authority.claims_challenge().claims

@@ -54,8 +54,8 @@ def test_a_user_without_a_home(
     credential.sign_out()
 
 
-def test_the_person_signs_in_and_the_token_is_returned(make: Any, authority: Emulator) -> None:
-    """The first call asks the person; azure-core's own AccessToken comes back."""
+def test_the_user_signs_in_and_the_token_is_returned(make: Any, authority: Emulator) -> None:
+    """The first call asks the user; azure-core's own AccessToken comes back."""
     before = int(time.time())
     token = make().get_token(SCOPE)
     secret, expires_on = token
@@ -212,7 +212,7 @@ def test_being_offline_is_no_reason_to_ask(make: Any, authority: Emulator, shift
 
 
 def test_a_revoked_sign_in_asks_again(make: Any, authority: Emulator) -> None:
-    """A refresh token that is refused leads to the person, at once."""
+    """A refresh token that is refused leads to the user, at once."""
     credential = make()
     credential.get_token(SCOPE)
     authority.revoke("ada@contoso.example")
@@ -395,7 +395,7 @@ def test_a_refresh_reply_for_another_account_is_not_used(make: Any, authority: E
 
 
 def test_a_reply_without_any_account_is_used_and_kept(make: Any, authority: Emulator) -> None:
-    """A sign-in that the person finished is not thrown away; get_token stays silent afterwards."""
+    """A sign-in that the user finished is not thrown away; get_token stays silent afterwards."""
     authority.faults.queue("token:device_code", changed(client_info=None, id_token=None))
     credential = make()
     first = credential.get_token(SCOPE)
@@ -414,7 +414,7 @@ def test_only_authenticate_fails_without_an_account(make: Any, authority: Emulat
 
 
 def test_a_used_up_refresh_token_is_looked_up_again(make: Any, authority: Emulator) -> None:
-    """A failure is not remembered: each call that a person makes reaches the authority again."""
+    """A failure is not remembered: each call that a user makes reaches the authority again."""
     credential = make()
     authority.faults.queue("devicecode", Refuse("unauthorized_client", 700016, "Unknown."))
     with pytest.raises(ClientAuthenticationError, match="AADSTS700016"):

@@ -66,7 +66,7 @@ def test_a_refresh_is_made_once(make: Any, authority: Emulator) -> None:
 
 
 def test_a_refusal_reaches_all_once(make: Any, authority: Emulator) -> None:
-    """When the person declines everybody gets the error, and nobody asks again by itself."""
+    """When the user declines everybody gets the error, and nobody asks again by itself."""
     authority.faults.queue("token:device_code", *[Pending()] * 5, Decline())
     credential = make()
     results = together(16, lambda number: credential.get_token(scope(number)))
@@ -228,7 +228,7 @@ def test_cancel_with_nothing_under_way(make: Any) -> None:
 
 
 def test_silent_calls_are_not_held_up_by_a_prompt(make: Any, authority: Emulator) -> None:
-    """While a person is asked for another tenant, a cached token is returned at once, and other tenants go on."""
+    """While a user is asked for another tenant, a cached token is returned at once, and other tenants go on."""
     other = authority.add_tenant("other.example")
     authority.add_user("pat@other.example", tenant=other.tenant_id)
     shown = threading.Event()

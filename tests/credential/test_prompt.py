@@ -1,4 +1,4 @@
-"""How the code reaches the person: the callback, or the service's message on standard output."""
+"""How the code reaches the user: the callback, or the service's message on standard output."""
 
 from __future__ import annotations
 
@@ -433,7 +433,7 @@ def test_a_callback_may_cancel(authority: Emulator) -> None:
 
 
 def test_the_code_is_asked_for_once(make: Any, authority: Emulator) -> None:
-    """However often the person is waited for, there is one code and one prompt."""
+    """However often the user is waited for, there is one code and one prompt."""
     authority.faults.queue("token:device_code", *[Pending()] * 5)
     make().get_token(SCOPE)
     assert (authority.count("devicecode"), authority.count("token"), len(make.approver.prompts)) == (1, 6, 1)

@@ -68,7 +68,7 @@ def test_before_the_prompt(make: Any, authority: Emulator, endpoint: str, fault:
 
 @pytest.mark.parametrize("fault", [fault for fault, _ in MALFORMED.values()], ids=MALFORMED)
 def test_while_polling(make: Any, authority: Emulator, fault: Any) -> None:
-    """While polling nothing of this ends the sign-in, in which the person may be typing the code just now."""
+    """While polling nothing of this ends the sign-in, in which the user may be typing the code just now."""
     authority.faults.queue("token", Pending(), fault, Pending())
     assert make().get_token(SCOPE).token
     assert (authority.count("devicecode"), len(make.approver.prompts)) == (1, 1)
@@ -96,7 +96,7 @@ def test_trouble_while_polling(make: Any, authority: Emulator, faults: list[Any]
 
 
 def test_the_authority_goes_away_and_comes_back(make: Any, authority: Emulator) -> None:
-    """Connection refused while the person signs in is survived."""
+    """Connection refused while the user signs in is survived."""
 
     def callback(uri: str, user_code: str, expires_on: Any) -> None:
         make.approver(uri, user_code, expires_on)

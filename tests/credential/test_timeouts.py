@@ -126,7 +126,7 @@ def test_the_reply_to_the_last_poll_counts(make: Any, authority: Emulator) -> No
 
 
 def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the person finished is not thrown away: after a cancelled call the next one has the token, silently."""
+    """What the user finished is not thrown away: after a cancelled call the next one has the token, silently."""
     stored, held = threading.Event(), HeldReply()
     authority.faults.queue("token", held.fault)
     credential = make()

@@ -40,7 +40,7 @@ def test_begin_returns_at_once_with_what_to_show(
 
 
 def test_what_it_brings_lands_in_the_credential(make: Any, quiet: Any, authority: Emulator) -> None:
-    """After the sign-in, get_token is silent, other scopes too, and the record is the person's."""
+    """After the sign-in, get_token is silent, other scopes too, and the record is the user's."""
     pending = quiet.begin(scopes=[SCOPE])
     authority.approve(pending.user_code)
     record = settled(make, quiet, pending, "wait")
@@ -68,7 +68,7 @@ def test_a_look_before_its_time_sends_nothing(make: Any, quiet: Any, authority: 
 
 
 def test_waiting_for_a_time_leaves_the_sign_in_alive(make: Any, quiet: Any, authority: Emulator) -> None:
-    """A timeout of wait ends the wait; the person may still finish."""
+    """A timeout of wait ends the wait; the user may still finish."""
     pending = quiet.begin(scopes=[SCOPE])
     with pytest.raises(TimeoutError):
         settled(make, quiet, pending, "wait", 0.05)
@@ -444,7 +444,7 @@ def test_a_declined_sign_in_says_so_each_time(make: Any, quiet: Any, authority: 
 
 
 def test_trouble_between_looks_is_survived(make: Any, quiet: Any, authority: Emulator) -> None:
-    """Resets and outages while the person types end nothing."""
+    """Resets and outages while the user types end nothing."""
     authority.faults.queue("token:device_code", Reset(), ServerError(503), Reset())
     pending = quiet.begin(scopes=[SCOPE])
     authority.approve(pending.user_code)

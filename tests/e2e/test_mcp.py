@@ -97,7 +97,7 @@ def test_a_tool_signs_its_user_in(server: Any, doorcode_emulator: Emulator, capf
 def test_a_client_that_cannot_be_asked_is_told(
     server: Any, doorcode_emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Since revision 2026-07-28: the error holds the address, and the same call succeeds when the person is done."""
+    """Since revision 2026-07-28: the error holds the address, and the same call succeeds when the user is done."""
     user = User(doorcode_emulator)
 
     async def work(client: Client) -> str:

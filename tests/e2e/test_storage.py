@@ -14,7 +14,7 @@ from doorcode.emulator import Emulator
 
 
 def test_one_prompt_serves_a_day_of_work(doorcode_emulator: Emulator, azurite: str) -> None:
-    """A container is created, a blob goes up, is listed, comes down and goes, and the person was asked once."""
+    """A container is created, a blob goes up, is listed, comes down and goes, and the user was asked once."""
     person = doorcode_emulator.prompt_approver()
     with (
         DeviceCodeCredential(prompt_callback=person, **doorcode_emulator.credential_options) as credential,

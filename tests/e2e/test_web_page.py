@@ -70,7 +70,7 @@ def events(answer: requests.Response) -> Iterator[tuple[str, dict[str, str]]]:
 def test_the_prompt_comes_while_the_handler_waits(
     site: str, visitor: requests.Session, example: dict[str, Any], doorcode_emulator: Emulator
 ) -> None:
-    """First the code, then, once the person has entered it, who signed in; the credential has the tokens then."""
+    """First the code, then, once the user has entered it, who signed in; the credential has the tokens then."""
     with stream(visitor, site) as answer:
         told = events(answer)
         name, prompt = next(told)
@@ -157,7 +157,7 @@ def keep(page: Page, name: str) -> None:
 
 @pytest.mark.browser
 def test_in_a_browser(site: str, doorcode_emulator: Emulator, browser: Browser) -> None:
-    """A person presses the button, follows the link, enters the code, and the first page knows who they are."""
+    """A user presses the button, follows the link, enters the code, and the first page knows who they are."""
     with browser.new_context(ignore_https_errors=True, viewport={"width": 900, "height": 640}) as context:
         context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()

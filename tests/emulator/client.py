@@ -100,7 +100,7 @@ class Page:
         return unescape(found[1])
 
     def submit(self, **fields: str) -> Page:
-        """Send the form of the page, with what a person filled in or pressed."""
+        """Send the form of the page, with what a user filled in or pressed."""
         return Page(self.client, self.client.post(self.target, {**self.hidden(), **fields}))
 
 

@@ -53,12 +53,12 @@ def redeem(client: Client, code: str, **changes: str) -> dict[str, object]:
 
 
 def code_for(client: Client, **changes: str) -> str:
-    """Let the first person accept at once."""
+    """Let the first user accept at once."""
     client.authority.approve_all()
     return sent_back(authorize(client, **changes))["code"]
 
 
-def test_a_person_signs_in_with_the_browser(client: Client) -> None:
+def test_a_user_signs_in_with_the_browser(client: Client) -> None:
     """Account, consent, and back to the application with a code that gives tokens."""
     page = authorize(client)
     assert page.heading == "Choose an account"
@@ -73,7 +73,7 @@ def test_a_person_signs_in_with_the_browser(client: Client) -> None:
     assert b'"nonce":"a nonce"' in base64.urlsafe_b64decode(payload + "==").replace(b": ", b":")
 
 
-def test_a_person_cancels(client: Client) -> None:
+def test_a_user_cancels(client: Client) -> None:
     """The application gets access_denied, and why."""
     answer = sent_back(authorize(client).submit(action="cancel"))
     assert (answer["error"], answer["error_subcode"], answer["state"]) == ("access_denied", "cancel", "a state")
@@ -132,7 +132,7 @@ def test_the_application_is_told_what_is_wrong(
     ],
 )
 def test_the_browser_is_not_sent_to_a_bad_address(client: Client, uri: str) -> None:
-    """An invalid redirect URI is told to the person, on a page without links (RFC 6749 4.1.2.1)."""
+    """An invalid redirect URI is told to the user, on a page without links (RFC 6749 4.1.2.1)."""
     page = authorize(client, redirect_uri=uri)
     assert (page.heading, page.response.status_code) == ("The sign-in cannot go on", 400)
     assert "AADSTS50011" in page.words
@@ -196,7 +196,7 @@ def test_approval_without_users(client: Client) -> None:
     assert sent_back(authorize(client, prompt="none"))["error"] == "login_required"
 
 
-def test_unknown_tenants_and_applications_are_told_to_the_person(client: Client) -> None:
+def test_unknown_tenants_and_applications_are_told_to_the_user(client: Client) -> None:
     """Nothing can be sent back before both are known."""
     assert "AADSTS900144" in authorize(client, client_id="").words
     client.authority.configure(strict=True)

@@ -16,7 +16,7 @@ from support.signing import PATIENCE
 SCOPE = "https://storage.azure.com/.default"
 
 
-def test_a_person_signs_in_once(authority: Emulator) -> None:
+def test_a_user_signs_in_once(authority: Emulator) -> None:
     """One prompt serves every resource; the second token comes from the cache."""
     approver = authority.prompt_approver("grace@contoso.example")
     credential = DeviceCodeCredential(**authority.credential_options, prompt_callback=approver)
@@ -60,7 +60,7 @@ def test_a_decline_is_an_error(authority: Emulator) -> None:
 
 
 def test_a_revoked_user_is_asked_again(authority: Emulator) -> None:
-    """A claims challenge after a revocation needs the person."""
+    """A claims challenge after a revocation needs the user."""
     options = authority.credential_options
     credential = DeviceCodeCredential(**options, prompt_callback=authority.prompt_approver())
     record = credential.authenticate(scopes=[SCOPE], enable_cae=True)

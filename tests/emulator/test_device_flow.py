@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from doorcode.testing import FakeClock
 
 
-def test_the_reply_says_what_a_person_needs(client: Client) -> None:
+def test_the_reply_says_what_a_user_needs(client: Client) -> None:
     """Code, address, message, validity and interval stand in the reply (RFC 8628 3.2)."""
     response = client.ask_device_code()
     content = body(response)
@@ -35,7 +35,7 @@ def test_settings_change_the_reply(client: Client) -> None:
 
 
 def test_tokens_come_after_the_approval(client: Client) -> None:
-    """A poll is pending until the person approves, then gives every token that was asked for."""
+    """A poll is pending until the user approves, then gives every token that was asked for."""
     device = body(client.ask_device_code())
     pending = client.poll(device)
     assert (pending.status_code, body(pending)["error"]) == (400, "authorization_pending")
@@ -65,7 +65,7 @@ def test_a_code_is_good_for_one_sign_in(client: Client) -> None:
 
 
 def test_a_decline_ends_the_flow(client: Client) -> None:
-    """The device learns that the person declined."""
+    """The device learns that the user declined."""
     device = body(client.ask_device_code())
     client.authority.decline(text(device, "user_code"))
     declined = body(client.poll(device))

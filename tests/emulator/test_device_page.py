@@ -19,7 +19,7 @@ def enter_code(client: Client, user_code: str) -> Page:
     return visit(client, "/devicelogin").submit(user_code=user_code)
 
 
-def test_a_person_signs_in(client: Client) -> None:
+def test_a_user_signs_in(client: Client) -> None:
     """Code, account, consent, done: and the device has its tokens."""
     client.authority.add_application(client.client_id, name="Payroll")
     device = body(client.ask_device_code())
@@ -42,7 +42,7 @@ def test_a_person_signs_in(client: Client) -> None:
 
 
 @pytest.mark.parametrize("steps", [[], ["ada@contoso.example"]], ids=["at the account", "at the consent"])
-def test_a_person_declines(client: Client, steps: list[str]) -> None:
+def test_a_user_declines(client: Client, steps: list[str]) -> None:
     """Cancel on any page tells the device."""
     device = body(client.ask_device_code())
     page = enter_code(client, text(device, "user_code"))
@@ -78,7 +78,7 @@ def test_another_account_can_be_typed(client: Client) -> None:
 
 
 def test_a_tenant_without_users_asks_for_a_name(client: Client) -> None:
-    """With no account to choose from the person types one."""
+    """With no account to choose from the user types one."""
     client.authority.add_tenant("empty.example")
     client.tenant = "empty.example"
     device = body(client.ask_device_code())
@@ -94,7 +94,7 @@ def test_an_accept_without_an_account_asks_for_one(client: Client) -> None:
 
 
 def test_an_expired_code_is_explained(timed: Client, clock: FakeClock) -> None:
-    """The person learns that a new code is needed, before and after choosing the account."""
+    """The user learns that a new code is needed, before and after choosing the account."""
     device = body(timed.ask_device_code())
     page = enter_code(timed, text(device, "user_code"))
     clock.advance(900)
@@ -125,7 +125,7 @@ def test_a_form_is_good_once(client: Client) -> None:
 
 
 def test_the_code_can_come_with_the_address(client: Client) -> None:
-    """It is filled in, and the person still sends it (RFC 8628 3.3.1)."""
+    """It is filled in, and the user still sends it (RFC 8628 3.3.1)."""
     page = visit(client, "/devicelogin", user_code="BCDFGHJKL")
     assert 'name="user_code" value="BCDFGHJKL"' in page.response.text
     assert page.heading == "Enter your code"

@@ -88,7 +88,7 @@ def test_other_claims_do_not_meet_a_policy(client: Client, asked: dict[str, obje
 
 
 def test_revocation_challenges_the_resource_s_clients(timed: Client, clock: FakeClock) -> None:
-    """The header carries claims that a client passes on; after the revocation only a person can meet them."""
+    """The header carries claims that a client passes on; after the revocation only a user can meet them."""
     tokens = timed.sign_in()
     access_token = text(tokens, "access_token")
     assert not timed.authority.is_revoked(access_token)

@@ -1,6 +1,6 @@
 """Whatever text an authority, a cache or a browser brings, nothing that is shown or logged acts on a terminal.
 
-Hypothesis makes the text, which stands in every field that holds any; everything that a person, a log or a page would
+Hypothesis makes the text, which stands in every field that holds any; everything that a user, a log or a page would
 get is collected and searched.
 """
 

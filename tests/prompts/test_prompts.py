@@ -1,4 +1,4 @@
-"""The ready-made prompts: what a person sees of each."""
+"""The ready-made prompts: what a user sees of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person with a browser, as far as HTTP goes: opens a page, signs in, and is sent on to the program."""
+"""A user with a browser, as far as HTTP goes: opens a page, signs in, and is sent on to the program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Person:
     Attributes:
         links: what was opened: local addresses.
         urls: the pages that the browser was sent on to from there.
-        does: what the person does with a page; returns the page that they end on, or None.
+        does: what the user does with a page; returns the page that they end on, or None.
     """
 
     def __init__(self, authority: Emulator) -> None:
@@ -65,7 +65,7 @@ class Person:
         return query_of(url)["redirect_uri"]
 
     def last_page(self) -> requests.Response:
-        """Return the page that the person ended on."""
+        """Return the page that the user ended on."""
         page = self.visits[-1].result(PATIENCE)
         assert page is not None
         return page

@@ -171,7 +171,7 @@ def test_a_sign_in_goes_on_where_another_process_left_it() -> None:
 
 
 def test_retry_after_beyond_the_deadline_leaves_one_last_look() -> None:
-    """A proxy's hour of Retry-After does not waste a code that the person has entered."""
+    """A proxy's hour of Retry-After does not waste a code that the user has entered."""
     outcome, line = sign_in([busy(503, 3600), OK], timeout=60)
     assert outcome is OK
     assert line.polls == [5, 60]
@@ -218,7 +218,7 @@ def test_no_code(reply: ServiceError | Fault, words: str) -> None:
 
 
 def test_further_codes_are_shown_when_asked_for() -> None:
-    """With max_codes, a person who was away finds a fresh code."""
+    """With max_codes, a user who was away finds a fresh code."""
     codes: list[DeviceCode | ServiceError | Fault] = [code(5, 12, "first"), code(5, 12, "second")]
     virtual = Virtual(codes, [PENDING, PENDING, PENDING, OK])
     outcome, line = virtual.drive(device_code.sign_in(REQUEST, started=0.0, timeout=None, max_codes=2))
@@ -241,7 +241,7 @@ def test_other_processes_learn_how_long_the_prompt_lives(
 
 
 def test_a_declined_code_is_not_followed_by_another() -> None:
-    """RFC 8628 3.5: a new code waits for the person's own wish."""
+    """RFC 8628 3.5: a new code waits for the user's own wish."""
     virtual = Virtual([code()], [ServiceError("authorization_declined")])
     outcome, line = virtual.drive(device_code.sign_in(REQUEST, started=0.0, timeout=None, max_codes=3))
     assert isinstance(outcome, Failure)

@@ -180,7 +180,7 @@ ROWS: dict[str, Advice] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_each_step_is_one_sentence(row: Advice) -> None:
-    """A step stands at the end of a message: one sentence, and a person can do it."""
+    """A step stands at the end of a message: one sentence, and a user can do it."""
     for text in (row.meaning, row.step):
         assert text[0].isupper()
         assert text.endswith(".")

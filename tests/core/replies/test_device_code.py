@@ -91,7 +91,7 @@ def test_a_code_that_has_run_out(value: object) -> None:
     ],
 )
 def test_message(body: dict[str, object], expected: str) -> None:
-    """A person is always told the code, on one line that a terminal prints as it is."""
+    """A user is always told the code, on one line that a terminal prints as it is."""
     assert device_reply(body, NOW).message == expected
 
 

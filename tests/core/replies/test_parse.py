@@ -313,7 +313,7 @@ def test_anything_becomes_a_typed_value(
 @settings(deadline=None)
 @given(OBJECTS)
 def test_any_device_reply_becomes_a_code_or_a_fault(body: dict[str, object]) -> None:
-    """What is shown to a person can be printed, and what is waited for is bounded."""
+    """What is shown to a user can be printed, and what is waited for is bounded."""
     found = read_device_code(body, NOW)
     if isinstance(found, DeviceCode):
         assert (found.user_code + found.verification_uri + found.message).isprintable()
