@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -207,15 +207,33 @@ def test_a_flood(listener: Listener) -> None:
 def test_silent_clients(listener: Listener, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that say nothing, or stop in the middle, are cut when there are too many; the answer gets in."""
     monkeypatch.setattr("doorcode._browser.redirect_server._RedirectHandler.timeout", AGES)
-    silent = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(2 * MOST_CONNECTIONS)]
-    for connection in silent[-8:]:
-        connection.sendall(b"POST /back HTTP/1.1\r\nContent-Length: 50\r\n")
-    page = start(lambda: post(listener.redirect_uri, RIGHT))
-    assert taken(listener) == "the-code"
-    listener.conclude(FINISHED, PATIENCE)
-    assert page.result(PATIENCE).ok
-    for connection in silent:
-        connection.close()
+    with ExitStack() as connections:
+        for number in range(2 * MOST_CONNECTIONS):
+            silent = connections.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+            if number % 8 == 0:
+                silent.sendall(b"POST /back HTTP/1.1\r\nContent-Length: 50\r\n")
+        # By IPv4, as they come: connections by IPv6 wait elsewhere, and would be accepted before the last of these.
+        form = request("POST", headers=f"{FORM}Content-Length: {len(GOOD)}\r\n", body=GOOD)
+        page = start(lambda: raw(port, form.replace(b"PORT", str(port).encode())))
+        assert taken(listener) == "x"
+        listener.conclude(FINISHED, PATIENCE)
+        assert b" 200 " in page.result(PATIENCE)
+
+
+def test_silent_clients_that_come_after_the_answer(listener: Listener, port: int) -> None:
+    """The browser that brought the answer gets its result page, however many connect while the answer is taken."""
+    with ExitStack() as connections:
+
+        def crowd() -> None:
+            for _ in range(MOST_CONNECTIONS):
+                connections.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+            assert b" 404 " in raw(port, b"GET /elsewhere HTTP/1.0\r\n\r\n")  # all before it have been accepted
+
+        listener.answers.expect(Secret(STATE), crowd)
+        page = start(lambda: post(listener.redirect_uri, RIGHT))
+        assert taken(listener) == "the-code"
+        listener.conclude(FINISHED, PATIENCE)
+        assert page.result(PATIENCE).ok
 
 
 def test_both_families_are_held(listener: Listener, port: int) -> None:

@@ -176,6 +176,7 @@ class _RedirectHandler(BaseHTTPRequestHandler):
         if not self._listener.is_here(self._host()):
             self._send(404, ELSEWHERE)
             return
+        self._listener.exempt(self.connection)  # as below
         held = self._listener.answers.held(path)
         answer: Redirect | SentOn | Words | None = None
         if held is None:
@@ -189,6 +190,7 @@ class _RedirectHandler(BaseHTTPRequestHandler):
         path, _, _ = self.path.partition("?")
         here = self._listener.is_here(self._host()) and self._listener.is_redirect(path)
         body = self._body() if here else None
+        self._listener.exempt(self.connection)  # silent clients are cut, and this one has sent all that it has to
         self._answer(self._listener.answers.take(body or "", self._visitor(), hold=True))
 
     def send_error(self, *_: object, **__: object) -> None:
@@ -200,7 +202,6 @@ class _RedirectHandler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Redirect | SentOn | Words | None) -> None:
         if isinstance(answer, Redirect):
-            self._listener.exempt(self.connection)
             words = self._listener.ending()
             try:
                 self._send(words.status, words)
