@@ -23,8 +23,9 @@ from doorcode import TokenCachePersistenceOptions
 from doorcode.cache import Conflict, Loaded, RedisStore, RedisUser, StoreError, StoreKeyError
 from doorcode.cache._protocol import RenewableLease, WatchedStore
 from doorcode.cache._stores import redis_lease
+from doorcode.cache._stores import redis_server as calls_of
 from support.redis_server import RedisServer
-from support.signing import PATIENCE
+from support.signing import AGES, PATIENCE
 
 KEY, NEW_KEY = bytes(range(32)), bytes(32)
 DATA = b'{"RefreshToken": {"a": {"secret": "a-refresh-token"}}}'
@@ -221,6 +222,25 @@ class TestUsers:
         with pytest.raises(StoreError, match="something else"):
             store().delete_all()
 
+    def test_each_reply_about_the_keys_of_others_has_the_time_of_a_call(
+        self, store: OpenStore, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A listing looks at all keys of a server, most of which may be another program's; each call has a thread."""
+        here = store()
+        here.for_user("ada").save(DATA, None)
+        client: Any = here._server._opened()
+        client.mset({f"of-another-program:{here._partition.name}:{number}": b"" for number in range(3000)})
+        scan, threads = client.scan, list[threading.Thread]()
+
+        def watched(*arguments: Any, **options: Any) -> object:
+            threads.append(threading.current_thread())
+            return scan(*arguments, **options)
+
+        monkeypatch.setattr(client, "scan", watched)
+        assert list(here.users()) == [RedisUser("ada", "")]
+        assert len(threads) >= 6
+        assert len(set(threads)) == len(threads)
+
     def test_the_idle_expire(self, store: OpenStore, redis_server: RedisServer) -> None:
         """With a ttl, a cache that is neither read nor written is removed by the server; reading it is use."""
         used = store(ttl=1000).for_user("ada")
@@ -310,6 +330,32 @@ class TestLeases:
         assert lease.renew(60)
         lease.release()
         assert not lease.renew(60)
+
+    def test_one_that_this_process_has_given_up_is_taken_at_once(
+        self, store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server granted it and the answer was lost, or the server was away when it was to be released."""
+        monkeypatch.setattr(calls_of, "_FIRST_PAUSE", AGES)  # what fails is not tried again
+        monkeypatch.setattr(redis_lease, "_MOST_GIVEN_UP", 1)
+        slow = store()
+        lose_first_reply(slow, monkeypatch)
+        with pytest.raises(StoreError):
+            slow.lease("refresh", 30)
+        assert store().lease_holder("refresh")
+        away = store()
+        lease = away.lease("refresh", 30)
+        assert isinstance(lease, redis_lease.RedisLease)
+        assert lease.fence == 2
+        assert store().lease("refresh", 30) is None
+
+        def lost(*_: object) -> None:
+            raise redis.ConnectionError("the request is lost")
+
+        monkeypatch.setattr(away._server._opened(), "eval", lost)
+        lease.release()
+        with pytest.raises(StoreError):  # sent no more, for a while
+            away.lease("refresh", 30)
+        assert store().lease("refresh", 30)
 
     def test_others_see_who_holds_it(self, store: OpenStore) -> None:
         """The holder's process, machine and time are told; nobody holds what nobody took."""
@@ -454,6 +500,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another scheme": ({"server": "http://x"}, ValueError, "cannot be read"),
     "no place": ({"server": "redis:"}, ValueError, "cannot be read"),
     "a slash in the password": ({"server": f"redis://:{PASSWORD}/x@host"}, ValueError, "quote"),
+    "a URL of texts": ({"server": "redis://h?decode_responses=True"}, ValueError, "without decode_responses=True"),
     "a name with a star": ({"name": "a*"}, ValueError, "1 to 64 letters"),
     "a user that is no text": ({"user": 1}, TypeError, "user must be text"),
     "a client that is no text": ({"client_id": None}, TypeError, "client_id must be text"),

@@ -19,6 +19,7 @@ from doorcode import _clock
 from doorcode.cache import Conflict, Loaded, RedisStore, Stamp, StoreError
 from doorcode.cache._protocol import RenewableLease
 from doorcode.cache._stores import redis_server as calls_of
+from doorcode.cache._stores.redis_address import secrets_of
 from doorcode.cache._stores.redis_errors import is_passing, store_error
 from support.redis_server import RedisServer, free_port, running
 from support.signing import AGES, PATIENCE, start
@@ -369,10 +370,44 @@ class TestSecrets:
             assert right.load() == Loaded(None, None)
         assert PASSWORD not in caplog.text
 
+    def test_a_user_without_some_of_the_rights(self, server: RedisServer) -> None:
+        """What needs a right that the ACL does not give says so; a lease that could be taken can be released."""
+        with server.client() as client:
+            client.acl_setuser(
+                "few",
+                enabled=True,
+                nopass=True,
+                keys=["doorcode:*"],
+                categories=["+@read", "+@write", "+@scripting", "+@connection"],
+                commands=["-del", "-getrange"],
+            )
+        few = RedisStore(f"unix://few:{PASSWORD}@{server.socket}", encryption_key=KEY, timeout=PATIENCE)
+        stored(few.save(DATA, None))
+        for use in ("stamp", "delete", "users", "delete_all"):
+            with pytest.raises(StoreError, match="refuses this program .*ACL"):
+                uses(few)[use]()
+        lease = few.lease("refresh", 30)
+        assert lease
+        lease.release()
+        assert few.lease_holder("refresh") is None
+
     def test_a_message_with_the_password_in_it(self) -> None:
         """Whatever a client says, credentials are taken out."""
         error = store_error(redis.ConnectionError(f"cannot log in as ada:{PASSWORD}"), "Redis", (PASSWORD,))
         assert PASSWORD not in everything_in(error)
+        assert "pass word" in secrets_of("redis://127.0.0.1:1?password=pass%20word")
+
+    def test_a_function_that_fails(self) -> None:
+        """What it raises is told, without the credentials of a URL."""
+
+        def server() -> str:
+            raise ValueError(f"no such vault: rediss://ada:{PASSWORD}/@redis.example/0")
+
+        with pytest.raises(StoreError, match=r"no such vault: rediss://…@redis.example/0") as caught:
+            RedisStore(server, encryption_key=KEY, timeout=PATIENCE).load()
+        assert PASSWORD not in f"{caught.value} {caught.value.__cause__}"
+        with pytest.raises(StoreError, match="cannot be used: KeyError: 'SIGN_IN_REDIS'"):
+            RedisStore(lambda: os.environ["SIGN_IN_REDIS"], encryption_key=KEY, timeout=PATIENCE).load()
 
     def test_an_option_that_redis_py_does_not_know(self) -> None:
         """It is an error of the store's, which shows nothing of the URL."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from doorcode._core.display import safe_repr
 from doorcode._core.json_values import json_object
@@ -21,6 +20,7 @@ from doorcode.cache._locks.lease import check_lease_name
 from doorcode.cache._protocol import Conflict, Lease, LeaseHolder, Loaded, Stamp
 from doorcode.cache._stores import redis_lease
 from doorcode.cache._stores.redis_errors import ForeignValueError, foreign_value
+from doorcode.cache._stores.redis_listing import heads, scanned
 from doorcode.cache._stores.redis_server import RedisServer
 from doorcode.cache._stores.redis_value import (
     LONGEST_HEAD,
@@ -46,8 +46,6 @@ else:
 
 __all__ = ["RedisStore", "RedisUser"]
 
-_PAGE: Final = 500
-"""Keys that a listing reads at once."""
 _LONGEST_TTL: Final = 3_155_760_000
 """100 years, in seconds; a Redis server refuses a time that is much longer."""
 _LONGEST_TIMEOUT: Final = 86_400
@@ -173,8 +171,8 @@ class RedisStore:
         """
         unreadable: StoreError | None = None
         for page in self._pages():
-            heads = self._server.call(partial(_heads, page, USUAL_HEAD), writes=False)
-            for key, head in zip(page, heads, strict=True):
+            found_heads = self._server.call(partial(heads, page, USUAL_HEAD), writes=False)
+            for key, head in zip(page, found_heads, strict=True):
                 try:
                     found = self._user_at(key, head)
                 except StoreError as error:
@@ -302,39 +300,31 @@ class RedisStore:
 
     def _pages(self) -> Iterator[list[str]]:
         """Yield the keys of all caches of this name, each once, in pages."""
-        pattern, seen = all_values(self._partition.name), set[str]()
-        keys: Iterator[bytes] = self._server.call(
-            lambda client: client.scan_iter(match=pattern, count=_PAGE), writes=False
+        seen = set[str]()
+        replies: Iterator[list[bytes]] = self._server.call(
+            partial(scanned, all_values(self._partition.name)), writes=False
         )
-        while raw := self._server.call(lambda _: list(islice(keys, _PAGE)), writes=False, repeats=False):
+        # Most replies are empty where most keys are another program's: each of them has the time of a call.
+        while (raw := self._server.call(lambda _: next(replies, None), writes=False, repeats=False)) is not None:
             page = [key for key in dict.fromkeys(each.decode() for each in raw) if key not in seen]
             seen.update(page)
-            yield page
+            if page:
+                yield page
 
     def _user_at(self, key: str, head: object) -> RedisUser | None:
         """Return whose value a key has, from its first bytes or the error for them; None where there is none now."""
-        if head == b"":
-            return None  # signed out meanwhile
-        if not isinstance(head, bytes):
-            raise self._foreign(key)
         try:
+            if isinstance(head, bytes) and head and len(head) < size_of_head(head):
+                (head,) = self._server.call(partial(heads, [key], LONGEST_HEAD), writes=False)
+            if not isinstance(head, bytes):
+                raise self._server.error(cast("Exception", head), key)
+            if not head:
+                return None  # signed out meanwhile
             label = unpack(head).label
-            if len(head) < size_of_head(head):
-                (whole,) = self._server.call(partial(_heads, [key], LONGEST_HEAD), writes=False)
-                label = unpack(whole).label
         except ValueError:
             raise self._foreign(key) from None
         said = json_object(self._keys.decrypt(label, label_bound(key), self._server.place))
         return RedisUser(str(said.get("user")), str(said.get("client_id")))
-
-
-def _heads(keys: list[str], size: int, client: Any) -> list[Any]:
-    """Return the first bytes of values; an error where a key has none."""
-    pipeline = client.pipeline(transaction=False)
-    for key in keys:
-        pipeline.getrange(key, 0, size - 1)
-    heads: list[Any] = pipeline.execute(raise_on_error=False)
-    return heads
 
 
 def _milliseconds(seconds: float) -> int:

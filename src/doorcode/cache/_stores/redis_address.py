@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from doorcode._core.display import one_line
 from doorcode._lazy import needs_extra
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["checked_server", "open_client", "place_of", "secrets_of"]
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
-_USED: Final = ("eval", "get", "getrange", "pexpire", "pipeline", "scan_iter")
+_USED: Final = ("eval", "get", "getrange", "pexpire", "pipeline", "scan")
 _LONGEST_PLACE: Final = 120
+_BYTES: Final = "make the Redis client without decode_responses=True: token caches are bytes"
 _DATABASE: Final = re.compile(r"(/[0-9]{0,9})?")
 
 
@@ -35,7 +36,7 @@ def checked_server(server: object) -> object:
     if all(hasattr(server, name) for name in _USED):
         encoder = getattr(server, "get_encoder", lambda: None)()
         if getattr(encoder, "decode_responses", False):
-            raise ValueError("make the Redis client without decode_responses=True: token caches are bytes")
+            raise ValueError(_BYTES)
         return server
     from inspect import iscoroutinefunction
 
@@ -89,9 +90,9 @@ def secrets_of(server: object) -> tuple[str, ...]:
         user_info = parts.netloc.rpartition("@")[0]
         found |= {user_info, unquote(user_info), parts.password or "", unquote(parts.password or "")}
         # redis-py reads options from the query, a password among them.
-        found |= {
-            value for each in parts.query.split("&") for name, _, value in [each.partition("=")] if "pass" in name
-        }
+        written = [each.partition("=") for each in parts.query.split("&")]
+        found |= {value for name, _, value in written if "pass" in name}
+        found |= {value for name, value in parse_qsl(parts.query) if "pass" in name}
     return tuple(sorted((each for each in found if each), key=len, reverse=True))
 
 
@@ -118,6 +119,8 @@ def _checked_url(url: str) -> SplitResult:
             "the path of the Redis server's URL must be the number of a database, such as /0, or be left out; redis-py "
             "would use database 0 for any other"
         )
+    if "decode_responses" in dict(parse_qsl(parts.query, keep_blank_values=True)):
+        raise ValueError(_BYTES)
     return parts
 
 

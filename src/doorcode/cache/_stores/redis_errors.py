@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from doorcode._core.display import one_line
@@ -11,6 +12,8 @@ __all__ = ["ForeignValueError", "foreign_value", "hinders_reading", "is_passing"
 
 _LONGEST: Final = 200
 _REFUSED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "AuthenticationError", "AuthorizationError", "NoPermissionError")
+_REFUSED_IN_SCRIPT: Final = "The user executing the script can't"
+_USER_INFO: Final = re.compile(r"(?<=://)\S+@")
 _PASSING: Final = (
     "ConnectionError", "BusyLoadingError", "ReadOnlyError", "ClusterDownError", "MasterDownError", "TryAgainError",
     "MasterNotFoundError", "MaxConnectionsError", "TimeoutError",
@@ -76,7 +79,7 @@ def store_error(error: BaseException, place: str, secrets: tuple[str, ...], key:
     said = str(error)
     for secret in secrets:
         said = said.replace(secret, "…")
-    said = one_line(said, _LONGEST)
+    said = one_line(_USER_INFO.sub("…@", said), _LONGEST)
     made: StoreError = StoreError(f"{place} {_meaning(error, said)}", where=place, errno=getattr(error, "errno", None))
     if any(sign in said for sign in _OTHER_TYPE):
         made = foreign_value(place, key)
@@ -93,9 +96,12 @@ def _meaning(error: BaseException, said: str) -> str:
             return meaning
     if "TimeoutError" in names:
         return "does not answer in time"
+    if isinstance(error, LookupError):  # such as an environment variable that the program's function misses
+        said = f"{type(error).__name__}: {said}"
     return f"cannot be used: {said or type(error).__name__}"
 
 
 def _is_refusal(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & set(_REFUSED)) or str(error).startswith(_REFUSED)
+    said = str(error)
+    return bool(names & set(_REFUSED)) or said.startswith(_REFUSED) or _REFUSED_IN_SCRIPT in said

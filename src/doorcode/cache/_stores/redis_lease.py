@@ -52,9 +52,14 @@ return 1
 """
 _RELEASE: Final = """
 local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then redis.call('EXPIRE', KEYS[1], 0) end
 return 1
 """
+# EXPIRE deletes as DEL does. A user without the right to DEL could take leases, and not release them.
+
+_GIVEN_UP: Final[dict[str, None]] = {}
+"""Tokens of leases that this process does not use, and that the server may have granted or kept all the same."""
+_MOST_GIVEN_UP: Final = 1000
 
 
 class RedisLease:
@@ -99,8 +104,10 @@ class RedisLease:
         if self._released.is_set() or self._pid != os.getpid():
             return
         self._released.set()
-        with suppress(StoreError):  # it ends by itself
+        try:
             self._server.call(lambda client: client.eval(_RELEASE, 1, self._key, self._token), writes=True)
+        except StoreError:  # it ends by itself
+            _give_up(self._token)
 
     def _extend(self, seconds: float) -> bool:
         note = f'{{"fence": {self.fence}, {_note(seconds, self._until)}'
@@ -129,8 +136,9 @@ class RedisLease:
 def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> RedisLease | None:
     """Try once to take a lease.
 
-    If its holder was a process of this machine that has died, the lease is taken at once. The lease of a process that
-    died on another machine ends by itself.
+    If its holder was a process of this machine that has died, the lease is taken at once. So is a lease that this
+    process has given up: the server granted it too late, or was away when it was to be released. The lease of a
+    process that died on another machine ends by itself.
 
     Args:
         server: where it is.
@@ -142,15 +150,21 @@ def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> Redis
         StoreError: the server cannot be used.
     """
     token, note = os.urandom(16).hex(), _note(seconds, None)
-    dead = b""
+    unused = b""
+    sent: list[bool] = []
     for _ in range(2):
-        arguments = (key, fence_key, token, note, _milliseconds(seconds), dead, _FENCE_KEPT)
-        got, said = server.call(partial(_take, arguments), writes=True, key=f"{key} or {fence_key}")
+        arguments = (key, fence_key, token, note, _milliseconds(seconds), unused, _FENCE_KEPT)
+        try:
+            got, said = server.call(partial(_take, arguments, sent), writes=True, key=f"{key} or {fence_key}")
+        except StoreError:
+            if sent:
+                _give_up(token)
+            raise
         if got:
             return RedisLease(server, key, token, int(said), seconds)
-        if not _is_dead(said):
+        if not _is_given_up(said) and not _is_dead(said):
             return None
-        dead = said
+        unused = said
     return None
 
 
@@ -162,7 +176,8 @@ def holder_of(held: bytes | None) -> LeaseHolder | None:
     return LeaseHolder(process or None, host, instant(said.get("until"))) if said else None
 
 
-def _take(arguments: tuple[object, ...], client: Any) -> list[Any]:
+def _take(arguments: tuple[object, ...], sent: list[bool], client: Any) -> list[Any]:
+    sent.append(True)
     answer: list[Any] = client.eval(_TAKE, 2, *arguments)
     return answer
 
@@ -173,6 +188,16 @@ def _note(seconds: float, until: float | None) -> str:
     process = os.getpid()
     fields = {"process": process, "started": _started(process), "host": host.name, "boot": host.boot}
     return json.dumps({**fields, "space": host.processes, "seconds": seconds, "until": until})[1:]
+
+
+def _give_up(token: str) -> None:
+    _GIVEN_UP[token] = None
+    for oldest in list(_GIVEN_UP)[:-_MOST_GIVEN_UP]:
+        _GIVEN_UP.pop(oldest, None)
+
+
+def _is_given_up(held: bytes) -> bool:
+    return held[: held.find(b"{")].decode("ascii", "replace") in _GIVEN_UP
 
 
 def _is_dead(held: bytes) -> bool:

@@ -85,8 +85,17 @@ class RedisServer:
         # The last attempt may have been cut off; the error of the one before says more.
         raise self._failed(failures[-1] if failures else error, key)
 
+    def error(self, error: Exception, key: str) -> StoreError:
+        """Return the error to raise for one of several replies that redis-py returned together.
+
+        Args:
+            error: the exception that it returned for this reply.
+            key: the key that the reply was about.
+        """
+        return store_error(error, self._place, self._secrets, key)
+
     def _failed(self, error: Exception, key: str) -> StoreError:
-        failed = store_error(error, self._place, self._secrets, key)
+        failed = self.error(error, key)
         if is_passing(error):
             pause = _clock.monotonic() + self.timeout, str(failed)
             self._unavailable[True] = pause
