@@ -64,6 +64,16 @@ def test_no_home_fails_with_advice_that_helps(command: Command, monkeypatch: pyt
     assert "HOME is not set; set it" in found["detail"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="another system's paths are looked for")
+def test_a_system_that_cannot_encrypt_is_told_once_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache's own error says it, so the check adds nothing."""
+    monkeypatch.delenv("DOORCODE_CACHE_KEY", raising=False)
+    monkeypatch.setattr(sys, "platform", "freebsd")
+    found = health_checks.store(TokenCachePersistenceOptions())
+    assert (found.verdict, found.advice) == ("fail", "")
+    assert found.detail.count("openssl rand -base64 32") == 1
+
+
 def test_an_untrusted_certificate_fails(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the variable that helps."""
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):

@@ -66,9 +66,7 @@ def store(options: TokenCachePersistenceOptions) -> Finding:
     """Tell where tokens would be kept."""
     found = token_caches.status(options)
     if found.store is None:
-        error = str(found.error)
-        advice = "Give a key: `openssl rand -base64 32` makes one for DOORCODE_CACHE_KEY."
-        return Finding("store", FAIL, error, advice if "cannot be encrypted" in error else "")
+        return Finding("store", FAIL, str(found.error))  # the error says what to do
     if found.memory_only is not None:
         return Finding("store", FAIL, str(found), "Let this user write there, or set HOME to a directory of this user.")
     if not found.encrypted:
