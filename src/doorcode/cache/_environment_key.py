@@ -13,6 +13,7 @@ from typing import Final
 
 from doorcode.cache._files.in_use import when_free
 from doorcode.cache._files.system import flag
+from doorcode.cache._key_source import KEY_BYTES
 
 __all__ = ["KEY_FILE_VARIABLE", "KEY_VARIABLE", "environment_has_key", "key_of_environment"]
 
@@ -22,7 +23,6 @@ KEY_VARIABLE: Final = "DOORCODE_CACHE_KEY"
 KEY_FILE_VARIABLE: Final = "DOORCODE_CACHE_KEY_FILE"
 """The variable that holds the absolute path of a file with such a key, such as a mounted secret."""
 
-_KEY_BYTES: Final = 32
 _LARGEST: Final = 4096
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _ADVICE: Final = "make one with `openssl rand -base64 32`"
@@ -48,7 +48,7 @@ def key_of_environment() -> bytes:
     if isinstance(found, int):
         where = f"the file {path} of {KEY_FILE_VARIABLE}" if path else KEY_VARIABLE
         what = f"its text stands for {found} bytes" if found >= 0 else "its text is not base64"
-        raise ValueError(f"{where} must hold {_KEY_BYTES} bytes in base64, and {what}; {_ADVICE}")  # noqa: TRY004 - the number says what is wrong with the text
+        raise ValueError(f"{where} must hold {KEY_BYTES} bytes in base64, and {what}; {_ADVICE}")  # noqa: TRY004 - the number says what is wrong with the text
     return found
 
 
@@ -59,7 +59,7 @@ def _decoded(text: str) -> bytes | int:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (ValueError, binascii.Error):
         return -1
-    return key if len(key) == _KEY_BYTES else len(key)
+    return key if len(key) == KEY_BYTES else len(key)
 
 
 def _content(path: str) -> str:

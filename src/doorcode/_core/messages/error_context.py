@@ -5,10 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from doorcode._core.replies.device_code import DEFAULT_EXPIRES_IN
 from doorcode._core.values import value_class
 
-DEFAULT_LIFETIME: Final = 900.0
-"""How long Entra's device codes are valid, in seconds."""
 MINUTE: Final = 60.0
 
 
@@ -39,5 +38,5 @@ class ErrorContext:
     @property
     def lifetime(self) -> str:
         """Return how long the code was valid, in words."""
-        seconds = DEFAULT_LIFETIME if self.expires_in is None else self.expires_in
+        seconds = DEFAULT_EXPIRES_IN if self.expires_in is None else self.expires_in
         return f"{seconds:.0f} seconds" if seconds < 2 * MINUTE else f"{seconds // MINUTE:.0f} minutes"
