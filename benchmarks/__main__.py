@@ -86,7 +86,7 @@ def memory(stage: Stage, count: int, size: int) -> Iterator[Row]:
 
 
 def measure(*, quick: bool, az: str | None) -> tuple[list[Row], dict[str, tuple[int, int]], single_use.Counts]:
-    """Measure everything; return the rows, the numbers of requests by operation, and what became of a long line."""
+    """Measure everything; return the rows, the numbers of requests by operation, and the ends of single-use tokens."""
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
     with staged(sizes) as stage:

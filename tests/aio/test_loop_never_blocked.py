@@ -64,13 +64,13 @@ def in_a_file(_request: pytest.FixtureRequest, home: Path) -> Place:
 
 
 def sealed(_request: pytest.FixtureRequest, home: Path) -> Place:
-    """Keep them sealed with a key of the program's own."""
+    """Keep them encrypted with a key of the program's own."""
     path = home / "tokens"
     return Place(Options(path=path, encryption_key=bytes(32)), lambda: locked(f"{path}.nocae"))
 
 
 def in_the_kernel(_request: pytest.FixtureRequest, home: Path) -> Place:
-    """Keep them sealed with a key of the kernel's."""
+    """Keep them encrypted with a key in the kernel's keyring."""
     try:
         KernelKeys(key_calls()).probe()
     except StoreUnavailable as reason:

@@ -146,7 +146,7 @@ def test_a_cancelled_one_keeps_a_token_that_comes_late(
 
 
 def test_other_tasks_run_between_polls(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reply ends the wait for that reply, and no later one: each poll is heard, and the loop is free meanwhile."""
+    """A reply ends the wait for that reply alone: each one is processed, and the loop is free meanwhile."""
     missed: list[object] = []
     looks: list[object] = []
     look = BasePending._next_poll

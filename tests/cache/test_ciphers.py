@@ -58,7 +58,7 @@ def test_writes_what_go_reads(data: bytes) -> None:
 
 
 def test_never_repeats_the_random_value() -> None:
-    """The same content sealed twice looks different."""
+    """The same content, encrypted twice, looks different."""
     assert jwe.encrypt(DATA, KEY, 1) != jwe.encrypt(DATA, KEY, 1)
 
 
@@ -156,7 +156,7 @@ class TestCallersKey:
 
     @pytest.mark.parametrize("content", [b"\0\1\2", b"{", b'{"a": {}}garbage', b'{"a": "\xff"}'])
     def test_what_is_no_cache_of_any_kind_is_set_aside(self, path: Path, content: bytes) -> None:
-        """What nobody sealed, and is no whole cache either, is damage."""
+        """What is neither encrypted nor a whole cache is damage."""
         path.parent.mkdir()
         path.write_bytes(content)
         with pytest.raises(StoreUnreadable):
@@ -186,7 +186,7 @@ class TestCallersKey:
         assert not path.exists()
 
     def test_the_header_is_protected(self, path: Path) -> None:
-        """Content cannot be passed off as sealed in another version."""
+        """Content cannot be passed off as encrypted in another version."""
         self.store(path).save(DATA, None)
         sealed = path.read_bytes()
         cipher = KeyedCipher(str(path), lambda: KEY)
@@ -196,7 +196,7 @@ class TestCallersKey:
 
     @pytest.mark.parametrize("other", ["a.cae", "b.nocae"], ids=["another kind", "another program"])
     def test_another_caches_file_is_refused_and_set_aside(self, tmp_path: Path, other: str) -> None:
-        """A file that the same key sealed for another cache is not read in this one's place."""
+        """A file that was encrypted with the same key for another cache is not read in this one's place."""
         own, foreign = tmp_path / "a.nocae", tmp_path / other
         self.store(own).save(DATA, None)
         self.store(foreign).save(b'{"other": 1}', None)

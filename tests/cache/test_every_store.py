@@ -478,7 +478,7 @@ class TestWhatWasSetAside:
         assert caches(directory) == []
 
     def test_of_other_caches_and_nodes_stays(self, directory: Path) -> None:
-        """Another name, another path, and what another node sealed."""
+        """Another name, another path, and what another node encrypted."""
         directory.mkdir(mode=0o700)
         elsewhere = NodeFiles(str(directory / NAME), NAME, Keys(), host=lambda: Host("n", "another", "boot", "p", "u"))
         others = [f"{NAME}x.damaged-20250101T000000Z", "other.nocae.tmp", f"{NAME}.damaged-mine"]
@@ -641,7 +641,7 @@ class TestOtherSystems:
 def test_a_machine_whose_key_calls_are_not_known_has_no_sealed_file(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is named so was sealed elsewhere, and stays."""
+    """Whatever is named so was encrypted elsewhere, and stays."""
 
     def unknown() -> None:
         raise StoreUnavailable("the kernel's key calls are not known for this machine")

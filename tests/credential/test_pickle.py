@@ -27,26 +27,26 @@ def a_callback(*_: object) -> None:
 
 
 def test_options_and_record_travel(make: Any) -> None:
-    """A twin has the options and the account, and no token."""
+    """A copy has the options and the account, and no token."""
     credential = make(prompt_callback=a_callback, timeout=5, disable_automatic_authentication=True)
     own = getattr(credential, "credential", credential)
-    twin = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
-    assert type(twin) is type(own)
-    assert (twin._timeout, twin._prompt_callback) == (5, a_callback)
-    assert twin._session.config == own._session.config
-    assert (twin._memory, twin._session.record) == ({}, None)
+    duplicate = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
+    assert type(duplicate) is type(own)
+    assert (duplicate._timeout, duplicate._prompt_callback) == (5, a_callback)
+    assert duplicate._session.config == own._session.config
+    assert (duplicate._memory, duplicate._session.record) == ({}, None)
 
 
-def test_a_twin_signs_in_by_itself(make_sync: Any, authority: Emulator) -> None:
-    """A twin of a credential that is signed in knows whose it is, and may not ask if the original may not."""
+def test_a_copy_signs_in_by_itself(make_sync: Any, authority: Emulator) -> None:
+    """A copy of a credential that is signed in knows whose it is, and may not ask if the original may not."""
     authority.approve_all()
     credential = make_sync(prompt_callback=a_callback, disable_automatic_authentication=True)
     record = credential.authenticate(scopes=[SCOPE])
-    with pickle.loads(pickle.dumps(credential)) as twin:  # noqa: S301 - our own
+    with pickle.loads(pickle.dumps(credential)) as duplicate:  # noqa: S301 - our own
         with pytest.raises(AuthenticationRequiredError):
-            twin.get_token(SCOPE)
-        assert twin.authenticate(scopes=[SCOPE]) == record
-        assert twin.get_token(SCOPE).token
+            duplicate.get_token(SCOPE)
+        assert duplicate.authenticate(scopes=[SCOPE]) == record
+        assert duplicate.get_token(SCOPE).token
 
 
 def test_a_callback_without_a_name(make: Any) -> None:
@@ -55,9 +55,9 @@ def test_a_callback_without_a_name(make: Any) -> None:
     own = getattr(credential, "credential", credential)
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError), match="lambda"):
         pickle.dumps(own)
-    twin = pickle.loads(dumped_with_functions(own))  # noqa: S301 - our own
-    assert twin._prompt_callback is FUNCTIONS[0]
-    assert twin._session.config == own._session.config
+    duplicate = pickle.loads(dumped_with_functions(own))  # noqa: S301 - our own
+    assert duplicate._prompt_callback is FUNCTIONS[0]
+    assert duplicate._session.config == own._session.config
 
 
 FUNCTIONS: list[Any] = []
@@ -97,30 +97,30 @@ class Screen:
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-def test_a_copy_is_a_twin(make: Any, copied: Callable[[Any], Any]) -> None:
+def test_a_copy_shares_no_session(make: Any, copied: Callable[[Any], Any]) -> None:
     """A copy has the options and the account, and no token; what the program gave is the same object in both."""
     show = Screen().show
     key = TokenCachePersistenceOptions(encryption_key=bytes(32))
     credential = make(prompt_callback=show, timeout=5, cache_persistence_options=key, _cache=msal.TokenCache())
     own = getattr(credential, "credential", credential)
     own.notes = {"a": ["b"]}
-    twin = copied(own)
-    assert type(twin) is type(own)
-    assert (twin._prompt_callback, twin._timeout) == (show, 5)
-    assert twin._session is not own._session
-    assert twin._session.config is own._session.config
-    assert twin._memory is twin._session.memory is not own._memory
-    assert (twin.notes == own.notes, twin.notes is own.notes) == (True, copied is copy.copy)
+    duplicate = copied(own)
+    assert type(duplicate) is type(own)
+    assert (duplicate._prompt_callback, duplicate._timeout) == (show, 5)
+    assert duplicate._session is not own._session
+    assert duplicate._session.config is own._session.config
+    assert duplicate._memory is duplicate._session.memory is not own._memory
+    assert (duplicate.notes == own.notes, duplicate.notes is own.notes) == (True, copied is copy.copy)
 
 
 def test_a_copy_keeps_the_account(make_sync: Any) -> None:
     """A copy knows whose it is, and what is signed out in it stays signed in in the original."""
     credential = make_sync()
     record = credential.authenticate(scopes=[SCOPE])
-    twin = copy.deepcopy({"one": credential, "same": credential})
-    assert twin["one"] is twin["same"]
-    assert twin["one"]._session.record == record
-    twin["one"].sign_out()
+    duplicate = copy.deepcopy({"one": credential, "same": credential})
+    assert duplicate["one"] is duplicate["same"]
+    assert duplicate["one"]._session.record == record
+    duplicate["one"].sign_out()
     assert credential.get_token(SCOPE).token
 
 
@@ -137,8 +137,8 @@ def test_cache_options_travel(make: Any) -> None:
     """A worker with the same persistent cache is silent."""
     options = TokenCachePersistenceOptions(name="mine", allow_unencrypted_storage=True)
     credential = make.credential_class(cache_persistence_options=options)
-    twin = pickle.loads(pickle.dumps(credential))  # noqa: S301 - our own
-    assert repr(twin._session.config.persistence) == repr(options)
+    duplicate = pickle.loads(pickle.dumps(credential))  # noqa: S301 - our own
+    assert repr(duplicate._session.config.persistence) == repr(options)
 
 
 def test_a_cache_of_the_programs_own_does_not_travel() -> None:
@@ -150,8 +150,8 @@ def test_a_cache_of_the_programs_own_does_not_travel() -> None:
 def test_a_token_can_be_pickled(make: Any) -> None:
     """Whoever pickles a token itself means to have it, and gets azure-core's class."""
     token = make().get_token(SCOPE)
-    twin = pickle.loads(pickle.dumps(token))  # noqa: S301 - our own
-    assert (type(twin), tuple(twin)) == (AccessToken, tuple(token))
+    duplicate = pickle.loads(pickle.dumps(token))  # noqa: S301 - our own
+    assert (type(duplicate), tuple(duplicate)) == (AccessToken, tuple(token))
 
 
 def in_a_child(work: Callable[[], str]) -> str:

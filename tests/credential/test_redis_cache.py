@@ -108,7 +108,7 @@ def test_a_later_process_finds_the_sign_in(make: Any, kept: Any, authority: Emul
 
 
 def test_a_wrong_key_is_no_reason_to_ask(make: Any, kept: Any, authority: Emulator, redis_server: RedisServer) -> None:
-    """What another key sealed is an error before the user is asked, and is still there for that key."""
+    """What was encrypted with another key is an error before the user is asked, and is still there for that key."""
     make(**kept()).get_token(SCOPE)
     authority.reset_counters()
     right: Any = kept()["cache_persistence_options"].store

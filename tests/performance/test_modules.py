@@ -79,7 +79,7 @@ assert DeviceCodeCredential(
 def test_a_stored_token_needs_neither_network_nor_another_library(
     stored: tuple[str, str], doorcode_emulator: Emulator
 ) -> None:
-    """A new process reads the cache and is done, with the authority gone; a seal costs its one cipher."""
+    """A new process reads the cache and is done, with the authority gone; encryption costs its one cipher."""
     program, kept = stored
     with doorcode_emulator.offline():
         loaded = modules_after(program) - modules_after(AZURE_CORE)

@@ -422,7 +422,7 @@ class World:
             if grant in gone.grants and concerned and task.started is not None and task.started > gone.at:
                 self.ghosts.append(f"{task.name} got a token that was signed out at {gone.at:.2f}")
 
-    # -- what a shell does, step by step
+    # -- what a driver does, step by step
 
     def _live(self, task: SimTask) -> Generator[object, object, StoredToken | Failure]:
         session = task.session
