@@ -26,6 +26,8 @@ _PERIOD: Final = 0.5
 class CountDown(RenderHook):
     """A card that is drawn again and again, in a thread of its own, which no Ctrl-C interrupts.
 
+    The cursor stays visible: a process that a signal ends or stops could not show it again.
+
     Args:
         card: what to draw.
         write_lines: writes the same as lines of text; called if the card can be drawn no longer.
@@ -120,7 +122,6 @@ class CountDown(RenderHook):
             if _COUNTING or self._is_over:
                 return
             _COUNTING.append(self)
-            self._console.show_cursor(show=False)
             sys.stderr = self._above = _AboveCard(self._console, self._stream)
             self._console.print(Control())
             self._was_drawn = self._fits
@@ -138,7 +139,7 @@ class CountDown(RenderHook):
         measure(self._console, self._stream)
         for _ in range(2):  # a write may fail once
             with suppress(BaseException):
-                self._console.control(self._rows.erase(*self._console.size), Control.show_cursor(show=True))
+                self._console.control(self._rows.erase(*self._console.size))
                 return
 
 
