@@ -144,7 +144,12 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
 
 def _named_authority() -> AuthorityAddress:
     """Return the authority that the environment names, by default Microsoft's public cloud."""
-    return parse_authority(os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD)
+    named = os.environ.get("AZURE_AUTHORITY_HOST", "").strip()
+    try:
+        return parse_authority(named or AzureAuthorityHosts.AZURE_PUBLIC_CLOUD)
+    except ValueError as error:
+        message = f"{error} (from the environment variable AZURE_AUTHORITY_HOST)"
+        raise ValueError(message) from error
 
 
 def _is_checked(place: AuthorityAddress, given: object, disabled: object) -> bool:

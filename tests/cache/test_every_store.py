@@ -655,7 +655,7 @@ def test_a_machine_whose_key_calls_are_not_known_has_no_sealed_file(
 
 def test_without_a_directory_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the variable and the option, as when a cache is opened."""
-    monkeypatch.setattr("doorcode.cache._select._home_of_user", lambda: None)
+    monkeypatch.setattr("doorcode.cache._select.home_of_user", lambda: None)
     monkeypatch.setenv("HOME", "")
     for attempt in (cache.accounts, cache.clear):
         with pytest.raises(ValueError, match="HOME is not set"):

@@ -273,7 +273,7 @@ def test_a_missing_directory_is_named(
     platform: str, variable: str, value: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a home the error names the variable and the option that does without it."""
-    monkeypatch.setattr(_select, "_home_of_user", lambda: None)
+    monkeypatch.setattr(_select, "home_of_user", lambda: None)
     environ = {} if value is None else {variable: value}
     with pytest.raises(ValueError, match=f"{variable} is not set.*path="):
         choose(Options(), environ=environ, platform=platform)
@@ -281,11 +281,11 @@ def test_a_missing_directory_is_named(
 
 def test_the_users_own_home_stands_in_for_a_missing_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a shell's `~` does; a user that the system does not know has none, and neither has Windows."""
-    assert Path(str(_select._home_of_user())).is_absolute()
+    assert Path(str(_select.home_of_user())).is_absolute()
     monkeypatch.setattr("os.geteuid", lambda: 2**31 - 7)
-    assert _select._home_of_user() is None
+    assert _select.home_of_user() is None
     monkeypatch.setitem(sys.modules, "pwd", None)
-    assert _select._home_of_user() is None
+    assert _select.home_of_user() is None
 
 
 @pytest.mark.usefixtures("home", "no_kernel")

@@ -18,7 +18,7 @@ from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
 from doorcode._cli import account_file
 from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.options import account_named
-from doorcode.cache import accounts
+from doorcode.cache import _select, accounts
 from doorcode.emulator import Emulator
 
 ADA = "ada@contoso.example"
@@ -137,9 +137,29 @@ def test_what_no_account_fits_is_named(signed_in: Command) -> None:
     """Exit code 3; an authority that cannot be one is exit code 2."""
     done = signed_in("token", *OWN_APPLICATION)
     assert (done.code, done.out) == (3, "")
-    assert f"no account is signed in for the application {OWN_APPLICATION[1]}" in done.err
+    assert f"no account for the application {OWN_APPLICATION[1]} is signed in." in done.err
     assert signed_in("token", "--authority", "http://a.example").code == 2
     assert signed_in("logout", "--all", *OWN_APPLICATION).code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "login"),
+    [
+        (("--account", GRACE), f"login --username {GRACE}"),
+        (("--account", "grace"), "login"),
+        ((*OWN_APPLICATION, *OWN_CACHE), f"login --client-id {OWN_APPLICATION[1]} --cache other"),
+        (("--account", ADA, *OWN_CACHE), f"login --username {ADA} --cache other"),
+    ],
+)
+def test_the_command_for_an_account_that_is_not_there_signs_that_one_in(
+    signed_in: Command, given: tuple[str, ...], login: str
+) -> None:
+    """With the options that chose it; to sign out, no sign-in is needed."""
+    assert signed_in("token", *given).err.endswith(f"Run `doorcode {login}`.\n")
+    done = signed_in("logout", *given)
+    assert done.code == 3
+    assert "is signed in." in done.err or "is not signed in here" in done.err
+    assert "doorcode login" not in done.err
 
 
 def test_logout_removes_tokens_and_the_account(both: Command) -> None:
@@ -223,6 +243,37 @@ def test_status_without_a_sign_in(command: Command) -> None:
     text = command("status").out
     assert "No account is signed in. Begin with `doorcode login`." in text
     assert json.loads(command("status", "--json").out)["account"] is None
+
+
+def test_status_does_not_deny_a_sign_in_that_it_cannot_look_for(
+    signed_in: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache cannot be opened, and a new sign-in would not help."""
+    monkeypatch.setenv("DOORCODE_CACHE_KEY", "short")
+    done = signed_in("status")
+    assert (done.code, done.out.splitlines()[0]) == (
+        5,
+        f"The current account is {ADA}; its token cache cannot be used.",
+    )
+    checks = {each["check"]: each["verdict"] for each in json.loads(signed_in("doctor", "--json").out)["checks"]}
+    assert (checks["store"], checks["sign-in"]) == ("fail", "fail")
+
+
+def test_a_sign_in_in_another_store_than_the_one_in_use_is_none(signed_in: Command) -> None:
+    """As after the key of the environment was set: what the plain file holds is not used."""
+    [account] = json.loads(signed_in("accounts", "--json").out)
+    row = {"home_account_id": account["home_account_id"], "environment": account["authority"].partition(":")[0]}
+    tokens = {**row, "client_id": account["client_id"], "secret": "refresh", "credential_type": "RefreshToken"}
+    user = {**row, "username": ADA, "realm": account["tenant_id"], "authority_type": "MSSTS"}
+    [keyed] = Path("~/.IdentityService").expanduser().glob("*.nocae.keyed")
+    keyed.with_suffix("").write_text(json.dumps({"Account": {"a": user}, "RefreshToken": {"r": tokens}}))
+    keyed.with_suffix("").chmod(0o600)
+    assert cached() == {ADA}
+    assert json.loads(signed_in("status", "--json").out)["signed_in"] is True
+    keyed.unlink()
+    assert cached() == {ADA}, "in the plain file"
+    assert json.loads(signed_in("status", "--json").out)["signed_in"] is False
+    assert signed_in("token").code == 3
 
 
 def test_status_without_a_store_names_each_reason(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,6 +563,7 @@ def test_an_account_file_that_cannot_be_written_is_said(
     [
         ("linux", {"XDG_CONFIG_HOME": "/xdg"}, "/xdg/doorcode/accounts.json"),
         ("linux", {"HOME": "/home/ada"}, "/home/ada/.config/doorcode/accounts.json"),
+        ("linux", {"HOME": ""}, f"{_select.home_of_user()}/.config/doorcode/accounts.json"),
         ("darwin", {"HOME": "/Users/ada"}, "/Users/ada/Library/Application Support/doorcode/accounts.json"),
         ("win32", {"APPDATA": "/appdata"}, "/appdata/doorcode/accounts.json"),
     ],

@@ -57,7 +57,7 @@ def test_no_network_fails_with_advice(command: Command, authority: Emulator) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="the user's directory is LOCALAPPDATA there")
 def test_no_home_fails_with_advice_that_helps(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key would not help a user whose home directory is not known; the variable to set is named."""
-    monkeypatch.setattr(_select, "_home_of_user", lambda: None)
+    monkeypatch.setattr(_select, "home_of_user", lambda: None)
     monkeypatch.setenv("HOME", "")
     found = {each["check"]: each for each in json.loads(command("doctor", "--json").out)["checks"]}["store"]
     assert (found["verdict"], found["advice"]) == ("fail", "")
@@ -203,7 +203,9 @@ def test_wrong_options(command: Command, arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("certificate verify failed", "REQUESTS_CA_BUNDLE"),
+        ("certificate verify failed", "name its CA in REQUESTS_CA_BUNDLE"),
+        ("Could not find a suitable TLS CA certificate bundle, invalid path: /x", "Correct REQUESTS_CA_BUNDLE"),
+        ("[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate", "Correct REQUESTS_CA_BUNDLE"),
         ("Cannot connect to proxy", "NO_PROXY"),
         ("Failed to resolve 'login.microsoftonline.com'", "DNS"),
         ("timed out", "port 443"),

@@ -118,6 +118,22 @@ def test_whoever_is_no_child_gets_nothing(
     assert asked == []
 
 
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_slash_at_the_end_makes_no_other_resource(ending: str) -> None:
+    """SDKs differ in it; the token is for what the child asks."""
+    asked: list[str] = []
+
+    def get_token(resource: str) -> Token:
+        asked.append(resource)
+        return Token()
+
+    with closing(TokenEndpoint(get_token, frozenset({VAULT + ending}))) as endpoint:
+        for resource in (VAULT, f"{VAULT}/"):
+            assert ask(endpoint, query(resource)).status == 200
+        assert ask(endpoint, query(f"{VAULT}/secrets")).status == 403
+    assert asked == [VAULT, f"{VAULT}/"]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

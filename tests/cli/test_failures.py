@@ -99,6 +99,19 @@ def test_wrong_arguments_are_called_as_the_command_line_calls_them(
     assert not PYTHON.search(own_words(done)), done.err
 
 
+@pytest.mark.parametrize("name", ["status", "logout", "doctor", "token"])
+def test_an_authority_of_the_environment_that_cannot_be_one_is_named(
+    signed_in: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Also by the commands for an account that signed in elsewhere; a program's error names the variable, too."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "no host")
+    done = signed_in(name)
+    assert done.code == 2
+    assert "'no host' holds a character that no URL may have (from the environment variable AZURE_" in done.err
+    with pytest.raises(ValueError, match="environment variable AZURE_AUTHORITY_HOST"):
+        doorcode.DeviceCodeCredential()
+
+
 @pytest.mark.parametrize("format_", ["raw", "json"])
 def test_a_tenant_that_does_not_exist_is_no_sign_in_that_is_needed(signed_in: Command, format_: str) -> None:
     """A sign-in would end with the same error: exit code 1, and what to check."""

@@ -118,6 +118,8 @@ def test_a_damaged_account_file_is_repaired(signed_in: Command) -> None:
     [
         (("--cloud", "public", "--authority", "a.example"), "--cloud and --authority name the same thing"),
         (("--cache", "../x"), "name"),
+        (("--resource", "https://vault.azure.net/.default"), "The resource is https://vault.azure.net."),
+        (("--authority", "login.example"), "--scope or --resource is needed at login.example."),
         (("--client-id", "a b"), "--client-id"),
         (("--authority", "http://a.example"), "https"),
         (("--timeout", "-1"), "--timeout"),
@@ -322,7 +324,7 @@ def test_a_user_who_comes_too_late(command: Command, authority: Emulator) -> Non
     assert "timeout=" not in done.err
 
 
-@pytest.mark.parametrize("option", ["--username", "--tenant", "--client-id", "--authority"])
+@pytest.mark.parametrize("option", ["--username", "--tenant", "--client-id", "--authority", "--cache"])
 @pytest.mark.parametrize("value", ["", " "], ids=["empty", "blank"])
 def test_an_empty_option_is_refused_before_the_user_is_asked(
     command: Command, authority: Emulator, option: str, value: str

@@ -43,7 +43,7 @@ def test_a_user_without_a_home(
     make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, home: str | None
 ) -> None:
     """A user whom no passwd entry names and whose HOME is not set has tokens in memory, and one warning (OpenShift)."""
-    monkeypatch.setattr(_select, "_home_of_user", lambda: None)
+    monkeypatch.setattr(_select, "home_of_user", lambda: None)
     monkeypatch.delenv("HOME") if home is None else monkeypatch.setenv("HOME", home)
     credential = make(cache_persistence_options=TokenCachePersistenceOptions())
     assert credential.get_token(SCOPE).token == credential.get_token(SCOPE).token

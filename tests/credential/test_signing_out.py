@@ -457,7 +457,7 @@ class TestEveryStore:
 
     def test_is_no_matter_to_a_program_without_a_home(self, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its tokens are in memory."""
-        monkeypatch.setattr("doorcode.cache._select._home_of_user", lambda: None)
+        monkeypatch.setattr("doorcode.cache._select.home_of_user", lambda: None)
         monkeypatch.setenv("HOME", "")
         credential = make(
             cache_persistence_options=TokenCachePersistenceOptions(), disable_automatic_authentication=True

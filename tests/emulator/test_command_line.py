@@ -42,6 +42,18 @@ def test_it_says_where_it_is_and_how_to_use_it(tmp_path: Path, capsys: pytest.Ca
     assert ca_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
 
 
+def test_a_certificate_can_be_found_from_another_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variables have the whole path; one that cannot be written is named."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["--print-env", "--ca-file", "ca.pem"], stopped()) == 0
+    assert f"SSL_CERT_FILE={tmp_path / 'ca.pem'}" in capsys.readouterr().out
+    assert run(["--ca-file", "missing/ca.pem"], stopped()) == 1
+    message = f"the CA certificate cannot be written to {tmp_path / 'missing/ca.pem'}: No such file or directory.\n"
+    assert capsys.readouterr().err == f"The emulator cannot start: {message}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "who"),
     [(["--approve"], "the first user, at once"), (["--approve", "grace@contoso.example"], "grace@contoso.example")],

@@ -131,7 +131,7 @@ def path() -> str:
     Raises:
         AccountFileError: no such folder is known.
     """
-    home = os.path.expanduser("~")
+    home = _home()
     if sys.platform == "win32":
         folder = os.environ.get("APPDATA") or home
     elif sys.platform == "darwin":
@@ -142,6 +142,15 @@ def path() -> str:
         message = "No folder is known for doorcode's account file: set HOME, or XDG_CONFIG_HOME to an absolute path."
         raise AccountFileError(message)
     return os.path.join(folder, "doorcode", "accounts.json")
+
+
+def _home() -> str:
+    """Return the user's home, as the token cache finds it: an empty HOME counts as not set."""
+    if os.environ.get("HOME") or sys.platform == "win32":
+        return os.path.expanduser("~")
+    from doorcode.cache._select import home_of_user
+
+    return home_of_user() or ""
 
 
 def read() -> Accounts:

@@ -97,7 +97,7 @@ def logout(*, choice: AccountChoice, every_account: bool) -> None:
     if choice == AccountChoice(cache=choice.cache) and not chosen(account_file.read(), choice):
         click.echo(f"{NOBODY} `doorcode logout --all` also signs out what programs signed in.", err=True)
         return
-    leaving = account_named(choice)
+    leaving = account_named(choice, can_sign_in=False)
     _remove_tokens(leaving)
     # The account stays in the list for as long as its tokens may be stored.
     account_file.update(lambda known: tuple(each for each in known if each.key != leaving.key))
@@ -228,16 +228,16 @@ def status(*, as_json: bool, cache: str | None) -> None:
         raise wrong_usage(error) from error
     store = token_caches.status(options)
     tokens: list[dict[str, Any]] = []
-    stored = False
+    stored: bool | None = None
     if current is not None and store.store is not None:
-        tokens, stored = _tokens(current), is_stored(current)
+        stored, tokens = is_stored(current), _tokens(current)
     if as_json:
         _print_json(
             {
                 "account": _described(current, current=True) if current else None,
                 "accounts_file": account_file.path(),
                 "cache": name,
-                "signed_in": stored,
+                "signed_in": bool(stored),
                 "store": store.store,
                 "encrypted": store.encrypted,
                 "error": store.error,
@@ -252,10 +252,12 @@ def status(*, as_json: bool, cache: str | None) -> None:
 
 
 def _print_status(
-    current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool
+    current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool | None
 ) -> None:
     if current is None:
         echo_wrapped(f"{NOBODY} Begin with `doorcode login`.")
+    elif stored is None:
+        echo_wrapped(f"The current account is {current.name}; its token cache cannot be used.")
     elif stored:
         echo_wrapped(f"Signed in as {current.name}, tenant {current.tenant}, at {current.authority}.")
     else:

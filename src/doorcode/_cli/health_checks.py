@@ -216,6 +216,8 @@ def _proxy_headers(user: str | None, password: str | None) -> dict[str, str]:
 def network_advice(error: BaseException) -> str:
     """Return what to do about a connection that failed."""
     words = str(error).lower()
+    if "certificate bundle" in words or "x509" in words:
+        return "Correct REQUESTS_CA_BUNDLE, or unset it: it has to name a file of CA certificates."
     if "certificate" in words:
         return "If your organization inspects TLS, name its CA in REQUESTS_CA_BUNDLE."
     if "proxy" in words:

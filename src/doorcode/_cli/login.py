@@ -18,11 +18,11 @@ from doorcode import (
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, wrong_usage
-from doorcode._cli.fast_token import default_scopes_of
 from doorcode._cli.options import (
     cache_option,
     checked_text,
     default_authority,
+    default_scopes_at,
     may_prompt,
     notes,
     scope_options,
@@ -138,9 +138,10 @@ def login(  # noqa: PLR0913 - one for each option
                 qr = _can_show_qr()
             prompt = sign_in_prompt(client_id or DEFAULT_APPLICATION, wanted, username, qr=qr)
             with interactive(method, prompt, timeout, username=username, **options) as credential:
+                first = wanted or default_scopes_at(_authority(options))
                 before = credential.accounts()
                 if not force and not before and username is None:
-                    _sign_in_once(credential, wanted or default_scopes_of(_authority(options)))
+                    _sign_in_once(credential, first)
                     account, claims = _signed_in_already(place, options, username, wanted, tenant)
                 if account is None:
                     account = _sign_in(credential, place, wanted, before, username, claims)
@@ -211,9 +212,8 @@ def _report(account: SignedIn, aside: str | None, *, already: bool) -> None:
 
 def _sign_in_once(credential: InteractiveCredential, scopes: tuple[str, ...]) -> None:
     """Have a user sign in, unless another process is asking them already: its sign-in is this one's, too."""
-    if scopes:
-        with asking():
-            credential.get_token(*scopes)
+    with asking():
+        credential.get_token(*scopes)
 
 
 def _authority(options: dict[str, Any]) -> str:

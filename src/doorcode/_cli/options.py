@@ -24,17 +24,12 @@ from doorcode._cli.fast_token import (
     can_be_scope,
     chosen,
     default_scopes,
+    default_scopes_of,
     same_authority,
+    stored_tokens,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-cache_option = click.option(
-    "--cache",
-    metavar="NAME",
-    envvar=CACHE_VARIABLE,
-    help=f"Name of the token cache; by default the one that doorcode's programs share. Also {CACHE_VARIABLE}.",
-)
 
 
 def checked_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -44,6 +39,15 @@ def checked_text(context: click.Context, parameter: click.Parameter, value: str 
     return value
 
 
+cache_option = click.option(
+    "--cache",
+    metavar="NAME",
+    envvar=CACHE_VARIABLE,
+    callback=checked_text,
+    help=f"Name of the token cache; by default the one that doorcode's programs share. Also {CACHE_VARIABLE}.",
+)
+
+
 def _checked_scopes(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes or resources that an option names; refuse what cannot be one."""
     for value in values:
@@ -51,6 +55,16 @@ def _checked_scopes(context: click.Context, parameter: click.Parameter, values: 
             raise click.BadParameter("it is empty.", context, parameter)
         if not can_be_scope(value):
             message = f"{shown(value)} cannot be a scope or resource. Give the option once for each."
+            raise click.BadParameter(message, context, parameter)
+    return values
+
+
+def _checked_resources(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the resources that an option names; refuse a scope in the place of one."""
+    for value in _checked_scopes(context, parameter, values):
+        resource = value.removesuffix("/.default")
+        if resource != value:
+            message = f"{shown(value)} is a scope. The resource is {shown(resource)}."
             raise click.BadParameter(message, context, parameter)
     return values
 
@@ -105,7 +119,7 @@ def scope_options(command: F) -> F:
         "resources",
         multiple=True,
         metavar="URI",
-        callback=_checked_scopes,
+        callback=_checked_resources,
         help="The same as --scope URI/.default.",
     )
     scope = click.option(
@@ -126,7 +140,7 @@ def allowed_resources_option(command: F) -> F:
         "resources",
         multiple=True,
         metavar="URI",
-        callback=_checked_scopes,
+        callback=_checked_resources,
         help="Allow this resource only; may be repeated.",
     )(command)
 
@@ -142,18 +156,28 @@ def scopes_or_default(account: SignedIn, scopes: tuple[str, ...]) -> tuple[str, 
     Raises:
         CommandError: there are none, and the cloud is not known.
     """
-    found = scopes or default_scopes(account)
+    return scopes or default_scopes_at(account.record.authority)
+
+
+def default_scopes_at(authority: str) -> tuple[str, ...]:
+    """Return the scope of an authority's cloud's Resource Manager.
+
+    Raises:
+        CommandError: the cloud is not known.
+    """
+    found = default_scopes_of(authority)
     if not found:
-        message = f"Say what the token is for: --scope or --resource is needed at {account.authority}."
+        message = f"Say what the token is for: --scope or --resource is needed at {shown(authority)}."
         raise CommandError(message, ExitCode.USAGE)
     return found
 
 
-def account_named(choice: AccountChoice) -> SignedIn:
+def account_named(choice: AccountChoice, *, can_sign_in: bool = True) -> SignedIn:
     """Return the account that a command is for.
 
     Args:
         choice: what chooses it.
+        can_sign_in: whether a sign-in would help a command that finds none.
 
     Raises:
         CommandError: there is none, or several fit.
@@ -169,12 +193,38 @@ def account_named(choice: AccountChoice) -> SignedIn:
         raise CommandError(message, ExitCode.USAGE)
     if fitting:
         return fitting[0]
+    reason = _no_account(choice, accounts)
+    if can_sign_in:
+        raise sign_in_needed(reason, _login_command_of(choice))
+    raise CommandError(reason, ExitCode.SIGN_IN_NEEDED)
+
+
+def _no_account(choice: AccountChoice, accounts: Accounts) -> str:
+    """Return why no account fits."""
     what = {"for the application": choice.client_id, "at": choice.authority, "in the cache": choice.cache}
     where = "".join(f" {kind} {shown(value)}" for kind, value in what.items() if value)
     if choice.account is None:
-        raise sign_in_needed(f"no account is signed in{where}.")
-    known = ", ".join(dict.fromkeys(each.name for each in accounts)) or "no account"
-    raise sign_in_needed(f"{shown(choice.account)} is not signed in here{where} ({known} is).")
+        return f"no account{where} is signed in."
+    others = dict.fromkeys(each.name for each in accounts if not each.answers_to(choice.account))
+    signed_in = f" ({', '.join(others)} {'is' if len(others) == 1 else 'are'})" if others else ""
+    return f"{shown(choice.account)} is not signed in here{where}{signed_in}."
+
+
+def _login_command_of(choice: AccountChoice) -> str:
+    """Return the command that signs in the account that the user has chosen."""
+    user_name = choice.account if "@" in (choice.account or "") else None
+    words = {
+        "--username": user_name,
+        "--client-id": choice.client_id,
+        "--authority": choice.authority,
+        "--cache": choice.cache,
+    }
+    return shown_text(shlex.join(["doorcode", "login", *_options(words)]))
+
+
+def _options(words: dict[str, str | None]) -> list[str]:
+    """Return the options that have a value, as words of a command."""
+    return [word for name, value in words.items() if value for word in (name, value)]
 
 
 def _ways_to_choose(accounts: Accounts) -> str:
@@ -206,7 +256,7 @@ def login_command(account: SignedIn, scopes: tuple[str, ...], tenant: str | None
         "--authority": record.authority if not same_authority(record.authority, default_authority()) else None,
         "--cache": account.cache if account.cache != DEFAULT_CACHE else None,
     }
-    line = ["doorcode", "login", *(word for name, value in words.items() if value for word in (name, value))]
+    line = ["doorcode", "login", *_options(words)]
     if scopes != default_scopes(account):
         line += (word for scope in scopes for word in _scope_option(scope))
     line += ["--allow-unencrypted-storage"] * account.allow_unencrypted_storage
@@ -235,19 +285,28 @@ def credential_options(account: SignedIn) -> dict[str, Any]:
 
 
 def silent_credential(account: SignedIn) -> DeviceCodeCredential:
-    """Return a credential that gets tokens of an account, and never asks the user."""
-    return DeviceCodeCredential(disable_automatic_authentication=True, **credential_options(account))
+    """Return a credential that gets tokens of an account, and never asks the user.
+
+    Raises:
+        CommandError: the environment names an authority that cannot be one.
+    """
+    try:
+        return DeviceCodeCredential(disable_automatic_authentication=True, **credential_options(account))
+    except ValueError as error:
+        raise wrong_usage(error) from error
 
 
 def is_stored(account: SignedIn) -> bool:
-    """Tell whether the cache has the sign-in of an account, without a request or a prompt.
+    """Tell whether the store that is used has the sign-in of an account, without a request or a prompt.
 
     Raises:
         StoreError: the cache cannot be read.
         CacheUnavailableError: no store can be used.
     """
     with notes(quiet=True), silent_credential(account) as credential:
-        return any(each.home_account_id == account.record.home_account_id for each in credential.accounts())
+        # The accounts of every store of the cache's name: also of one under another key, which is not used.
+        found = {each.home_account_id for each in credential.accounts()}
+    return account.record.home_account_id in found and stored_tokens(account).knows_account()
 
 
 def may_prompt() -> bool:

@@ -65,7 +65,7 @@ class TokenEndpoint:
 
     Args:
         get_token: called in a thread of its own for each request that may be answered.
-        allowed: the resources that may be asked for; None for any.
+        allowed: the resources that may be asked for, with or without a slash at the end; None for any.
         log: is told of each request, in one line without a secret.
     """
 
@@ -73,7 +73,7 @@ class TokenEndpoint:
         self, get_token: GetToken, allowed: frozenset[str] | None, log: Callable[[str], object] = lambda _: None
     ) -> None:
         self._get_token = get_token
-        self._allowed = allowed
+        self._allowed = None if allowed is None else frozenset(each.rstrip("/") for each in allowed)
         self._log = log
         self._secret = secrets.token_urlsafe(32)
         endpoint = self
@@ -117,7 +117,7 @@ class TokenEndpoint:
         """
         self._check_sender(target, headers)
         resource = self._resource(target)
-        if self._allowed is not None and resource not in self._allowed:
+        if self._allowed is not None and resource.rstrip("/") not in self._allowed:
             message = (
                 f"`doorcode exec --resource` does not allow {resource}; it allows {', '.join(sorted(self._allowed))}"
             )

@@ -10,7 +10,15 @@ from doorcode._config import resolve
 from doorcode._core.account_selection import AccountInUse, usable
 from doorcode._core.flows.cached import find
 from doorcode._core.model import CacheSnapshot, TokenRequest
-from doorcode._core.msal_cache.rows import ACCESS_TOKEN, StoredToken, is_account, rows_of, stored_token, text_of
+from doorcode._core.msal_cache.rows import (
+    ACCESS_TOKEN,
+    ACCOUNT,
+    StoredToken,
+    is_account,
+    rows_of,
+    stored_token,
+    text_of,
+)
 from doorcode._core.steps import ReadCache, UseAccount
 from doorcode._core.tenants import SHARED, resolve_tenant
 from doorcode._session.open_cache import open_cache
@@ -104,6 +112,19 @@ class StoredTokens:
                     if len(known.target.split()) < len(earlier.target.split()):
                         found[token.secret, tenant] = known
         return list(found.values())
+
+    def knows_account(self) -> bool:
+        """Return whether the caches have the account.
+
+        Raises:
+            CacheUnavailableError: no store can be used.
+        """
+        who = self._who
+        return any(
+            is_account(row, who.environments, who.home_account_id or "")
+            for cae in (False, True)
+            for _, row in rows_of(self._cache(cae=cae).state(), ACCOUNT)
+        )
 
     @property
     def _who(self) -> Who:

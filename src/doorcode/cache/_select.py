@@ -311,7 +311,7 @@ def _built(build: Callable[[], TokenStore]) -> TokenStore | StoreUnavailable:
 def _base_of(options: TokenCachePersistenceOptions, suffix: str, environ: Mapping[str, str], platform: str) -> str:
     if options.path is not None:
         return os.path.abspath(os.path.expanduser(options.path)) + suffix
-    directory = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("HOME") or _home_of_user()
+    directory = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("HOME") or home_of_user()
     if not directory or not os.path.isabs(directory):
         variable = "LOCALAPPDATA" if platform == "win32" else "HOME"
         raise NoDirectoryError(
@@ -321,7 +321,8 @@ def _base_of(options: TokenCachePersistenceOptions, suffix: str, environ: Mappin
     return os.path.join(directory, ".IdentityService", options.name + suffix)
 
 
-def _home_of_user() -> str | None:
+def home_of_user() -> str | None:
+    """Return the home of this process's user, as the system has it; None if it has none."""
     try:
         return str(importlib.import_module("pwd").getpwuid(user_id()).pw_dir)
     except (ImportError, KeyError):

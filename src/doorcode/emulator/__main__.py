@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from doorcode.emulator._emulator import Emulator
@@ -42,7 +43,7 @@ def run(
         program: the name of the program in the help.
 
     Returns:
-        The exit status: 1 if the port is taken or the approving user is unknown.
+        The exit status: 1 if the port is taken, the approving user is unknown or the certificate cannot be written.
     """
     parser = _parser(program)
     options = parser.parse_args(arguments)
@@ -61,7 +62,7 @@ def run(
     try:
         _announce(emulator, options)
         stop.wait()
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         print(f"The emulator cannot start: {error.args[0]}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -74,9 +75,10 @@ def run(
 
 def _announce(emulator: Emulator, options: argparse.Namespace) -> None:
     approver = cast("str | None", options.approve)
-    ca_file = cast("str | None", options.ca_file) or emulator.ca_file
-    if ca_file != emulator.ca_file:
-        shutil.copyfile(emulator.ca_file, ca_file)
+    named = cast("str | None", options.ca_file)
+    ca_file = str(Path(named).absolute()) if named else emulator.ca_file  # the program may run in another directory
+    if named:
+        _copy(emulator.ca_file, ca_file)
     if approver is not None:
         emulator.approve_all(approver or None)
     if options.print_env:
@@ -102,6 +104,14 @@ def _announce(emulator: Emulator, options: argparse.Namespace) -> None:
         "Press Ctrl-C to stop.",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        message = f"the CA certificate cannot be written to {target}: {error.strerror}"
+        raise ValueError(message) from error
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
