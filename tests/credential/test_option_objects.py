@@ -105,6 +105,12 @@ def test_the_class_of_a_prompt(credential_class: Any, prompt: Any) -> None:
         credential_class(prompt_callback=prompt)
 
 
+def test_the_function_that_returns_a_prompt(make: Any) -> None:
+    """The other prompts have no parentheses: that of default() are forgotten, and it is called with none."""
+    with pytest.raises(TypeError, match=r"write prompts\.default\(\)"):
+        make.credential_class(prompt_callback=prompts.default)
+
+
 def test_a_class_that_is_a_prompt_itself(make: Any) -> None:
     """It is called with the address, the code and the time, as any function."""
     make.credential_class(prompt_callback=Shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode._core.json_values import header_text
@@ -20,6 +21,7 @@ _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
+_PROMPTS: Final = "doorcode.prompts."
 _EXPLODED: Final = 3
 _SHOWN: Final = 80
 
@@ -109,8 +111,11 @@ def check_callback(value: object) -> Callable[..., object] | None:
     """Check a prompt callback.
 
     Raises:
-        TypeError: it is neither None nor callable, or the class of a prompt.
+        TypeError: it is neither None nor callable, or the class of a prompt, or the function that returns one.
     """
+    if isinstance(value, FunctionType) and value.__name__ == "default" and value.__module__.startswith(_PROMPTS):
+        message = "prompt_callback must be what prompts.default() returns, not the function: write prompts.default()"
+        raise TypeError(message)
     # The objects of such a class are the prompts; calling the class itself would only make one.
     if isinstance(value, type) and any("__call__" in vars(each) for each in value.__mro__):
         refuse_class("prompt_callback", value)
