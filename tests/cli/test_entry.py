@@ -221,3 +221,22 @@ def test_bash_completes_commands(command: Command, installed: Path) -> None:
     )
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.split() == ["login", "logout"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("doorcode switch a", "plain,ada@contoso.example"),
+        ("doorcode switch g", ""),
+        ("doorcode token --account ada", "plain,ada@contoso.example"),
+        ("doorcode exec -- node up", "file,up"),
+    ],
+)
+def test_names_and_files_are_completed(
+    signed_in: Command, monkeypatch: pytest.MonkeyPatch, words: str, offered: str
+) -> None:
+    """The names of accounts by the command, and what `exec` runs by the shell."""
+    for name, value in {"_DOORCODE_COMPLETE": "bash_complete", "COMP_WORDS": words}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    assert doorcode("").stdout.strip() == offered

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from doorcode import AuthenticationRequiredError, DeviceCodeCredential
 from doorcode._cli.account_file import SignedIn
@@ -45,6 +46,11 @@ CONFLICTS: Final = (
 _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
+def _file_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leave the completion of the command and its arguments to the shell, which knows the files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 @click.command(
     "exec",
     context_settings={"allow_interspersed_args": False},
@@ -55,7 +61,14 @@ _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 @choice_options()
 @no_prompt_option
 @verbose_option
-@click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument(
+    "command",
+    metavar="-- COMMAND...",
+    nargs=-1,
+    required=True,
+    type=click.UNPROCESSED,
+    shell_complete=_file_names,
+)
 def exec_command(
     *,
     resources: tuple[str, ...],

@@ -69,13 +69,20 @@ def _checked_resources(context: click.Context, parameter: click.Parameter, value
     return values
 
 
+def _names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of the signed-in accounts that begin as the user has typed, for the shell's completion."""
+    names = dict.fromkeys(each.name for each in account_file.read_legible()[0])
+    return [name for name in names if name.startswith(incomplete)]
+
+
 account_option = click.option(
     "--account",
     metavar="NAME",
     callback=checked_text,
+    shell_complete=_names,
     help="User name of a signed-in account; by default the current one.",
 )
-name_argument = click.argument("account", metavar="NAME", callback=checked_text)
+name_argument = click.argument("account", metavar="NAME", callback=checked_text, shell_complete=_names)
 client_option = click.option(
     "--client-id", metavar="ID", callback=checked_text, help="The application that the account signed in to."
 )
@@ -212,13 +219,9 @@ def _no_account(choice: AccountChoice, accounts: Accounts) -> str:
 
 def _login_command_of(choice: AccountChoice) -> str:
     """Return the command that signs in the account that the user has chosen."""
-    user_name = choice.account if "@" in (choice.account or "") else None
-    words = {
-        "--username": user_name,
-        "--client-id": choice.client_id,
-        "--authority": choice.authority,
-        "--cache": choice.cache,
-    }
+    name = choice.account if "@" in (choice.account or "") else None
+    values = (name, choice.client_id, choice.authority, choice.cache)
+    words = dict(zip(("--username", "--client-id", "--authority", "--cache"), values, strict=True))
     return shown_text(shlex.join(["doorcode", "login", *_options(words)]))
 
 

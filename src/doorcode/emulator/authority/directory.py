@@ -139,5 +139,5 @@ def contoso() -> Directory:
     for name, object_id in users.items():
         username = f"{name.split()[0].lower()}@contoso.example"
         directory.add_user(User(username, name, object_id, CONTOSO_TENANT_ID))
-    directory.applications[AZURE_CLI_CLIENT_ID] = Application(AZURE_CLI_CLIENT_ID, "Azure developer tools")
+    directory.applications[AZURE_CLI_CLIENT_ID] = Application(AZURE_CLI_CLIENT_ID, "Microsoft Azure CLI")
     return directory
