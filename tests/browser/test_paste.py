@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +19,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode.aio
 from doorcode import CredentialUnavailableError, errors
-from doorcode._browser import paste
+from doorcode._browser import paste, terminal
 from doorcode._core.flows.browser_steps import SignInPage
 from doorcode._core.secret import Secret, SecretDict
 from doorcode.emulator import Emulator
@@ -287,6 +290,37 @@ def test_it_is_never_chosen_by_itself(make: Any, person: Person, monkeypatch: py
     monkeypatch.setattr("doorcode._browser.local.open_page", lambda *_: False)
     with pytest.raises(CredentialUnavailableError):
         make().get_token(SCOPE)
+
+
+class Screen(StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
+
+    def fileno(self) -> int:
+        """Return a descriptor, which is asked for its size alone."""
+        return 2
+
+
+def test_the_end_of_a_terminals_input(make: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so; what the user reads before has no word broken at a line's end, but the address is whole."""
+
+    def read(_: object, show: Callable[[], object]) -> str:
+        show()
+        raise EOFError
+
+    screen = Screen()
+    monkeypatch.setattr(paste, "is_there", lambda: True)
+    monkeypatch.setattr(terminal.Terminal, "read", read)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((60, 24)))
+    with pytest.raises(ClientAuthenticationError, match="the input has ended before the address was pasted") as caught:
+        make(paste=True).get_token(SCOPE)
+    assert "EOFError" not in str(caught.value)
+    long = [line for line in screen.getvalue().splitlines() if len(line) > 60]
+    assert [line.startswith("https://") for line in long] == [True]
 
 
 def test_without_a_terminal(make: Any, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from doorcode._core.flows.browser_steps import Redirect, SignInPage
 from doorcode._core.messages.failures import prompt_failed, unavailable
 from doorcode._core.model import Failure, Tokens
 from doorcode._core.values import field, value_class
-from doorcode._session.prompt import prompting
+from doorcode._session.prompt import print_whole, prompting
 
 REDIRECT_URI: Final = "http://localhost:8400"
 """The default redirect URI, where the user's browser ends; no program listens there."""
@@ -113,8 +113,9 @@ class Paste:
             if self._is_over.is_set():
                 return None
             request = PasteRequest(page.url, page.redirect_uri, self._application, self._host, expires_on, problem)
-            with prompting("paste"):
-                text = cast("object", self._prompt(request))
+            text = self._asked(request)
+            if isinstance(text, Failure):
+                return text
             if not isinstance(text, str):
                 kind = "None" if text is None else type(text).__name__
                 return prompt_failed(
@@ -126,6 +127,16 @@ class Paste:
             problem = answer
         return prompt_failed(f"the address of this sign-in was not pasted in {MOST_TRIES} tries. {problem}")
 
+    def _asked(self, request: PasteRequest) -> object:
+        """Return what the prompt returned; a failure where the user has ended the terminal's input."""
+        with prompting("paste"):
+            try:
+                return cast("object", self._prompt(request))
+            except EOFError:
+                if not self._needs_terminal:
+                    raise
+                return prompt_failed("the input has ended before the address was pasted")
+
     def conclude(self, outcome: Tokens | Failure, seconds: float) -> None:
         """Do nothing: the program itself shows the user how the sign-in ended."""
 
@@ -135,4 +146,4 @@ class Paste:
         self._terminal.close()
 
     def _ask_at_terminal(self, request: PasteRequest) -> str:
-        return self._terminal.read(lambda: print(request, file=sys.stderr, flush=True))  # noqa: T201 - the prompt
+        return self._terminal.read(lambda: print_whole(str(request), sys.stderr))

@@ -145,8 +145,8 @@ def path() -> str:
 
 
 def _home() -> str:
-    """Return the user's home, as the token cache finds it: an empty HOME counts as not set."""
-    if os.environ.get("HOME") or sys.platform == "win32":
+    """Return the user's home; as for the token cache, an empty HOME counts as not set."""
+    if os.environ.get("HOME", "~"):
         return os.path.expanduser("~")
     from doorcode.cache._select import home_of_user
 
