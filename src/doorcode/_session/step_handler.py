@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode._core.json_values import vschars
 from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS, is_without_descriptors
@@ -165,11 +165,11 @@ class StepHandler:
         """Return the answer of a step that timed out."""
         return step.no_answer(self.session.config.authority.netloc)
 
-    def read_result(self, result: object, request: TokenRequest) -> Tokens | Failure:
+    def read_result(self, result: Mapping[str, Any], request: TokenRequest) -> Tokens | Failure:
         """Read the result of a ``_request_token``, this library's or a subclass's."""
         if isinstance(result, TokenResult):
             return result.tokens
-        if not isinstance(result, Mapping):
+        if not isinstance(cast("object", result), Mapping):  # a subclass may return anything
             words = f"_request_token returned {type(result).__name__}, and must return a dict as MSAL's methods do"
             return Failure(Reason.REFUSED, f"Authentication failed: {words}")
         if vschars(result.get("access_token")):
