@@ -80,6 +80,16 @@ def test_nothing_to_encrypt_with_is_an_error_that_names_everything_tried() -> No
     assert "allow_unencrypted_storage=True" in lines[4]
 
 
+@pytest.mark.usefixtures("home")
+def test_a_python_without_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python that was built without libffi has no kernel keyring: a reason, and a plain file where it is allowed."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    monkeypatch.setattr(keyctl, "key_calls", lambda: keyctl.KeyCalls(248, 250))
+    with pytest.raises(ValueError, match="kernel keyring: .* this Python has no module ctypes"):
+        linux()
+    assert linux(allow_unencrypted_storage=True).store.encrypted is False
+
+
 @pytest.mark.usefixtures("no_kernel")
 def test_a_plain_file_only_where_it_is_allowed_and_with_a_caution(directory: Path) -> None:
     """It is azure-identity's file, private, and the caution says why nothing else was possible."""

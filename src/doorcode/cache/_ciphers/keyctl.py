@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from doorcode.cache._errors import StoreUnavailable
 
@@ -25,6 +27,7 @@ _GET_PERSISTENT: Final = 22
 _NUMBERS: Final = {"x86_64": (248, 250), "aarch64": (217, 219)}
 """Machine -> the numbers of add_key and keyctl."""
 
+_NO_CTYPES: Final = "this Python has no module ctypes, for it was built without libffi"
 _POINTER_BYTES: Final = 8
 
 
@@ -37,12 +40,14 @@ class KeyCalls:
     """
 
     def __init__(self, add_key: int, keyctl: int) -> None:
-        import ctypes
-
         self._add_key = add_key
         self._keyctl = keyctl
-        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
-        self._syscall.restype = ctypes.c_long
+        self._syscall: Any = None
+        with suppress(ImportError, OSError, AttributeError):  # a Python without libffi, or linked statically
+            import ctypes
+
+            self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+            self._syscall.restype = ctypes.c_long
 
     def link(self, key: int, ring: int) -> None:
         """Link a key or keyring into a keyring."""
@@ -77,6 +82,8 @@ class KeyCalls:
         return self._call(self._add_key, b"user", os.fsencode(description), payload, len(payload), ring)
 
     def _call(self, number: int, *arguments: object) -> int:
+        if self._syscall is None:
+            raise OSError(errno.EOPNOTSUPP, _NO_CTYPES)
         import ctypes
 
         # An old value must not be taken for the error of a call that sets none.
