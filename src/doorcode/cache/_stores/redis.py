@@ -74,7 +74,7 @@ return 1
 
 @value_class(frozen=True, slots=True)
 class RedisUser:
-    """A user with tokens in a Redis store.
+    """A user with a token cache in a Redis store; it may be empty, after a sign-out.
 
     Attributes:
         user: the program's own identifier of the user.
