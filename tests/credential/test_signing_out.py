@@ -161,6 +161,53 @@ def test_a_call_during_the_sign_out_keeps_nothing(
     moments(seams, once)
 
 
+class Lock:
+    """A lock that tells when a thread asks for it.
+
+    Args:
+        asked: called before a thread takes it, or waits for it.
+    """
+
+    def __init__(self, asked: Callable[[], object]) -> None:
+        self._lock = threading.RLock()
+        self._asked = asked
+
+    def __enter__(self) -> None:
+        self._asked()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_second_sign_out_waits_for_the_first(
+    make_sync: Any, options: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds no account that is half removed, of which it would say that the credential may not use it."""
+    seams = Seams(monkeypatch, (), REMOVALS)
+
+    def once(number: int) -> None:
+        credential = make_sync(**options(), disable_automatic_authentication=True)
+        credential.authenticate(scopes=[SCOPE])
+        second: list[Any] = []
+        first, waits = threading.current_thread(), threading.Event()
+        lock = Lock(lambda: None if threading.current_thread() is first else waits.set())
+        monkeypatch.setattr(credential._session.sign_outs, "_one_at_a_time", lock)
+
+        def sign_out_again() -> None:
+            second.append(start(credential.sign_out))
+            second[0].add_done_callback(lambda _: waits.set())
+            waits.wait(PATIENCE)
+
+        with seams.at(number, sign_out_again):
+            credential.sign_out()
+        for each in second:
+            each.result(PATIENCE)
+        assert signed_out(credential), number
+
+    moments(seams, once)
+
+
 def test_a_refresh_under_way_leaves_a_new_sign_in_alone(
     make_sync: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ class SignOuts:
     def __init__(self) -> None:
         self.lock: threading.Lock = threading.Lock()
         """Guards the tokens in memory and the record, which a sign-out forgets at the moment when it is counted."""
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = threading.RLock()
         self._count = 0
         self._last: dict[str, float] = {}
 
@@ -41,23 +41,28 @@ class SignOuts:
         return max(self._last.get(name, 0) for name in (home_account_id, EVERY_ACCOUNT)) > since
 
     @contextmanager
-    def under_way(self, home_account_id: str, forget: Callable[[], None]) -> Generator[None]:
+    def under_way(self, find: Callable[[], str], forget: Callable[[str], None]) -> Generator[str]:
         """Count a sign-out, before and after the caller removes the stored tokens.
 
         Args:
-            home_account_id: the account; ``EVERY_ACCOUNT`` if none is known.
-            forget: clears the memory; called under the lock, before and after the removal, because a call between the
-                two may read a token that is not removed yet.
+            find: returns the account, or ``EVERY_ACCOUNT`` if none is known. Called when no other sign-out is under
+                way, because a cache may hold an account whose tokens are being removed.
+            forget: clears the memory; called with the account and under the lock, before and after the removal, because
+                a call between the two may read a token that is not removed yet.
+
+        Yields:
+            the account.
         """
         with self._one_at_a_time:
+            home_account_id = find()
             self._note(home_account_id, forget, ended=False)
             try:
-                yield
+                yield home_account_id
             finally:
                 self._note(home_account_id, forget, ended=True)
 
-    def _note(self, home_account_id: str, forget: Callable[[], None], *, ended: bool) -> None:
+    def _note(self, home_account_id: str, forget: Callable[[str], None], *, ended: bool) -> None:
         with self.lock:
             self._count += 1
             self._last[home_account_id] = self._count if ended else math.inf
-            forget()
+            forget(home_account_id)

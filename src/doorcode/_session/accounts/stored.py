@@ -51,9 +51,11 @@ def sign_out(session: Session, account: AuthenticationRecord | None) -> None:
         TypeError: what was named is no account.
         ValueError: no account was named, and there are several, or the credential may use none of them.
     """
-    home_account_id = _own_account(session) if account is None else home_account_id_of(account)
+    named = None if account is None else home_account_id_of(account)
     troubles = Troubles()
-    with session.sign_outs.under_way(home_account_id, lambda: session.account.sign_out(home_account_id)):
+    with session.sign_outs.under_way(
+        lambda: _own_account(session) if named is None else named, session.account.sign_out
+    ) as home_account_id:
         in_turn(
             session.removal(home_account_id),
             lambda cae, removal: _remove(session, removal, troubles, cae=cae),
