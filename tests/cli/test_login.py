@@ -334,3 +334,13 @@ def test_an_empty_option_is_refused_before_the_user_is_asked(
     assert (done.code, "it is empty" in done.err) == (2, True), done.err
     assert option in done.err
     assert authority.requests == []
+
+
+@pytest.mark.parametrize(
+    "option", ["--username", "--tenant", "--client-id", "--authority", "--cache", "--scope", "--resource"]
+)
+def test_an_option_in_the_place_of_a_value_is_refused(command: Command, authority: Emulator, option: str) -> None:
+    """As with `--tenant $TENANT --force` in a script whose variable is not set."""
+    done = command("login", option, "--force")
+    assert (done.code, "--force is an option, and the value is missing." in done.err) == (2, True), done.err
+    assert authority.requests == []

@@ -75,6 +75,7 @@ def test_another_version_of_kubectls_protocol_is_refused(
     monkeypatch.setenv("KUBERNETES_EXEC_INFO", given)
     done = signed_in("token", "-f", "exec-credential")
     assert (done.code, done.out) == (2, "")
+    assert "kubectl asks for" in done.err or "KUBERNETES_EXEC_INFO is no JSON object" in done.err
     assert signed_in("token").code == 0
 
 
@@ -98,6 +99,11 @@ def test_an_account_is_chosen_by_name(signed_in: Command, authority: Emulator) -
     done = signed_in("token", "--account", "nobody@contoso.example")
     assert done.code == 3
     assert GRACE in done.err
+
+
+def test_spaces_around_a_name_do_not_matter(signed_in: Command) -> None:
+    """As copied from a table."""
+    assert signed_in("token", "--account", " ada@contoso.example ").code == 0
 
 
 def test_a_name_that_means_several_accounts_is_refused(signed_in: Command) -> None:

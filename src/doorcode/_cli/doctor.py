@@ -17,7 +17,7 @@ from doorcode._cli.failures import CommandError, ExitCode, for_users, wrong_usag
 from doorcode._cli.fast_token import AccountChoice, chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
 from doorcode._cli.help_format import echo_wrapped
-from doorcode._cli.options import cache_option, is_stored, json_option
+from doorcode._cli.options import cache_option, checked_text, is_stored, json_option
 from doorcode.cache import StoreError
 from doorcode.errors import CacheUnavailableError
 
@@ -27,7 +27,12 @@ HTTPS: Final = 443
 
 
 @click.command(short_help="Find out why signing in does not work here.")
-@click.option("--authority", metavar="HOST", help="What to reach; by default the current account's, or the cloud's.")
+@click.option(
+    "--authority",
+    metavar="HOST",
+    callback=checked_text,
+    help="What to reach; by default the current account's, or the cloud's.",
+)
 @json_option
 @cache_option
 def doctor(*, authority: str | None, as_json: bool, cache: str | None) -> None:

@@ -68,9 +68,13 @@ def exec_info() -> dict[str, Any]:
     Raises:
         ValueError: the variable is not what kubectl sets.
     """
-    info = json.loads(os.environ.get("KUBERNETES_EXEC_INFO") or "{}")
+    message = "KUBERNETES_EXEC_INFO is no JSON object"
+    try:
+        info = json.loads(os.environ.get("KUBERNETES_EXEC_INFO") or "{}")
+    except ValueError as error:
+        raise ValueError(message) from error
     if not isinstance(info, dict):
-        raise ValueError("KUBERNETES_EXEC_INFO is no JSON object")  # noqa: TRY004 - a wrong value, as above
+        raise ValueError(message)  # noqa: TRY004 - a wrong value, as above
     return info
 
 

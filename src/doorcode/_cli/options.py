@@ -33,10 +33,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def checked_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return an option's value; refuse an empty one, which is an unset variable of a script more often than not."""
-    if value is not None and not value.strip():
+    """Return an option's value; refuse an empty one, and the next option: a script's variable is not set."""
+    if value is None:
+        return None
+    if not value.strip():
         raise click.BadParameter("it is empty.", context, parameter)
-    return value
+    if value.startswith("-"):
+        raise click.BadParameter(f"{shown(value)} is an option, and the value is missing.", context, parameter)
+    return value.strip()
 
 
 cache_option = click.option(
@@ -51,8 +55,7 @@ cache_option = click.option(
 def _checked_scopes(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes or resources that an option names; refuse what cannot be one."""
     for value in values:
-        if not value.strip():
-            raise click.BadParameter("it is empty.", context, parameter)
+        checked_text(context, parameter, value)
         if not can_be_scope(value):
             message = f"{shown(value)} cannot be a scope or resource. Give the option once for each."
             raise click.BadParameter(message, context, parameter)
@@ -121,14 +124,7 @@ def choice_options(named_by: Callable[[F], F] = account_option) -> Callable[[Cal
 
 def scope_options(command: F) -> F:
     """Add ``--scope`` and ``--resource`` to a command."""
-    resource = click.option(
-        "--resource",
-        "resources",
-        multiple=True,
-        metavar="URI",
-        callback=_checked_resources,
-        help="The same as --scope URI/.default.",
-    )
+    resource = _resource_option("The same as --scope URI/.default.")
     scope = click.option(
         "--scope",
         "scopes",
@@ -142,14 +138,13 @@ def scope_options(command: F) -> F:
 
 def allowed_resources_option(command: F) -> F:
     """Add ``--resource`` to a command that limits what its children may ask for."""
+    return _resource_option("Allow this resource only; may be repeated.")(command)
+
+
+def _resource_option(help_text: str) -> Callable[[F], F]:
     return click.option(
-        "--resource",
-        "resources",
-        multiple=True,
-        metavar="URI",
-        callback=_checked_resources,
-        help="Allow this resource only; may be repeated.",
-    )(command)
+        "--resource", "resources", multiple=True, metavar="URI", callback=_checked_resources, help=help_text
+    )
 
 
 def scopes_of(scopes: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, ...]:
