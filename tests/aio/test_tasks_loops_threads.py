@@ -122,6 +122,29 @@ def test_a_leader_whose_loop_ends_hands_over(make: Any, authority: Emulator, per
     assert len(person.prompts) == 1
 
 
+def test_a_leader_whose_loop_was_closed_is_replaced(make: Any, person: PromptApprover) -> None:
+    """A loop that is closed while its task waits for the user cannot end that sign-in: the next call begins another."""
+    loop = asyncio.new_event_loop()
+    shown = asyncio.Event()
+
+    async def show(*prompt: Any) -> None:
+        if shown.is_set():
+            person(*prompt)
+        else:
+            shown.set()
+            await loop.create_future()
+
+    credential = make(prompt_callback=show)
+    task = loop.create_task(credential.get_token(SCOPE))
+    loop.run_until_complete(shown.wait())
+    for each in asyncio.all_tasks(loop):
+        each._log_destroy_pending = False  # type: ignore[attr-defined] # asyncio's own way to end a task unseen
+    loop.close()
+    assert in_a_loop(lambda: credential.get_token(SCOPE)).token
+    assert not task.done()
+    assert len(person.prompts) == 1
+
+
 def test_a_call_inside_the_prompt_cannot_wait_for_itself(make: Any) -> None:
     """A prompt callback that asks its own credential for a token is told so; it does not hang."""
 

@@ -21,7 +21,7 @@ def test_a_flight_that_no_caller_waits_for_is_not_handed_over() -> None:
 def test_a_flight_is_given_up_with_the_last_caller_that_waits() -> None:
     """The callers before it leave without a trace."""
     flights, given_up = SingleFlight(), []
-    flights.join(NAME, REQUEST)
+    led, _ = flights.join(NAME, REQUEST)
     future, leads = flights.join(NAME, REQUEST)
     assert not leads
     with flights.waiting(NAME, future):
@@ -29,7 +29,7 @@ def test_a_flight_is_given_up_with_the_last_caller_that_waits() -> None:
             assert flights.hand_over(NAME, lambda: given_up.append("now"))
         assert given_up == []
     assert given_up == ["now"]
-    flights.leave(NAME)
+    flights.leave(NAME, led)
     assert future.result() is FlightRole.ABANDONED
 
 
@@ -40,7 +40,21 @@ def test_a_flight_that_has_ended_is_not_given_up() -> None:
     future, _ = flights.join(NAME, REQUEST)
     with flights.waiting(NAME, future):
         assert flights.hand_over(NAME, lambda: given_up.append("now"))
-        flights.end(NAME, None)
+        flights.end(NAME, future, None)
     with flights.waiting(NAME, future):
         assert future.result() == FlightResult(REQUEST, None)
     assert given_up == []
+
+
+def test_a_flight_whose_leader_cannot_end_it_is_taken_over() -> None:
+    """Who waited for the first leader is told, and what that leader does later does not end the second flight."""
+    flights = SingleFlight()
+    first, _ = flights.join(NAME, REQUEST, lambda: True)
+    second, leads = flights.join(NAME, REQUEST)
+    assert leads
+    assert first.result(0) is FlightRole.ABANDONED
+    flights.leave(NAME, first)
+    flights.end(NAME, first, None)
+    assert not second.done()
+    flights.end(NAME, second, None)
+    assert second.result(0) == FlightResult(REQUEST, None)

@@ -19,8 +19,8 @@ def joins_of(monkeypatch: pytest.MonkeyPatch, kind: str | None = None) -> list[b
     roles: list[bool] = []
     join = SingleFlight.join
 
-    def join_and_tell(flights: SingleFlight, name: Any, request: Any) -> Any:
-        answer = join(flights, name, request)
+    def join_and_tell(flights: SingleFlight, name: Any, *details: Any) -> Any:
+        answer = join(flights, name, *details)
         if kind in (None, name[0]):
             roles.append(answer[1])
         return answer

@@ -24,14 +24,16 @@ class Flight:
     Attributes:
         request: the leader's request.
         future: its result, for the callers that wait.
+        is_over: returns whether the leader can no longer end it: its event loop is closed.
         waiting: how many tasks wait inside `SingleFlight.waiting`. Threads are not counted: only a flight that a task
             leads can outlive its leader's call.
         give_up: ends the flight once no caller waits any more; None while its leader's call lasts.
     """
 
-    def __init__(self, request: TokenRequest, future: PendingFlight) -> None:
+    def __init__(self, request: TokenRequest, future: PendingFlight, is_over: Callable[[], bool]) -> None:
         self.request = request
         self.future = future
+        self.is_over = is_over
         self.waiting: int = 0
         self.give_up: Callable[[], object] | None = None
 
@@ -43,8 +45,17 @@ class SingleFlight:
         self._lock = threading.Lock()
         self._led: dict[Name, Flight] = {}
 
-    def join(self, name: Name, request: TokenRequest) -> tuple[PendingFlight, bool]:
+    def join(
+        self, name: Name, request: TokenRequest, is_over: Callable[[], bool] = lambda: False
+    ) -> tuple[PendingFlight, bool]:
         """Lead the flight of that name, or wait for the one that is under way.
+
+        If the leader's event loop was closed while its task was waiting, this caller leads a flight in its place.
+
+        Args:
+            name: of the flight.
+            request: the caller's request.
+            is_over: returns whether this caller, should it lead, can no longer end the flight.
 
         Returns:
             A future of a :class:`FlightResult`, or of ``FlightRole.ABANDONED``; and whether the caller leads: it then
@@ -53,20 +64,25 @@ class SingleFlight:
         from concurrent.futures import Future  # imported by the first flight: a stored token needs none
 
         with self._lock:
-            if name in self._led:
-                return self._led[name].future, False
+            known = self._led.get(name)
+            if known is not None and not known.is_over():
+                return known.future, False
             future: PendingFlight = Future()
-            self._led[name] = Flight(request, future)
-            return future, True
+            self._led[name] = Flight(request, future, is_over)
+        if known is not None:
+            known.future.set_result(FlightRole.ABANDONED)
+        return future, True
 
-    def end(self, name: Name, failure: Failure | None) -> None:
+    def end(self, name: Name, future: PendingFlight, failure: Failure | None) -> None:
         """End a flight that the caller leads, with its failure or None for success."""
-        flight = self._take(name)
-        flight.future.set_result(FlightResult(flight.request, failure))
+        flight = self._take(name, future)
+        if flight is not None:
+            future.set_result(FlightResult(flight.request, failure))
 
-    def leave(self, name: Name) -> None:
+    def leave(self, name: Name, future: PendingFlight) -> None:
         """Abandon a flight without a result; one of the waiting callers takes over."""
-        self._take(name).future.set_result(FlightRole.ABANDONED)
+        if self._take(name, future) is not None:
+            future.set_result(FlightRole.ABANDONED)
 
     @contextmanager
     def waiting(self, name: Name, future: PendingFlight) -> Generator[None]:
@@ -110,6 +126,10 @@ class SingleFlight:
         if give_up is not None:
             give_up()
 
-    def _take(self, name: Name) -> Flight:
+    def _take(self, name: Name, future: PendingFlight) -> Flight | None:
+        """Remove a flight and return it; None if another caller has led it since."""
         with self._lock:
+            flight = self._led.get(name)
+            if flight is None or flight.future is not future:
+                return None
             return self._led.pop(name)

@@ -112,9 +112,9 @@ class StepHandler:
                 answer = session.refusals.perform(step)  # whose two steps a stored token does not import
         return answer
 
-    def join(self, step: JoinFlight) -> PendingFlight | None:
-        """Lead a flight (None), or return the future of its result."""
-        future, leads = self.session.flights.join(step.name, step.request)
+    def join(self, step: JoinFlight, is_over: Callable[[], bool] = lambda: False) -> PendingFlight | None:
+        """Lead a flight (None), or return the future of its result; ``is_over`` as for `SingleFlight.join`."""
+        future, leads = self.session.flights.join(step.name, step.request, is_over)
         if leads:
             self._led[step.name] = future
             return None
@@ -208,12 +208,12 @@ class StepHandler:
                 self._end_flight(next(iter(self._led)), failure)
 
     def _end_flight(self, name: Name, failure: Failure | None) -> None:
-        del self._led[name]
+        future = self._led.pop(name)
         if name not in self._ended and failure is None:
-            self.session.flights.leave(name)
+            self.session.flights.leave(name, future)
         else:
             ended_by = self._ended.get(name, failure)
-            self.session.flights.end(name, None if self._redemption.stored else ended_by)
+            self.session.flights.end(name, future, None if self._redemption.stored else ended_by)
 
     def _lease(self, step: LeaseStep) -> bool | LeaseHolder | None:
         if isinstance(step, DropLease) and self._redemption.is_under_way:
@@ -224,8 +224,7 @@ class StepHandler:
         if self._redemption.is_under_way:
             self._ended[name] = failure  # likewise
         else:
-            del self._led[name]
-            self.session.flights.end(name, failure)
+            self.session.flights.end(name, self._led.pop(name), failure)
 
     def _redeem(self, step: Redeem) -> Reply:
         from doorcode._entra.worker import current_worker

@@ -264,7 +264,7 @@ class Driver:
             await prompt.finish(outcome)
 
     async def _join(self, step: JoinFlight) -> FlightRole | FlightResult:
-        future = self._handler.join(step)
+        future = self._handler.join(step, asyncio.get_running_loop().is_closed)
         if future is None:
             return FlightRole.LEAD
         if not step.wait:
