@@ -30,6 +30,8 @@ from doorcode.cache._token_cache import Change, TokenCache, WarnOnce
 
 # Errors, and modules that only a reply of the authority needs, are imported on first use.
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from doorcode._config import Config
     from doorcode._core.flows.limits import RequestLimits
     from doorcode._core.flows.refusals import Refusals
@@ -85,7 +87,7 @@ class Session:
         self._warned: set[str] = set()
         self.flights: SingleFlight = SingleFlight()
         self.sign_outs: SignOuts = SignOuts()
-        self.storing = threading.RLock()
+        self.storing: AbstractContextManager[object] = threading.RLock()
         """Held while a sign-in is stored and becomes the credential's, so that a sign-out sees both or neither."""
         self.waits: set[CanCancel] = set()
         self._refusals: Refusals | None = None
