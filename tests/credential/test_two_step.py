@@ -358,6 +358,7 @@ def test_another_process_polls_when_it_is_due(
     clock.advance(6)
     assert settled(make, quiet, pending, "poll") is None
     text = pending.serialize()
+    assert [pending.interval, quiet.resume(text).interval] == [10, 10]
     polls = []
     for _ in range(4):
         other_process()

@@ -97,7 +97,6 @@ class BasePending:
         user_code: the code.
         expires_on: when the code expires, an aware UTC ``datetime``.
         message: a sentence with both, without control characters.
-        interval: the seconds between two polls that the authority demands.
     """
 
     def __init__(
@@ -127,8 +126,12 @@ class BasePending:
         self.user_code: str = code.user_code
         self.expires_on: datetime = datetime.fromtimestamp(code.expires_on, timezone.utc)
         self.message: str = code.message
-        self.interval: float = code.interval
         session.started(self)
+
+    @property
+    def interval(self) -> float:
+        """Return the seconds between two polls that the authority demands: more after each ``slow_down``."""
+        return self._pace.interval
 
     @property
     def done(self) -> bool:
