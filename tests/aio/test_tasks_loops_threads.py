@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from doorcode import TokenCachePersistenceOptions
 from doorcode.emulator import Decline, Emulator, Pending, PromptApprover
 from support.loops import in_a_loop, reached, until
 from support.signing import PATIENCE, SCOPE, start, together
@@ -122,7 +124,7 @@ def test_a_leader_whose_loop_ends_hands_over(make: Any, authority: Emulator, per
     assert len(person.prompts) == 1
 
 
-def test_a_leader_whose_loop_was_closed_is_replaced(make: Any, person: PromptApprover) -> None:
+def test_a_leader_whose_loop_was_closed_is_replaced(make: Any, person: PromptApprover, tmp_path: Path) -> None:
     """A loop that is closed while its task waits for the user cannot end that sign-in: the next call begins another."""
     loop = asyncio.new_event_loop()
     shown = asyncio.Event()
@@ -134,7 +136,8 @@ def test_a_leader_whose_loop_was_closed_is_replaced(make: Any, person: PromptApp
             shown.set()
             await loop.create_future()
 
-    credential = make(prompt_callback=show)
+    options = TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=bytes(32))
+    credential = make(prompt_callback=show, cache_persistence_options=options)
     task = loop.create_task(credential.get_token(SCOPE))
     loop.run_until_complete(shown.wait())
     for each in asyncio.all_tasks(loop):

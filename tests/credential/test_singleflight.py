@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doorcode._core.model import FlightResult, FlightRole, TokenRequest
-from doorcode._session.singleflight import SingleFlight
+from doorcode._session.singleflight import Leader, SingleFlight
 from support.signing import SCOPE
 
 REQUEST = TokenRequest((SCOPE,), "organizations")
@@ -21,7 +21,7 @@ def test_a_flight_that_no_caller_waits_for_is_not_handed_over() -> None:
 def test_a_flight_is_given_up_with_the_last_caller_that_waits() -> None:
     """The callers before it leave without a trace."""
     flights, given_up = SingleFlight(), []
-    led, _ = flights.join(NAME, REQUEST)
+    flights.join(NAME, REQUEST)
     future, leads = flights.join(NAME, REQUEST)
     assert not leads
     with flights.waiting(NAME, future):
@@ -29,7 +29,7 @@ def test_a_flight_is_given_up_with_the_last_caller_that_waits() -> None:
             assert flights.hand_over(NAME, lambda: given_up.append("now"))
         assert given_up == []
     assert given_up == ["now"]
-    flights.leave(NAME, led)
+    flights.leave(NAME)
     assert future.result() is FlightRole.ABANDONED
 
 
@@ -40,21 +40,21 @@ def test_a_flight_that_has_ended_is_not_given_up() -> None:
     future, _ = flights.join(NAME, REQUEST)
     with flights.waiting(NAME, future):
         assert flights.hand_over(NAME, lambda: given_up.append("now"))
-        flights.end(NAME, future, None)
+        flights.end(NAME, None)
     with flights.waiting(NAME, future):
         assert future.result() == FlightResult(REQUEST, None)
     assert given_up == []
 
 
-def test_a_flight_whose_leader_cannot_end_it_is_taken_over() -> None:
-    """Who waited for the first leader is told, and what that leader does later does not end the second flight."""
-    flights = SingleFlight()
-    first, _ = flights.join(NAME, REQUEST, lambda: True)
-    second, leads = flights.join(NAME, REQUEST)
+def test_a_task_whose_loop_is_closed_is_released_once() -> None:
+    """The first caller that finds it so does that, and waits as the others do."""
+    flights, released = SingleFlight(), []
+    gone: list[int] = []
+    leader = Leader(lambda: bool(gone), lambda: released.append("now"))
+    first, leads = flights.join(NAME, REQUEST, leader)
     assert leads
-    assert first.result(0) is FlightRole.ABANDONED
-    flights.leave(NAME, first)
-    flights.end(NAME, first, None)
-    assert not second.done()
-    flights.end(NAME, second, None)
-    assert second.result(0) == FlightResult(REQUEST, None)
+    assert flights.join(NAME, REQUEST) == (first, False)
+    assert released == []
+    gone.append(1)
+    assert [flights.join(NAME, REQUEST) for _ in range(2)] == [(first, False)] * 2
+    assert released == ["now"]

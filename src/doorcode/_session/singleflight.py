@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from doorcode._core.model import FlightResult, FlightRole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from concurrent.futures import Future
 
     from doorcode._core.model import Failure, TokenRequest
@@ -18,22 +19,34 @@ Name: TypeAlias = tuple[str, ...]
 PendingFlight: TypeAlias = "Future[FlightResult | FlightRole]"
 
 
+class Leader(NamedTuple):
+    """A task that leads a flight, and that its event loop may leave behind.
+
+    Attributes:
+        is_over: returns whether the loop is closed, so that the task cannot end the flight.
+        release: ends the flight in the task's place, and gives back what else the task holds; does not block.
+    """
+
+    is_over: Callable[[], bool]
+    release: Callable[[], object]
+
+
 class Flight:
     """A refresh or sign-in that one caller leads.
 
     Attributes:
         request: the leader's request.
         future: its result, for the callers that wait.
-        is_over: returns whether the leader can no longer end it: its event loop is closed.
+        leader: the task that leads it; None for a thread, and for a task that was left behind.
         waiting: how many tasks wait inside `SingleFlight.waiting`. Threads are not counted: only a flight that a task
             leads can outlive its leader's call.
         give_up: ends the flight once no caller waits any more; None while its leader's call lasts.
     """
 
-    def __init__(self, request: TokenRequest, future: PendingFlight, is_over: Callable[[], bool]) -> None:
+    def __init__(self, request: TokenRequest, future: PendingFlight, leader: Leader | None) -> None:
         self.request = request
         self.future = future
-        self.is_over = is_over
+        self.leader = leader
         self.waiting: int = 0
         self.give_up: Callable[[], object] | None = None
 
@@ -45,17 +58,15 @@ class SingleFlight:
         self._lock = threading.Lock()
         self._led: dict[Name, Flight] = {}
 
-    def join(
-        self, name: Name, request: TokenRequest, is_over: Callable[[], bool] = lambda: False
-    ) -> tuple[PendingFlight, bool]:
+    def join(self, name: Name, request: TokenRequest, leader: Leader | None = None) -> tuple[PendingFlight, bool]:
         """Lead the flight of that name, or wait for the one that is under way.
 
-        If the leader's event loop was closed while its task was waiting, this caller leads a flight in its place.
+        If the event loop of the task that leads it was closed, the flight is abandoned.
 
         Args:
             name: of the flight.
             request: the caller's request.
-            is_over: returns whether this caller, should it lead, can no longer end the flight.
+            leader: the caller, if it is a task.
 
         Returns:
             A future of a :class:`FlightResult`, or of ``FlightRole.ABANDONED``; and whether the caller leads: it then
@@ -64,25 +75,26 @@ class SingleFlight:
         from concurrent.futures import Future  # imported by the first flight: a stored token needs none
 
         with self._lock:
-            known = self._led.get(name)
-            if known is not None and not known.is_over():
-                return known.future, False
-            future: PendingFlight = Future()
-            self._led[name] = Flight(request, future, is_over)
-        if known is not None:
-            known.future.set_result(FlightRole.ABANDONED)
-        return future, True
+            flight = self._led.get(name)
+            if flight is None:
+                future: PendingFlight = Future()
+                self._led[name] = Flight(request, future, leader)
+                return future, True
+            gone = flight.leader if flight.leader is not None and flight.leader.is_over() else None
+            if gone is not None:
+                flight.leader = None
+        if gone is not None:
+            gone.release()
+        return flight.future, False
 
-    def end(self, name: Name, future: PendingFlight, failure: Failure | None) -> None:
+    def end(self, name: Name, failure: Failure | None) -> None:
         """End a flight that the caller leads, with its failure or None for success."""
-        flight = self._take(name, future)
-        if flight is not None:
-            future.set_result(FlightResult(flight.request, failure))
+        flight = self._take(name)
+        flight.future.set_result(FlightResult(flight.request, failure))
 
-    def leave(self, name: Name, future: PendingFlight) -> None:
+    def leave(self, name: Name) -> None:
         """Abandon a flight without a result; one of the waiting callers takes over."""
-        if self._take(name, future) is not None:
-            future.set_result(FlightRole.ABANDONED)
+        self._take(name).future.set_result(FlightRole.ABANDONED)
 
     @contextmanager
     def waiting(self, name: Name, future: PendingFlight) -> Generator[None]:
@@ -126,10 +138,6 @@ class SingleFlight:
         if give_up is not None:
             give_up()
 
-    def _take(self, name: Name, future: PendingFlight) -> Flight | None:
-        """Remove a flight and return it; None if another caller has led it since."""
+    def _take(self, name: Name) -> Flight:
         with self._lock:
-            flight = self._led.get(name)
-            if flight is None or flight.future is not future:
-                return None
             return self._led.pop(name)

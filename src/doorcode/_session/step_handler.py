@@ -39,6 +39,7 @@ from doorcode._core.steps import (
 from doorcode._entra.redemption import Redemption
 from doorcode._session.leases import HeldLeases, longest_refresh
 from doorcode._session.nesting import held, holding, put_back, refuse_to_wait
+from doorcode._session.singleflight import Leader
 
 if TYPE_CHECKING:
     from doorcode._core.flows.leases import LeaseHolder
@@ -112,9 +113,15 @@ class StepHandler:
                 answer = session.refusals.perform(step)  # whose two steps a stored token does not import
         return answer
 
-    def join(self, step: JoinFlight, is_over: Callable[[], bool] = lambda: False) -> PendingFlight | None:
-        """Lead a flight (None), or return the future of its result; ``is_over`` as for `SingleFlight.join`."""
-        future, leads = self.session.flights.join(step.name, step.request, is_over)
+    def join(self, step: JoinFlight, is_over: Callable[[], bool] | None = None) -> PendingFlight | None:
+        """Lead a flight (None), or return the future of its result.
+
+        Args:
+            step: the step.
+            is_over: returns whether the caller's event loop is closed; None for a thread.
+        """
+        leader = None if is_over is None else Leader(is_over, self._release_apart)
+        future, leads = self.session.flights.join(step.name, step.request, leader)
         if leads:
             self._led[step.name] = future
             return None
@@ -199,6 +206,11 @@ class StepHandler:
         else:
             self._release(failure)
 
+    def _release_apart(self) -> None:
+        from doorcode._entra.worker import in_background
+
+        in_background(lambda: self.release(None), "doorcode-release")
+
     def _release(self, failure: Failure | None) -> None:
         try:
             with self.inside():
@@ -208,12 +220,12 @@ class StepHandler:
                 self._end_flight(next(iter(self._led)), failure)
 
     def _end_flight(self, name: Name, failure: Failure | None) -> None:
-        future = self._led.pop(name)
+        del self._led[name]
         if name not in self._ended and failure is None:
-            self.session.flights.leave(name, future)
+            self.session.flights.leave(name)
         else:
             ended_by = self._ended.get(name, failure)
-            self.session.flights.end(name, future, None if self._redemption.stored else ended_by)
+            self.session.flights.end(name, None if self._redemption.stored else ended_by)
 
     def _lease(self, step: LeaseStep) -> bool | LeaseHolder | None:
         if isinstance(step, DropLease) and self._redemption.is_under_way:
@@ -224,7 +236,8 @@ class StepHandler:
         if self._redemption.is_under_way:
             self._ended[name] = failure  # likewise
         else:
-            self.session.flights.end(name, self._led.pop(name), failure)
+            del self._led[name]
+            self.session.flights.end(name, failure)
 
     def _redeem(self, step: Redeem) -> Reply:
         from doorcode._entra.worker import current_worker
