@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -249,6 +250,8 @@ def test_the_environment_of_the_command() -> None:
     assert child_environment(own, added) == {"PATH": "/bin", "AZURE_CLIENT_ID": "z", **added}
     proxied = child_environment({"http_proxy": "http://p:1", "NO_PROXY": "a"}, added)
     assert (proxied["NO_PROXY"], proxied["no_proxy"]) == ("a,127.0.0.1", "a,127.0.0.1")
+    direct = child_environment({"ALL_PROXY": "http://p:1", "no_proxy": "*"}, added)
+    assert (direct["NO_PROXY"], direct["no_proxy"]) == ("*", "*"), "programs do not know it in a list"
 
 
 READ = """
@@ -298,6 +301,19 @@ def test_exit_codes_are_the_commands_own(signed_in: Command, given: str, code: i
     """As a shell has them."""
     arguments = ["sh", "-c", given] if " " in given else [given]
     assert signed_in("exec", "--", *arguments).code == code
+
+
+def test_a_script_whose_interpreter_is_missing_is_told_from_a_missing_script(
+    signed_in: Command, tmp_path: Path
+) -> None:
+    """Both are exit code 127."""
+    script = tmp_path / "script"
+    missing = signed_in("exec", "--", str(script))
+    assert (missing.code, missing.err) == (127, f"doorcode: {script}: command not found\n")
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    done = signed_in("exec", "--", str(script))
+    assert (done.code, "the program that its first line names was not found" in done.err) == (127, True)
 
 
 def test_without_a_sign_in_the_command_is_not_started(command: Command) -> None:

@@ -124,7 +124,7 @@ def test_a_damaged_account_file_is_repaired(signed_in: Command) -> None:
         (("--authority", "http://a.example"), "https"),
         (("--timeout", "-1"), "--timeout"),
         (("--timeout", "abc"), "'abc' is not a valid number of seconds."),
-        (("--timeout", "nan"), "--timeout must be"),
+        (("--timeout", "nan"), "--timeout must be 0 or more seconds\n"),
         (("--device-code", "--browser"), "--device-code and --browser exclude each other."),
         (("--paste", "--device-code", "--paste"), "--paste and --device-code exclude each other."),
         (("--username", " "), "username"),

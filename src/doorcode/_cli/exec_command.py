@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -121,8 +123,9 @@ def child_environment(own: Mapping[str, str], added: Mapping[str, str]) -> dict[
     if any(own.get(name) for name in _PROXIES):
         # Else the secret would go to the proxy.
         for name in ("NO_PROXY", "no_proxy"):
-            known = own.get(name) or own.get(name.swapcase(), "")
-            child[name] = f"{known},127.0.0.1" if known else "127.0.0.1"
+            known = (own.get(name) or own.get(name.swapcase(), "")).strip()
+            # "*" excepts every host, but only if it stands alone.
+            child[name] = known if known == "*" else f"{known},127.0.0.1" if known else "127.0.0.1"
     return child
 
 
@@ -143,10 +146,12 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         try:
             child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own command
         except FileNotFoundError as error:
-            message = f"{command[0]}: command not found"
+            missing = "the program that its first line names was not found"
+            reason = missing if "/" in command[0] and Path(command[0]).exists() else "command not found"
+            message = f"{shlex.quote(command[0])}: {reason}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
         except OSError as error:
-            message = f"{command[0]}: {error.strerror}"
+            message = f"{shlex.quote(command[0])}: {error.strerror}"
             raise CommandError(message, ExitCode.NOT_EXECUTABLE) from error
         forward_to(child)
         code = child.wait()

@@ -43,6 +43,7 @@ IN_OPTIONS: Final = (
     ("proxies= or ", ""),
     ("proxies= and ", ""),
     ("; use path= to choose the file", ""),
+    ("; None sets no limit", ""),
     (
         "Or give TokenCachePersistenceOptions an encryption_key, or allow_unencrypted_storage=True to",
         "Or pass --allow-unencrypted-storage to",
