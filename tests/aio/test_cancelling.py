@@ -164,7 +164,7 @@ async def joined(credential: Any, count: int) -> None:
 
 
 def test_the_code_that_was_shown_stays(make: Any, authority: Emulator) -> None:
-    """The leader of fifty tasks is cancelled: the others get their tokens from the code that the user has (P36)."""
+    """The leader of fifty tasks is cancelled: the others get their tokens from the code that the user has."""
     prompt = Seen()
 
     async def main() -> None:

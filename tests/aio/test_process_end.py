@@ -77,7 +77,7 @@ def test_control_c(authority: Emulator, start_program: StartProgram) -> None:
 
 
 def test_nothing_is_left_open(authority: Emulator, run_program: RunProgram) -> None:
-    """A credential that nobody closes, used on one loop after the other, warns of nothing, at exit neither (P36)."""
+    """A credential that nobody closes, used on one loop after the other, warns of nothing, at exit neither."""
     authority.approve_all()
     ended = run_program("careless")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")

@@ -29,7 +29,7 @@ def audience(authority: Emulator, token: Any) -> object:
 
 
 def test_fifty_tasks_one_prompt(make: Any, authority: Emulator, person: PromptApprover) -> None:
-    """Tasks with different scopes share one sign-in, and each gets its own token (P36)."""
+    """Tasks with different scopes share one sign-in, and each gets its own token."""
     authority.faults.queue("token:device_code", Pending(), Pending())
     credential = make()
 
@@ -56,7 +56,7 @@ def test_a_refusal_reaches_all_once(make: Any, authority: Emulator) -> None:
 
 
 def test_several_loops_in_several_threads(make: Any, authority: Emulator, person: PromptApprover) -> None:
-    """Whatever loop a task runs in, it shares the sign-in, and is woken in its own loop (P36)."""
+    """Whatever loop a task runs in, it shares the sign-in, and is woken in its own loop."""
     authority.faults.queue("token:device_code", Pending(), Pending())
     credential = make()
 
@@ -70,7 +70,7 @@ def test_several_loops_in_several_threads(make: Any, authority: Emulator, person
 
 
 def test_one_loop_after_another(make: Any, authority: Emulator, person: PromptApprover) -> None:
-    """asyncio.run again and again, on one credential: silent, and refreshing where it has to (P36)."""
+    """asyncio.run again and again, on one credential: silent, and refreshing where it has to."""
     credential = make()
     first = in_a_loop(lambda: credential.get_token(SCOPE))
     assert in_a_loop(lambda: credential.get_token(SCOPE)) == first

@@ -102,7 +102,7 @@ def test_what_the_page_is_asked(make: Any, authority: Emulator, person: Person) 
 
 
 def test_claims_stand_in_the_address(make: Any, person: Person) -> None:
-    """The claims of a challenge, merged with the capability, are in the page's address (contract)."""
+    """The claims of a challenge, merged with the capability, are in the page's address."""
     claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}'
     make().get_token(SCOPE, claims=claims, enable_cae=True)
     asked = json.loads(query_of(person.urls[0])["claims"])
@@ -406,7 +406,7 @@ def test_an_id_token_of_another_sign_in(make: Any, authority: Emulator, person: 
 
 @pytest.mark.parametrize("without", ["id_token", "client_info"])
 def test_a_reply_that_lacks_something(make: Any, authority: Emulator, person: Person, without: str) -> None:
-    """A sign-in that the user finished is not thrown away for what its reply lacks (contract)."""
+    """A sign-in that the user finished is not thrown away for what its reply lacks."""
     authority.faults.queue("token:authorization_code", changed(**{without: None}))
     credential = make()
     assert credential.get_token(SCOPE).token

@@ -1,4 +1,4 @@
-"""Which browser opens, and that none takes over the terminal (P40)."""
+"""Which browser opens, and that none takes over the terminal."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_one_that_ends_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("result", [True, False])
 def test_the_programs_own(machine: Machine, monkeypatch: pytest.MonkeyPatch, result: bool) -> None:  # noqa: FBT001
-    """A program, or a test of it, that replaced webbrowser.open is called with one argument (contract)."""
+    """A program, or a test of it, that replaced webbrowser.open is called with one argument."""
     opened: list[tuple[Any, ...]] = []
 
     def own(*args: Any, **options: Any) -> bool:
@@ -176,7 +176,7 @@ UNUSABLE: dict[str, Callable[[Machine], str | None]] = {
 def test_the_credential_is_not_available(
     make: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch, browser: Callable[[Machine], str | None]
 ) -> None:
-    """At once, with advice, and with the port released (P40)."""
+    """At once, with advice, and with the port released."""
     named = browser(machine)
     if named is not None:
         monkeypatch.setenv("BROWSER", named)
@@ -191,7 +191,7 @@ def test_the_credential_is_not_available(
 def test_a_chain_goes_on_to_the_code(
     authority: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch, browser: str | None
 ) -> None:
-    """azure-identity's ChainedTokenCredential reaches the device prompt after a browser that is none (P40)."""
+    """azure-identity's ChainedTokenCredential reaches the device prompt after a browser that is none."""
     from azure.identity import ChainedTokenCredential
 
     machine.install("w3m")

@@ -311,7 +311,7 @@ def test_the_first_port_that_is_free(port: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_ports_of_registrations() -> None:
-    """Registrations and ``ssh -L`` rely on these (contract)."""
+    """Registrations and ``ssh -L`` rely on these."""
     assert (loopback.PORTS[0], loopback.PORTS[-1]) == (8400, 8999)
 
 

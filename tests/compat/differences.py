@@ -15,12 +15,11 @@ class Row:
     """One difference.
 
     Args:
-        name: for references.
+        name: its key in sightings.py.
         area: the heading that it stands under.
         theirs: what azure-identity does; empty: nothing of the kind.
         ours: what doorcode does.
         why: the reason.
-        reference: the field case, or the section of the contract or the design, that demands it.
         reported: public reports of users, as ``owner/repository#number``.
         opt_out: how a program gets closer to azure-identity's way, where there is one.
     """
@@ -30,7 +29,6 @@ class Row:
     theirs: str
     ours: str
     why: str
-    reference: str
     reported: tuple[str, ...] = ()
     opt_out: str = ""
 
@@ -49,7 +47,6 @@ ROWS: Final = (
         theirs="Threads that want a token at the same time each show a code",
         ours="One code is shown, and every thread gets its token",
         why="Only one of those codes can be entered",
-        reference="case P35",
         reported=("Azure/azure-kusto-python#208", "Azure/azure-sdk-for-python#47171"),
     ),
     Row(
@@ -61,7 +58,6 @@ ROWS: Final = (
         ),
         ours="One sign-in serves both: the refresh token is shared, the access tokens are not",
         why="It is one grant; refresh tokens are not bound to capabilities",
-        reference="case P01",
         reported=("Azure/azure-sdk-for-python#42898", "microsoftgraph/msgraph-sdk-python#1355"),
     ),
     Row(
@@ -77,7 +73,6 @@ ROWS: Final = (
             "Users should not have to sign in again because a program kept no record; a server must not give one "
             "visitor's token to another"
         ),
-        reference="contract: Behaviour",
         opt_out="`use_cached_account=False`, or a cache `name` of the program's own",
     ),
     Row(
@@ -86,7 +81,6 @@ ROWS: Final = (
         theirs="An account whose user name changed is asked to sign in again",
         ours="The account is found by its `home_account_id`; the name is for display",
         why="OpenID Connect Core 5.7: a user name does not identify a user",
-        reference="case P05",
         reported=("AzureAD/microsoft-authentication-library-for-objc#986",),
     ),
     Row(
@@ -98,7 +92,6 @@ ROWS: Final = (
             "adopts the account that signed in"
         ),
         why="A program must not go on as another user unnoticed",
-        reference="contract: Better than azure-identity",
         opt_out="call `authenticate()` to change the account",
     ),
     Row(
@@ -107,7 +100,6 @@ ROWS: Final = (
         theirs="The first poll is sent at once",
         ours="The first poll is sent after the authority's `interval`",
         why="The user cannot have entered the code yet",
-        reference="design: The device flow",
     ),
     Row(
         "polling-goes-on",
@@ -118,7 +110,6 @@ ROWS: Final = (
         ),
         ours="Polling goes on, with back-off, until the code expires",
         why="RFC 8628 3.5; the code that the user has just entered would be void",
-        reference="cases P15, P16",
         reported=("Azure/azure-cli#28305", "Azure/azure-cli#23805"),
     ),
     Row(
@@ -133,7 +124,6 @@ ROWS: Final = (
             "characters are replaced"
         ),
         why="The user has to see the code",
-        reference="case P34",
         reported=("Azure/azure-sdk-for-python#27543", "Azure/azure-cli#14774"),
     ),
     Row(
@@ -142,7 +132,6 @@ ROWS: Final = (
         theirs="Control characters in the service's message reach the terminal",
         ours="They are removed",
         why="An escape sequence could rewrite what the terminal shows",
-        reference="design: Secrets",
     ),
     Row(
         "prompt-without-message",
@@ -150,7 +139,6 @@ ROWS: Final = (
         theirs="A device code reply without `message` is an error",
         ours="The text is made of the address and the code",
         why="Only Microsoft's replies have one (RFC 8628 3.2)",
-        reference="case P22",
         reported=("int128/kubelogin#846",),
     ),
     Row(
@@ -159,7 +147,6 @@ ROWS: Final = (
         theirs="`timeout=0` shows a code and polls once, or opens a page",
         ours="It times out at once, without asking the user",
         why="A user cannot sign in within 0 seconds",
-        reference="case P18",
     ),
     Row(
         "timeout-says-so",
@@ -167,7 +154,6 @@ ROWS: Final = (
         theirs="A `slow_down` at the deadline is reported in place of the time-out",
         ours="The error says that the time was up",
         why="The user was late; the program was not too fast",
-        reference="case P18",
     ),
     Row(
         "browser-answer",
@@ -181,7 +167,6 @@ ROWS: Final = (
             "answered 404, and the wait goes on"
         ),
         why="Every page and every program on the machine can send a request there",
-        reference="issue 9: The loopback listener",
     ),
     Row(
         "browser-both-families",
@@ -189,7 +174,6 @@ ROWS: Final = (
         theirs="For `localhost` it listens on 127.0.0.1 alone",
         ours="It listens on 127.0.0.1 and `::1`, or on neither",
         why="Browsers may try `::1` first, where another program could catch the answer",
-        reference="issue 9: The loopback listener",
     ),
     Row(
         "browser-redirect-path",
@@ -197,7 +181,6 @@ ROWS: Final = (
         theirs="The path of a `redirect_uri` is dropped",
         ours="It is used",
         why="It is what the application's registration says",
-        reference="contract: Signatures",
     ),
     Row(
         "browser-redirect-elsewhere",
@@ -208,7 +191,6 @@ ROWS: Final = (
         ),
         ours="`ValueError` in the constructor",
         why="This machine cannot answer there; `0.0.0.0` would answer other machines too",
-        reference="issue 9: Toughness",
     ),
     Row(
         "browser-of-the-terminal",
@@ -216,7 +198,6 @@ ROWS: Final = (
         theirs="A browser that draws on the terminal (w3m, lynx, links) is started, and waited for",
         ours="It never is: `CredentialUnavailableError` at once, so that a chain goes on to its next credential",
         why="A user cannot sign in there, and the program's own output is gone",
-        reference="case P40",
         reported=("Azure/azure-cli#21112", "Azure/azure-sdk-for-python#33021"),
     ),
     Row(
@@ -225,7 +206,6 @@ ROWS: Final = (
         theirs="Nothing is printed",
         ours="Standard error gets the page's address, and until when it is waited for",
         why="If no window appears, the user has to know what the program waits for",
-        reference="case P40",
         reported=("Azure/azure-sdk-for-python#8859",),
     ),
     Row(
@@ -234,7 +214,6 @@ ROWS: Final = (
         theirs="`webbrowser.open` gets the authority's address, with `state`, `nonce` and challenge in it",
         ours="It gets a local address, which sends a browser of the same user on to the authority",
         why="Other users read it in the process list, and could sign the program in as another user",
-        reference="contract: Seams that programs use",
     ),
     Row(
         "browser-last-page",
@@ -242,7 +221,6 @@ ROWS: Final = (
         theirs="The browser shows that all went well before the code is redeemed, and after an error",
         ours="The last page comes once the code is redeemed, and says what happened",
         why="A user who reads that all is well does not look for an error",
-        reference="issue 9: pages worth looking at",
     ),
     Row(
         "browser-timeout-text",
@@ -250,7 +228,6 @@ ROWS: Final = (
         theirs="The words for a time-out are others than the device code's",
         ours="They are the same",
         why="It is the same event for the user",
-        reference="contract: Behaviour",
     ),
     Row(
         "browser-elsewhere",
@@ -261,7 +238,6 @@ ROWS: Final = (
             "`UserCredential`, which chooses between browser and code"
         ),
         why="Additions: nothing has to be changed for them",
-        reference="issue 9; issue 8",
         reported=("Azure/azure-sdk-for-python#19943",),
     ),
     Row(
@@ -272,7 +248,6 @@ ROWS: Final = (
         ),
         ours="It makes no request",
         why="The token is there",
-        reference="design: Why somebody would switch",
     ),
     Row(
         "endpoints-remembered",
@@ -283,7 +258,6 @@ ROWS: Final = (
             "is to be trusted is not"
         ),
         why="One request for a token, not two",
-        reference="issue 10",
     ),
     Row(
         "valid-token-stays",
@@ -291,7 +265,6 @@ ROWS: Final = (
         theirs="A token that is still valid is not returned once refreshing it has failed",
         ours="It is returned, with a warning, and refreshing is tried again later",
         why="An outage of the authority is no outage of the resource",
-        reference="design: Why somebody would switch",
     ),
     Row(
         "clock-set-back",
@@ -299,7 +272,6 @@ ROWS: Final = (
         theirs=("A token that was cached under a clock since set back is used for as long as that clock said"),
         ours="It is refreshed",
         why="Its expiry cannot be known any more",
-        reference="case P19",
         reported=("AzureAD/microsoft-authentication-library-for-js#3206",),
     ),
     Row(
@@ -308,7 +280,6 @@ ROWS: Final = (
         theirs="Where the authority spells a granted scope differently, each call makes a request",
         ours=("A token answers the scopes that were asked, as well as those granted; the cache holds it under both"),
         why="RFC 6749 5.1 lets the authority name what it granted",
-        reference="case P30",
         reported=(
             "AzureAD/microsoft-authentication-library-for-js#488",
             "AzureAD/microsoft-authentication-library-for-python#125",
@@ -320,7 +291,6 @@ ROWS: Final = (
         theirs="`claims` are not in the device code request",
         ours="They are in every request of the sign-in",
         why="The sign-in page has to enforce them, or the new token is refused like the one before",
-        reference="case P23",
         reported=("AzureAD/microsoft-authentication-library-for-python#834",),
     ),
     Row(
@@ -329,7 +299,6 @@ ROWS: Final = (
         theirs=("`claims` that are no JSON object show a prompt first and fail then, with `ClientAuthenticationError`"),
         ours="`ValueError`, before any request",
         why="The user would sign in for nothing",
-        reference="case P23",
     ),
     Row(
         "scopes-are-checked",
@@ -340,7 +309,6 @@ ROWS: Final = (
         ),
         ours="`TypeError` or `ValueError`, before any request; the message says what to write",
         why="The user would sign in for nothing",
-        reference="case P31",
         reported=("Azure/azure-sdk-for-python#16067", "Azure/azure-sdk-for-python#16688"),
     ),
     Row(
@@ -349,7 +317,6 @@ ROWS: Final = (
         theirs="`openid`, `profile` or `offline_access` among the scopes is an error",
         ours="They are accepted: each request has them anyway",
         why="Nothing is wrong with them",
-        reference="case P31",
     ),
     Row(
         "lifetimes",
@@ -359,7 +326,6 @@ ROWS: Final = (
         ),
         ours="Numbers may be text, and what is missing has a default",
         why="RFC 6749 5.1 only recommends `expires_in`; v1 endpoints send text",
-        reference="case P25",
     ),
     Row(
         "reply-without-account",
@@ -367,7 +333,6 @@ ROWS: Final = (
         theirs="A token reply without a usable ID token or `client_info` is an error after the sign-in",
         ours="`get_token` returns the token; `authenticate()` alone needs the account",
         why="A sign-in that the user finished is not thrown away",
-        reference="contract: Better than azure-identity",
     ),
     Row(
         "failures-are-forgotten",
@@ -375,7 +340,6 @@ ROWS: Final = (
         theirs="A refresh that failed is answered from MSAL's memory for a minute, without a request",
         ours="Only a refusal is remembered, for Retry-After or 5 s, doubled up to a minute; the error says until when",
         why="A service that is back is used at once, and `authenticate()` tries again at once",
-        reference="contract: Better than azure-identity",
     ),
     Row(
         "odd-rows",
@@ -383,7 +347,6 @@ ROWS: Final = (
         theirs="A row of another tool in the cache, such as one without a user name, fails every call",
         ours="It is passed over, and kept",
         why="The cache is shared",
-        reference="case P06",
         reported=("AzureAD/microsoft-authentication-library-for-python#279",),
     ),
     Row(
@@ -392,7 +355,6 @@ ROWS: Final = (
         theirs="Another application's refresh token of the same family is redeemed silently",
         ours="Only the application's own tokens are used",
         why="Someone signed in to that application, and not to this one",
-        reference="design: A token request",
     ),
     Row(
         "close-is-no-end",
@@ -400,7 +362,6 @@ ROWS: Final = (
         theirs="After `close()` or a `with` block the credential cannot make another request",
         ours="A later call opens a new transport; one given as `transport=` stays closed",
         why="Microsoft Graph's client closes its credential after every token",
-        reference="contract: Signatures",
     ),
     Row(
         "finer-errors",
@@ -408,7 +369,6 @@ ROWS: Final = (
         theirs="`ClientAuthenticationError` for every end of a sign-in",
         ours="Subclasses of it in `doorcode.errors` tell the ends apart",
         why="A program can act on what happened without reading text",
-        reference="case P21",
     ),
     Row(
         "error-has-its-reply",
@@ -416,7 +376,6 @@ ROWS: Final = (
         theirs="An error before the prompt has no `.response`, and an unknown tenant's words are lost",
         ours="Every error of the service has its words and its `.response`",
         why="The words say what to change",
-        reference="contract: Behaviour",
     ),
     Row(
         "error-text",
@@ -424,7 +383,6 @@ ROWS: Final = (
         theirs="The text of an error ends with the reply's body",
         ours="The text is a sentence or two, with the next step; the body is in `.response`",
         why="The body does not belong in a log",
-        reference="design: Secrets",
     ),
     Row(
         "error-code",
@@ -435,7 +393,6 @@ ROWS: Final = (
             "`trace_id`, `correlation_id` and `timestamp`"
         ),
         why="azure-core reads OData errors, which an authority does not send",
-        reference="case P21",
     ),
     Row(
         "unknown-authority",
@@ -443,7 +400,6 @@ ROWS: Final = (
         theirs="`ClientAuthenticationError`",
         ours="`UnknownAuthorityError`, which is that and a `ValueError`",
         why="It is what azure-identity's `ValueError` inside meant",
-        reference="contract: Behaviour",
     ),
     Row(
         "storage-error",
@@ -454,7 +410,6 @@ ROWS: Final = (
             "`ValueError`; it names each store and why it failed"
         ),
         why="It is what azure-identity's `ValueError` inside meant",
-        reference="contract: The shared token cache",
     ),
     Row(
         "record-errors",
@@ -464,7 +419,6 @@ ROWS: Final = (
         ),
         ours="`ValueError` that says what is wrong",
         why="One exception to catch",
-        reference="contract: AuthenticationRecord",
     ),
     Row(
         "provider-without-scopes",
@@ -475,7 +429,6 @@ ROWS: Final = (
         ),
         ours="It fails at once",
         why="The earliest moment is the clearest",
-        reference="issue 5: Bad input",
     ),
     Row(
         "provider-of-a-credential-that-blocks",
@@ -483,7 +436,6 @@ ROWS: Final = (
         theirs="`aio.get_bearer_token_provider` of a credential that is not for asyncio blocks the event loop",
         ours="The credential is asked in a thread of its own",
         why="A sign-in takes minutes",
-        reference="design: asyncio",
     ),
     Row(
         "misspelt-options",
@@ -491,7 +443,6 @@ ROWS: Final = (
         theirs="An option that is misspelt, or named as in another language's library, is silently ignored",
         ours="`TypeError` that names the right one; an unknown name is a warning",
         why="Otherwise there is no cache, and no hint why",
-        reference="case P02",
         reported=("Azure/azure-sdk-for-python#37576",),
     ),
     Row(
@@ -503,7 +454,6 @@ ROWS: Final = (
         ),
         ours="`TypeError` or `ValueError` in the constructor",
         why="The earliest moment is the clearest",
-        reference="case P18; issue 5: Bad input",
     ),
     Row(
         "cache-name",
@@ -511,7 +461,6 @@ ROWS: Final = (
         theirs="A cache `name` may lead out of the cache's directory",
         ours="`ValueError`",
         why="A name is no path",
-        reference="case P02",
         reported=("Azure/azure-sdk-for-python#37576",),
     ),
     Row(
@@ -523,7 +472,6 @@ ROWS: Final = (
             "`resume` and `sign_out`"
         ),
         why="Additions: nothing has to be changed for them",
-        reference="design: Why somebody would switch",
     ),
     Row(
         "authority-with-port",
@@ -531,7 +479,6 @@ ROWS: Final = (
         theirs="`localhost:8443` is refused, though records hold such names",
         ours="A host with a port is an authority, and a record with one can be used",
         why="The program that wrote a record has to be able to read it",
-        reference="contract: Behaviour",
     ),
     Row(
         "authority-empty",
@@ -539,7 +486,6 @@ ROWS: Final = (
         theirs="An empty `AZURE_AUTHORITY_HOST` is an authority without a name",
         ours="It counts as not set",
         why="That is what an empty variable means in a container",
-        reference="contract: Behaviour",
     ),
     Row(
         "authority-with-tenant",
@@ -547,7 +493,6 @@ ROWS: Final = (
         theirs="A tenant in the authority's path comes to stand twice in the address",
         ours="It is the credential's tenant, unless `tenant_id` names another: `ValueError`",
         why="That is how portals show an authority",
-        reference="case P32",
         reported=("Azure/azure-sdk-for-net#52613",),
     ),
     Row(
@@ -556,7 +501,6 @@ ROWS: Final = (
         theirs="`authority` together with a record is a `TypeError`",
         ours="`authority` wins; two different clouds are a `ValueError`",
         why="A custom domain of the same cloud is a reason to give both",
-        reference="contract: Behaviour",
     ),
     Row(
         "client-of-a-record",
@@ -564,7 +508,6 @@ ROWS: Final = (
         theirs="A `client_id` other than the record's is silently ignored",
         ours="It is ignored with a warning",
         why="The program means one of the two",
-        reference="contract: Behaviour",
     ),
     Row(
         "tenant-in-capitals",
@@ -572,7 +515,6 @@ ROWS: Final = (
         theirs="The credential's own tenant, or an allowed one, in another case is refused",
         ours="Case does not matter",
         why="Neither GUIDs nor domains have one",
-        reference="contract: Behaviour",
     ),
     Row(
         "tenant-of-a-request",
@@ -580,7 +522,6 @@ ROWS: Final = (
         theirs="A `tenant_id` of `get_token` with illegal characters becomes part of the address",
         ours="`ValueError`, before any request",
         why="The constructor refuses it too",
-        reference="contract: Behaviour",
     ),
     Row(
         "record-authority",
@@ -588,7 +529,6 @@ ROWS: Final = (
         theirs="A record's authority is the host of the ID token's issuer",
         ours="It is the host that was signed in at",
         why=("The issuer is another host with custom domains, CIAM and v1 tokens, and the record leads there"),
-        reference="contract: AuthenticationRecord",
     ),
     Row(
         "policies",
@@ -596,7 +536,6 @@ ROWS: Final = (
         theirs="`policies=` without a `ContentDecodePolicy` fails",
         ours="It works",
         why="Replies are read by the library",
-        reference="contract: Seams that programs use",
     ),
     Row(
         "encrypted-by-the-kernel",
@@ -604,7 +543,6 @@ ROWS: Final = (
         theirs="On Linux without a desktop a cache is plain text, or an error",
         ours="It is sealed with a key in the kernel's keyring, unless a plain file is there and allowed",
         why="SSH, containers and login nodes have no desktop",
-        reference="case P11",
         reported=("AzureAD/microsoft-authentication-extensions-for-python#44",),
         opt_out="a plain file that is there already, with `allow_unencrypted_storage=True`, stays in use",
     ),
@@ -614,7 +552,6 @@ ROWS: Final = (
         theirs="Credentials log under `azure.identity`",
         ours="They log under `doorcode`",
         why="It is another library",
-        reference="contract: Seams that programs use",
     ),
     Row(
         "authenticate-in-the-log",
@@ -622,7 +559,6 @@ ROWS: Final = (
         theirs="`authenticate` logs as `get_token`",
         ours="It logs as `authenticate`",
         why="It is what the program called",
-        reference="contract: Behaviour",
     ),
     Row(
         "tenant-in-the-log",
@@ -630,7 +566,6 @@ ROWS: Final = (
         theirs="A request for another tenant is a line at INFO",
         ours="It is not",
         why="The request names the tenant itself",
-        reference="contract: Behaviour",
     ),
     Row(
         "plain-text-in-the-log",
@@ -638,7 +573,6 @@ ROWS: Final = (
         theirs="A cache in plain text is used without a word",
         ours="One warning names the file and why nothing encrypts it",
         why="The user of the program should know",
-        reference="case P11",
     ),
     Row(
         "no-secret-in-the-log",
@@ -646,7 +580,6 @@ ROWS: Final = (
         theirs="With DEBUG and `logging_enable=True`, tokens and device codes are logged",
         ours="No log record of any library holds one",
         why="Logs are kept, sent around and read",
-        reference="contract: Better than azure-identity",
     ),
     Row(
         "no-secret-in-repr",
@@ -654,7 +587,6 @@ ROWS: Final = (
         theirs="The `repr` of a token is the token",
         ours="It is not: `[secret]` stands in its place",
         why="A `repr` ends up in tracebacks and notebooks",
-        reference="design: Secrets",
     ),
     Row(
         "user-agent",
@@ -662,6 +594,5 @@ ROWS: Final = (
         theirs="`azsdk-python-identity/VERSION`",
         ours="`azsdk-python-doorcode/VERSION`",
         why="It is another library",
-        reference="contract: Behaviour",
     ),
 )

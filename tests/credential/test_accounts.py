@@ -79,7 +79,7 @@ def test_an_adopted_account_is_no_record(process: Callable[..., Any], make: Any)
 def test_the_account_is_found_by_its_id_whatever_its_name(
     process: Callable[..., Any], authority: Emulator, name: str
 ) -> None:
-    """A renamed user stays signed in: the name in a record is for display (P05)."""
+    """A renamed user stays signed in: the name in a record is for display."""
     known = json.loads(process().authenticate(scopes=[SCOPE]).serialize())
     record = AuthenticationRecord.deserialize(json.dumps({**known, "username": name}))
     authority.reset_counters()
@@ -89,7 +89,7 @@ def test_the_account_is_found_by_its_id_whatever_its_name(
 
 
 def test_the_same_name_with_another_id_is_another_person(process: Callable[..., Any]) -> None:
-    """A name never makes somebody else's token one's own (P05)."""
+    """A name never makes somebody else's token one's own."""
     known = json.loads(process().authenticate(scopes=[SCOPE]).serialize())
     record = AuthenticationRecord.deserialize(json.dumps({**known, "homeAccountId": "another.utid"}))
     with pytest.raises(AuthenticationRequiredError):
@@ -146,7 +146,7 @@ def test_whoever_authenticate_took_is_expected_from_then_on(
 
 
 def test_one_sign_in_serves_cae_and_other_requests(process: Callable[..., Any], make: Any, authority: Emulator) -> None:
-    """The refresh token is one grant: no second prompt, here and in the next process (P01)."""
+    """The refresh token is one grant: no second prompt, here and in the next process."""
     credential = process()
     record = credential.authenticate(scopes=[SCOPE])
     plain = credential.get_token(SCOPE)
@@ -175,7 +175,7 @@ def test_a_rotated_refresh_token_reaches_both_caches(
 
 
 def test_a_refusal_in_one_tenant_leaves_the_others_alone(process: Callable[..., Any], authority: Emulator) -> None:
-    """An invalid_grant of tenant B does not sign the user out of tenant A (P33)."""
+    """An invalid_grant of tenant B does not sign the user out of tenant A."""
     other = authority.add_tenant("fabrikam.example")
     credential = process(disable_automatic_authentication=True, additionally_allowed_tenants=["*"])
     credential.authenticate(scopes=[SCOPE])
@@ -254,7 +254,7 @@ def test_a_signed_out_account_is_not_brought_back_by_a_refresh_under_way(
 def test_a_store_that_takes_nothing_costs_a_warning_not_the_token(
     make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full: the token is returned, kept in memory with its refresh token, and one warning says so (P09)."""
+    """The disk is full: the token is returned, kept in memory with its refresh token, and one warning says so."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -375,7 +375,7 @@ ODD: dict[str, dict[str, Any]] = {
 
 
 def test_foreign_entries_disturb_nobody_and_survive(make: Any, tmp_path: Path, authority: Emulator) -> None:
-    """Null fields, unknown sections and odd rows of other tools are ignored, and kept when we write (P06)."""
+    """Null fields, unknown sections and odd rows of other tools are ignored, and kept when we write."""
     place = tmp_path / "cache"
     plain: dict[str, Any] = {"path": place, "encryption_key": None, "allow_unencrypted_storage": True}
     credential = make(cache_persistence_options=TokenCachePersistenceOptions(**plain))
@@ -398,7 +398,7 @@ def test_foreign_entries_disturb_nobody_and_survive(make: Any, tmp_path: Path, a
 
 
 def test_a_pickled_credential_is_silent_in_its_new_process(make: Any, tmp_path: Path, authority: Emulator) -> None:
-    """Record and options travel, tokens do not (P38)."""
+    """Record and options travel, tokens do not."""
     options = TokenCachePersistenceOptions(path=tmp_path / "c", encryption_key=read_key)
     record = make(cache_persistence_options=options).authenticate(scopes=[SCOPE])
     travelling = make.credential_class(

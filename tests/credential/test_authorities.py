@@ -27,7 +27,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
 def test_however_it_is_written(make: Any, authority: Emulator, written: str) -> None:
-    """One authority, one set of URLs: discovery of the tenant, the code, the token (P32)."""
+    """One authority, one set of URLs: discovery of the tenant, the code, the token."""
     make(authority=written.format(host=authority.host), tenant_id="contoso.example").get_token(SCOPE)
     first, *rest = authority.requests
     assert first.path == "/contoso.example/v2.0/.well-known/openid-configuration"
@@ -174,7 +174,7 @@ def test_endpoints_elsewhere_are_used_as_given(make: Any, authority: Emulator) -
 
 
 def test_ad_fs_has_its_own_paths(make: Any, authority: Emulator) -> None:
-    """AD FS has no tenants: its own paths, no instance discovery, and get_token(tenant_id=) is not looked at (P32)."""
+    """AD FS has no tenants: its own paths, no instance discovery, and get_token(tenant_id=) is not looked at."""
     credential = make(tenant_id="adfs", disable_instance_discovery=False)
     credential.get_token(SCOPE, tenant_id="elsewhere.example")
     assert {request.path for request in authority.requests} == {

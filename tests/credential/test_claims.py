@@ -18,7 +18,7 @@ CP1 = {"xms_cc": {"values": ["CP1"]}}
 
 @pytest.mark.parametrize("cae", [False, True], ids=["plain", "CAE"])
 def test_they_stand_in_every_request(make: Any, authority: Emulator, cae: bool) -> None:  # noqa: FBT001 - a parameter
-    """The request for the code, each poll and the refresh carry the same claims, merged with CP1 for CAE (P23)."""
+    """The request for the code, each poll and the refresh carry the same claims, merged with CP1 for CAE."""
     authority.faults.queue("token:device_code", Pending(), Pending())
     credential = make()
     credential.get_token(SCOPE, claims=CLAIMS, enable_cae=cae)
@@ -82,7 +82,7 @@ def test_bad_claims(
     words: str,
     cae: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """What is no JSON object is refused before any request, with CAE and without (P23)."""
+    """What is no JSON object is refused before any request, with CAE and without."""
     credential = make()
     with pytest.raises(kind, match=words):
         credential.get_token(SCOPE, claims=claims, enable_cae=cae)

@@ -49,7 +49,7 @@ FINAL: dict[str, tuple[Any, type[Exception], str]] = {
 def test_final_errors_end_at_once(
     make: Any, authority: Emulator, fault: Any, kind: type[Exception], words: str
 ) -> None:
-    """After a final error no poll follows and no second prompt; the words are the authority's (P21)."""
+    """After a final error no poll follows and no second prompt; the words are the authority's."""
     authority.faults.queue("token:device_code", Pending(), fault)
     with pytest.raises(kind, match=words) as caught:
         make().get_token(SCOPE)

@@ -300,7 +300,7 @@ def test_a_tenant_that_is_not_allowed(make: Any, authority: Emulator, own: str, 
 
 
 def test_a_refusal_in_one_tenant_leaves_the_other(make: Any, authority: Emulator) -> None:
-    """What another tenant refuses does not end the sign-in here (P33)."""
+    """What another tenant refuses does not end the sign-in here."""
     other = authority.add_tenant("other.example")
     credential = make(disable_automatic_authentication=True, additionally_allowed_tenants=["*"])
     credential.authenticate(scopes=[SCOPE])
@@ -315,7 +315,7 @@ def test_a_refusal_in_one_tenant_leaves_the_other(make: Any, authority: Emulator
 
 
 def test_cae_tokens_are_kept_apart_and_share_one_sign_in(make: Any, authority: Emulator) -> None:
-    """authenticate(), then a client that asks for CAE: no second prompt, and neither gets the other's token (P01)."""
+    """authenticate(), then a client that asks for CAE: no second prompt, and neither gets the other's token."""
     credential = make()
     credential.authenticate(scopes=[SCOPE])
     plain = credential.get_token(SCOPE)
@@ -343,7 +343,7 @@ def test_a_cae_sign_in_serves_others_too(make: Any, authority: Emulator) -> None
 
 
 def test_a_clock_set_back_makes_tokens_suspect(make: Any, authority: Emulator, shift: Callable[[float], None]) -> None:
-    """A token cached in the future is refreshed: nobody knows when it ends (P19)."""
+    """A token cached in the future is refreshed: nobody knows when it ends."""
     shift(86400)
     credential = make()
     first = credential.get_token(SCOPE)

@@ -220,7 +220,7 @@ def test_a_retry_after_that_cannot_be_read(make: Any, authority: Emulator, name:
 
 
 def test_an_untrusted_certificate(make: Any, authority: Emulator) -> None:
-    """It ends the sign-in at the first try, with the reason, and with the option to set as the next step (P41)."""
+    """It ends the sign-in at the first try, with the reason, and with the option to set as the next step."""
     tries: list[str] = []
 
     class Counting(RequestsTransport):
@@ -368,7 +368,7 @@ def test_a_certificate_that_becomes_untrusted_while_polling(make: Any, authority
 
 
 def test_the_environments_certificates(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """REQUESTS_CA_BUNDLE is honoured, unless use_env_settings=False (P41)."""
+    """REQUESTS_CA_BUNDLE is honoured, unless use_env_settings=False."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority.ca_file)
     assert make(connection_verify=None).get_token(SCOPE).token
     with pytest.raises(errors.AuthorityUnreachableError, match="not trusted"):
@@ -377,7 +377,7 @@ def test_the_environments_certificates(make: Any, authority: Emulator, monkeypat
 
 @pytest.mark.parametrize("where", ["option", "environment"])
 def test_a_proxy_that_is_not_there(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """proxies= and HTTPS_PROXY are used for every request; their credentials are not printed (P41)."""
+    """proxies= and HTTPS_PROXY are used for every request; their credentials are not printed."""
     proxy = "http://user:hunter2@127.0.0.1:9"
     options: dict[str, Any] = {"proxies": {"https": proxy}} if where == "option" else {}
     if where == "environment":
@@ -393,7 +393,7 @@ def test_a_proxy_that_is_not_there(make: Any, authority: Emulator, monkeypatch: 
 
 
 def test_a_proxy_that_wants_credentials(make: Any, authority: Emulator) -> None:
-    """A 407 is what the error says, not hidden behind a failed discovery (P41)."""
+    """A 407 is what the error says, not hidden behind a failed discovery."""
     authority.faults.queue("discovery", Html(407))
     with pytest.raises(errors.AuthorityUnreachableError, match=r"407.*a proxy on the way asks for credentials"):
         make().get_token(SCOPE)
@@ -436,7 +436,7 @@ def test_azure_cores_own_errors_are_not_what_comes_out(make: Any, authority: Emu
 
 @pytest.mark.parametrize("where", ["option", "environment"])
 def test_a_proxy(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """Discovery, the code, polls and refreshes all go through the same proxy (P41)."""
+    """Discovery, the code, polls and refreshes all go through the same proxy."""
     with proxy() as running:
         options: dict[str, Any] = {"proxies": {"https": running.url}} if where == "option" else {}
         if where == "environment":
@@ -452,7 +452,7 @@ def test_a_proxy(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_proxy_that_opens_no_tunnel_without_credentials(make: Any, authority: Emulator) -> None:
-    """407 in answer to CONNECT: the error says what the proxy wants, and not what was given (P41)."""
+    """407 in answer to CONNECT: the error says what the proxy wants, and not what was given."""
     with proxy(refuses=True) as running:
         given = running.url.replace("//", "//user:hunter2@")
         error = outcome(lambda: make(proxies={"https": given}, retry_total=0).get_token(SCOPE))
@@ -475,7 +475,7 @@ def test_a_policy_that_refuses(make: Any) -> None:
 
 
 def test_a_certificate_that_python_313_is_too_strict_for() -> None:
-    """The reason why a company's CA is refused since Python 3.13 is explained (P41)."""
+    """The reason why a company's CA is refused since Python 3.13 is explained."""
     reason = "Basic Constraints of CA cert not marked critical"
     refused = ssl.SSLCertVerificationError(1, f"certificate verify failed: {reason} (_ssl.c:1000)")
     refused.verify_message = reason

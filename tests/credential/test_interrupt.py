@@ -107,7 +107,7 @@ def say(process: subprocess.Popen[str], what: str = "go on") -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to a child")
 @pytest.mark.parametrize("hanging", [False, True], ids=["between polls", "in a request"])
 def test_ctrl_c(authority: Emulator, hanging: bool) -> None:  # noqa: FBT001 - a parameter
-    """KeyboardInterrupt comes at once, no further request is sent, and the next call prompts afresh (P20)."""
+    """KeyboardInterrupt comes at once, no further request is sent, and the next call prompts afresh."""
     authority.faults.queue("token", Hang() if hanging else TooManyRequests(int(AGES)))
     with running(authority, PROGRAM) as process:
         assert said(process).startswith("shown")

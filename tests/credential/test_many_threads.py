@@ -31,7 +31,7 @@ def scope(number: int) -> str:
 
 @pytest.mark.parametrize("count", [20, 64])
 def test_a_cold_start_shows_one_prompt(make: Any, authority: Emulator, count: int) -> None:
-    """Threads with different scopes share one sign-in; each gets its own token, silently where it waited (P35)."""
+    """Threads with different scopes share one sign-in; each gets its own token, silently where it waited."""
     authority.faults.queue("token:device_code", *[Pending()] * 3)
     credential = make()
     tokens = together(count, lambda number: credential.get_token(scope(number)))
@@ -57,7 +57,7 @@ def test_threads_that_authenticate_share_a_sign_in_too(make: Any, authority: Emu
 
 
 def test_a_refresh_is_made_once(make: Any, authority: Emulator) -> None:
-    """Threads that need the same new token wait for one refresh (P35)."""
+    """Threads that need the same new token wait for one refresh."""
     credential = make()
     credential.get_token(SCOPE)
     tokens = together(16, lambda _: credential.get_token("https://s.example/.default"))

@@ -48,7 +48,7 @@ MEANT = {
 
 @pytest.mark.parametrize(("name", "meant"), MEANT.items(), ids=MEANT)
 def test_a_misspelt_option(make: Any, name: str, meant: str) -> None:
-    """A name that is nearly an option's is a TypeError that names the right one (P02)."""
+    """A name that is nearly an option's is a TypeError that names the right one."""
     with pytest.raises(TypeError, match=rf"DeviceCodeCredential has no option '{name}'.*{meant}"):
         make.credential_class(**{name: None})
 
@@ -294,7 +294,7 @@ def test_azure_identitys_cache_options_are_accepted(make: Any) -> None:
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a\\b", "a\0b", ""])
 def test_a_cache_name_that_is_a_path(name: str) -> None:
-    """A cache's name never leads out of the cache's folder (P02)."""
+    """A cache's name never leads out of the cache's folder."""
     with pytest.raises(ValueError, match="cache's name"):
         TokenCachePersistenceOptions(name=name)
 

@@ -181,7 +181,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 @needs_fork
 def test_a_forked_child_while_a_thread_signs_in(make_sync: Any, authority: Emulator) -> None:
-    """A child of a process whose other thread is in mid-flow neither hangs nor disturbs the flow (P38)."""
+    """A child of a process whose other thread is in mid-flow neither hangs nor disturbs the flow."""
     shown = threading.Event()
     codes: list[str] = []
 

@@ -33,7 +33,7 @@ def test_the_callback_gets_what_the_page_promises(make: Any, authority: Emulator
 
 
 def test_with_a_callback_nothing_is_printed(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """The callback is the only output (P34)."""
+    """The callback is the only output."""
     make().get_token(SCOPE)
     assert capsys.readouterr() == ("", "")
 
@@ -108,7 +108,7 @@ class Watched(io.StringIO):
 
 
 def test_it_is_flushed_before_the_first_poll(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code is not held back in a buffer until it has expired (P34)."""
+    """The code is not held back in a buffer until it has expired."""
     watched = Watched(authority)
     monkeypatch.setattr(sys, "stdout", watched)
     authority.approve_all()
@@ -200,7 +200,7 @@ def test_control_characters_never_reach_the_terminal(
 
 
 def test_a_missing_message_is_made_up(make: Any, authority: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a message, address and code are shown all the same (P22)."""
+    """Without a message, address and code are shown all the same."""
     authority.faults.queue("devicecode", changed(message=None, user_code="ABCD-EFGH"))
     authority.approve_all()
     make(prompt_callback=None).get_token(SCOPE)
@@ -212,7 +212,7 @@ def test_a_missing_message_is_made_up(make: Any, authority: Emulator, capsys: py
 def test_the_complete_address_is_shown_beside_the_code(
     make: Any, authority: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """verification_uri_complete is an extra, never instead of the code (RFC 8628 3.3.1, P22)."""
+    """verification_uri_complete is an extra, never instead of the code (RFC 8628 3.3.1)."""
     complete = f"{authority.url}/devicelogin?user_code=ABCD"
     authority.faults.queue("devicecode", changed(verification_uri_complete=complete))
     authority.approve_all()
@@ -223,7 +223,7 @@ def test_the_complete_address_is_shown_beside_the_code(
 
 
 def test_an_older_name_of_the_address(make: Any, authority: Emulator) -> None:
-    """verification_url, as drafts and Google have it, is the address (P22)."""
+    """verification_url, as drafts and Google have it, is the address."""
     url = f"{authority.url}/devicelogin"
     authority.faults.queue("devicecode", changed(verification_uri=None, verification_url=url))
     make().get_token(SCOPE)
@@ -250,7 +250,7 @@ MUST_NOT_BE_SHOWN = {
 
 @pytest.mark.parametrize(("fields", "words"), MUST_NOT_BE_SHOWN.values(), ids=MUST_NOT_BE_SHOWN)
 def test_a_reply_that_must_not_be_shown(make: Any, authority: Emulator, fields: dict[str, Any], words: str) -> None:
-    """An incomplete or dangerous device reply ends the flow before anybody is asked (P22)."""
+    """An incomplete or dangerous device reply ends the flow before anybody is asked."""
     authority.faults.queue("devicecode", raw(**fields))
     with pytest.raises(ClientAuthenticationError, match=words):
         make().get_token(SCOPE)

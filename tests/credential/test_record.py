@@ -185,7 +185,7 @@ def test_a_record_finds_the_account(make: Any, authority: Emulator, library: Any
 
 @pytest.mark.parametrize("username", ["renamed@x", "ADA@contoso.example", "İ@x", "straße@x", ""])
 def test_the_username_is_for_display(make: Any, username: str) -> None:
-    """An account is found by its home_account_id, whatever it is called by now (P05)."""
+    """An account is found by its home_account_id, whatever it is called by now."""
     cache = msal.TokenCache()
     record = make(_cache=cache).authenticate(scopes=[SCOPE])
     fields = {name: getattr(record, name) for name in FIELDS}
@@ -294,7 +294,7 @@ def test_where_the_fields_come_from(
 
 
 def test_ad_fs(make: Any, authority: Emulator) -> None:
-    """AD FS has neither client_info nor tid; its upn is the name, its sub the account, its tenant 'adfs' (P32)."""
+    """AD FS has neither client_info nor tid; its upn is the name, its sub the account, its tenant 'adfs'."""
     credential = make(tenant_id="adfs")
     record = credential.authenticate(scopes=[SCOPE])
     assert (record.tenant_id, record.username) == ("adfs", ADA)

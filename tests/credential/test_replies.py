@@ -56,7 +56,7 @@ NAMES = {"discovery": "OpenID configuration", "devicecode": "device authorizatio
 @pytest.mark.parametrize("endpoint", NAMES)
 @pytest.mark.parametrize(("fault", "words"), MALFORMED.values(), ids=MALFORMED)
 def test_before_the_prompt(make: Any, authority: Emulator, endpoint: str, fault: Any, words: str) -> None:
-    """Discovery and the request for a code: an error that names endpoint, host, status and trouble (P16)."""
+    """Discovery and the request for a code: an error that names endpoint, host, status and trouble."""
     authority.faults.always(endpoint, fault)
     with pytest.raises(ClientAuthenticationError, match=words) as caught:
         make(retry_total=0).get_token(SCOPE)
@@ -88,7 +88,7 @@ TROUBLE = {
 
 @pytest.mark.parametrize("faults", TROUBLE.values(), ids=TROUBLE)
 def test_trouble_while_polling(make: Any, authority: Emulator, faults: list[Any]) -> None:
-    """However often the network or the service fails, polling goes on with the same code (P15)."""
+    """However often the network or the service fails, polling goes on with the same code."""
     authority.faults.queue("token", *faults)
     assert make().get_token(SCOPE).token
     assert (authority.count("token"), authority.count("devicecode")) == (len(faults) + 1, 1)
@@ -161,7 +161,7 @@ LIVES: dict[str, tuple[dict[str, Any], int]] = {
 def test_expires_in(
     make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], life: int
 ) -> None:
-    """However the life of a token is written, the token is returned with whole seconds; never KeyError (P25)."""
+    """However the life of a token is written, the token is returned with whole seconds; never KeyError."""
     import time
 
     Clock(monkeypatch)
@@ -180,7 +180,7 @@ def test_expires_in(
     ids=["a number", "text", "a float as text", "null", "a word", "a list", "0", "negative"],
 )
 def test_refresh_in(make: Any, authority: Emulator, value: Any, expected: int | None) -> None:
-    """refresh_on is whole seconds or None, whatever refresh_in was (P25)."""
+    """refresh_on is whole seconds or None, whatever refresh_in was."""
     authority.faults.queue("token", raw(refresh_in=value))
     info = make().get_token_info(SCOPE)
     if expected is None:

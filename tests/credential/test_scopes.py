@@ -21,7 +21,7 @@ PASSED = {
 
 @pytest.mark.parametrize("scopes", PASSED.values(), ids=PASSED)
 def test_scopes_go_out_as_they_are(make: Any, authority: Emulator, scopes: tuple[str, ...]) -> None:
-    """Nothing is trimmed, lowered or reordered; MSAL's own three are added (P31)."""
+    """Nothing is trimmed, lowered or reordered; MSAL's own three are added."""
     make().get_token(*scopes)
     sent = authority.requests_to("devicecode")[0].form["scope"].split()
     assert [scope for scope in sent if scope in scopes] == list(scopes) or set(scopes) <= set(sent)
@@ -63,7 +63,7 @@ SPELT = {
 def test_a_grant_spelt_otherwise_answers_what_was_asked(
     make: Any, authority: Emulator, scopes: tuple[str, ...], granted: str | None
 ) -> None:
-    """However the authority spells what it granted, the next calls are silent, memory or not (P30)."""
+    """However the authority spells what it granted, the next calls are silent, memory or not."""
     import msal
 
     authority.faults.always("token", changed(scope=granted))
@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
 def test_a_shape_that_cannot_be_right(
     make: Any, authority: Emulator, scopes: tuple[Any, ...], kind: type[Exception], words: str
 ) -> None:
-    """Each mistake has an error that says what to write, before anybody is asked (P31)."""
+    """Each mistake has an error that says what to write, before anybody is asked."""
     credential = make()
     with pytest.raises(kind, match=words):
         credential.get_token(*scopes)

@@ -39,7 +39,7 @@ def grace(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("real_pace")
 @pytest.mark.parametrize("timeout", [0.5])
 def test_timeout(make: Any, authority: Emulator, timeout: float) -> None:
-    """Timed out: azure-identity's words with the seconds, long before a poll would be due, and no poll after (P18)."""
+    """Timed out: azure-identity's words with the seconds, long before a poll would be due, and no poll after."""
     authority.configure(interval=600)
     credential = make(timeout=timeout, prompt_callback=lambda *_: None)
 
@@ -63,7 +63,7 @@ def test_timeout_of_0(make: Any, authority: Emulator) -> None:
 @pytest.mark.usefixtures("over_after_two_replies")
 @pytest.mark.parametrize("fault", [Pending(), SlowDown()], ids=["pending", "slow_down"])
 def test_whatever_the_last_reply_was_it_is_a_time_out(make: Any, authority: Emulator, fault: Any) -> None:
-    """slow_down at the deadline is no other error than pending (P18)."""
+    """slow_down at the deadline is no other error than pending."""
     authority.faults.always("token", fault)
     with pytest.raises(errors.SignInTimedOutError, match="Timed out waiting"):
         make(timeout=PATIENCE).get_token(SCOPE)
@@ -84,7 +84,7 @@ def test_the_codes_end_prevails(make: Any, authority: Emulator) -> None:
 
 @pytest.mark.usefixtures("over_after_two_replies")
 def test_the_last_trouble_is_told(make: Any, authority: Emulator) -> None:
-    """The final error says what the network did last (P15)."""
+    """The final error says what the network did last."""
     authority.faults.always("token", Reset())
     with pytest.raises(errors.SignInTimedOutError, match="The last request failed: The connection was"):
         make(timeout=PATIENCE).get_token(SCOPE)
@@ -92,7 +92,7 @@ def test_the_last_trouble_is_told(make: Any, authority: Emulator) -> None:
 
 @pytest.mark.usefixtures("grace")
 def test_a_poll_that_is_never_answered(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hanging request does not outlive the timeout by more than its last reply may need (P20)."""
+    """One hanging request does not outlive the timeout by more than its last reply may need."""
     authority.faults.always("token", Hang())
     clock = Clock(monkeypatch, stands_still=False)
     left = 2.0
@@ -152,7 +152,7 @@ def test_a_token_that_comes_too_late_is_stored(make: Any, authority: Emulator, m
 def test_a_clock_that_jumps_while_waiting(
     make: Any, authority: Emulator, shift: Callable[[float], None], seconds: float
 ) -> None:
-    """Waits and deadlines are measured by a clock that does not jump (P19)."""
+    """Waits and deadlines are measured by a clock that does not jump."""
 
     def callback(_uri: str, user_code: str, _expires_on: object) -> None:
         shift(seconds)
@@ -168,7 +168,7 @@ def test_a_clock_that_jumps_while_waiting(
 
 @pytest.mark.usefixtures("real_pace")
 def test_the_interval_is_kept(make: Any, authority: Emulator) -> None:
-    """A real wait before the first poll and between two: no less than the authority's interval (P13)."""
+    """A real wait before the first poll and between two: no less than the authority's interval."""
     authority.configure(enforce_interval=True)
     authority.faults.queue("token", Pending())
     make().get_token(SCOPE)
