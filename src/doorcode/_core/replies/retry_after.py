@@ -19,13 +19,16 @@ _HEADERS: Final = (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("
 """The headers in which azure-core looks for a wait, in its order, each with the seconds of its unit."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 9110 5.6.7: a recipient MUST accept all three formats.
+_DAY_NAME: Final = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _TIME: Final = r"(?P<time>\d{2}:\d{2}:\d{2})"
 _IMF_OR_RFC850: Final = re.compile(
-    rf"[a-z]+, (?P<day>\d{{2}})[ -](?P<month>[a-z]{{3}})[ -](?P<century>\d{{2}})?(?P<year>\d{{2}}) {_TIME} gmt",
+    r"[a-z]+, (?P<day>\d{2})(?P<gap>[ -])(?P<month>[a-z]{3})(?P=gap)(?P<century>\d{2})?(?P<year>\d{2}) "
+    + _TIME
+    + " gmt",
     re.ASCII,
 )
 _ASCTIME: Final = re.compile(
-    rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[\d ]\d) {_TIME} (?P<century>\d{{2}})(?P<year>\d{{2}})", re.ASCII
+    rf"{_DAY_NAME} (?P<month>[a-z]{{3}}) (?P<day>[\d ]\d) {_TIME} (?P<century>\d{{2}})(?P<year>\d{{2}})", re.ASCII
 )
 
 
@@ -69,7 +72,10 @@ def _pause(text: str, wall_now: float) -> float:
 
 
 def _seconds(text: str, wall_now: float) -> float | None:
-    if _DIGITS.fullmatch(text.strip()):
+    text = text.strip(" \t")
+    if not text.isprintable():  # float refuses a few control characters that strip takes for space
+        return None
+    if _DIGITS.fullmatch(text):
         return float(text)  # infinity where there are more digits than a float has
     seconds = number(text)
     if seconds is None:
