@@ -19,7 +19,7 @@ from rich.live import Live
 
 from doorcode import prompts
 from doorcode._core.messages.outcome import SignInOutcome
-from doorcode.prompts import _count_down
+from doorcode.prompts import _count_down, _standard_error
 from doorcode.prompts._card import Card
 from support.signing import PATIENCE, together
 
@@ -227,6 +227,12 @@ def test_a_display_of_the_programs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"\n{CODE}" in screen.getvalue()
     assert "any device" not in screen.getvalue()
     assert sys.stderr is screen
+
+
+def test_a_stream_without_a_terminals_name_is_not_the_same() -> None:
+    """As one of the program's own."""
+    assert not _standard_error.is_same_terminal(Screen(), Screen())
+    assert not _standard_error.is_same_terminal(None, Screen())
 
 
 def test_a_line_that_is_not_complete_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,36 @@ def test_a_terminal_that_becomes_too_small_for_any_card(terminal: Terminal, auth
     assert terminal.has_cursor()
 
 
+WRITES = """
+import sys
+from datetime import datetime, timezone
+from doorcode import prompts
+prompt = prompts.TerminalPrompt(say_outcome=False).for_sign_in()
+prompt("https://login.example/device", "ABCD-EFGH", datetime(2026, 11, 25, 12, 30, tzinfo=timezone.utc))
+prompt.waiting(600.0)
+print("standard output")
+print("standard error", file=sys.stderr)
+print("no whole", end=" ")
+sys.stdin.readline()
+prompt.finished(None)
+print("line")
+print("is on standard output:", sys.stdout is sys.__stdout__)
+"""
+
+
+def test_what_the_program_writes_meanwhile_stays(terminal: Terminal, authority: Emulator) -> None:
+    """Lines of both standard streams stand above the card, which does not erase them when it is drawn again."""
+    terminal.start("-c", WRITES, width=80, before="stty -echo; ")
+    first = LEFT.search(terminal.shows(lambda text: LEFT.search(text) and "standard error" in text))
+    assert first
+    screen = terminal.shows(lambda text: (found := LEFT.search(text)) and found[0] != first[0])
+    assert screen.splitlines()[:2] == ["standard output", "standard error"]
+    assert screen.count("To sign in") == 1
+    terminal.press("Enter")
+    lines = terminal.shows(lambda text: "ended" in text).splitlines()
+    assert lines[:5] == ["standard output", "standard error", "no whole", "line", "is on standard output: True"]
+
+
 def test_a_sign_in_that_is_declined(terminal: Terminal, authority: Emulator) -> None:
     """The line says so."""
     terminal.start("-c", PROGRAM.format(prompt="prompts.terminal"), width=80)

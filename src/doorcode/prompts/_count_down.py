@@ -39,7 +39,7 @@ class CountDown(RenderHook):
         self._console = console()
         self._console.push_render_hook(self)
         self._stream = sys.stderr
-        self._above: _AboveCard | None = None
+        self._replaced: list[tuple[str, IO[str], _AboveCard]] = []
         self._rows = CardRows()
         self._has_begun = self._fits = self._was_drawn = self._is_over = self._has_ended = False
         self._interruption: BaseException | None = None
@@ -79,11 +79,12 @@ class CountDown(RenderHook):
             self._last.acquire(timeout=_PERIOD)
 
     def leave(self) -> None:
-        """Let another card count down, and give standard error back to the program."""
+        """Let another card count down, and give the standard streams back to the program."""
         with suppress(ValueError):
             _COUNTING.remove(self)
-        if self._above is not None and sys.stderr is self._above:  # not if the program has replaced it meanwhile
-            sys.stderr = self._stream
+        for name, stream, above in self._replaced:
+            if getattr(sys, name) is above:  # not if the program has replaced it meanwhile
+                setattr(sys, name, stream)
         self._has_ended = True  # last: the caller of stop() goes on from here
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
@@ -122,7 +123,9 @@ class CountDown(RenderHook):
             if _COUNTING or self._is_over:
                 return
             _COUNTING.append(self)
-            sys.stderr = self._above = _AboveCard(self._console, self._stream)
+            self._replace("stderr", self._stream)
+            if _standard_error.is_same_terminal(sys.stdout, self._stream):
+                self._replace("stdout", sys.stdout)
             self._console.print(Control())
             self._was_drawn = self._fits
         _release(self._first)
@@ -132,10 +135,16 @@ class CountDown(RenderHook):
                 if not self._is_over:
                     self._console.print(Control())
 
+    def _replace(self, name: str, stream: IO[str]) -> None:
+        """Have what others write to a standard stream appear above the card."""
+        above = _AboveCard(self._console, stream)
+        self._replaced.append((name, stream, above))
+        setattr(sys, name, above)
+
     def _disappear(self) -> None:
         with suppress(BaseException):
-            if self._above is not None:
-                self._above.flush()  # a line that is not complete
+            for _, _, above in self._replaced:
+                above.flush()  # a line that is not complete
         measure(self._console, self._stream)
         for _ in range(2):  # a write may fail once
             with suppress(BaseException):
@@ -144,7 +153,7 @@ class CountDown(RenderHook):
 
 
 class _AboveCard(FileProxy):
-    """Standard error while a card counts down."""
+    """Standard error, or standard output on the same terminal, while a card counts down."""
 
     def write(self, text: str) -> int:
         """Write lines above the card."""

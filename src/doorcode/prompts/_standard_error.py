@@ -69,6 +69,14 @@ def size(stream: IO[str] | None) -> tuple[int, int] | None:
     return None if found is None or 0 in found else (found.columns, found.lines)
 
 
+def is_same_terminal(one: IO[str] | None, other: IO[str]) -> bool:
+    """Return whether two streams write to one terminal."""
+    try:
+        return one is not None and one.isatty() and os.ttyname(one.fileno()) == os.ttyname(other.fileno())
+    except (OSError, ValueError, AttributeError):  # a stream of the program's own, or Windows, which has no such names
+        return False
+
+
 def can_encode(characters: str) -> bool:
     """Return whether standard error can show some characters."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
