@@ -163,6 +163,39 @@ def test_an_old_transport(make: Any, authority: Emulator) -> None:
     assert make(transport=Old(connection_verify=authority.ca_file)).get_token(SCOPE).token
 
 
+class Silent(HTTPPolicy[Any, Any]):
+    """A policy whose author forgot to return the response."""
+
+    def send(self, request: Any) -> Any:
+        self.next.send(request)
+
+
+class SilentTransport(RequestsTransport):
+    """Likewise a transport, as a stand-in of a program's tests may be."""
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """Send nothing."""
+
+
+@pytest.mark.parametrize("name", ["per_call_policies", "transport"])
+def test_a_part_of_the_programs_that_returns_no_response(make: Any, name: str) -> None:
+    """The error is put down to what the program gave, not to doorcode."""
+    options: dict[str, Any] = {name: SilentTransport() if name == "transport" else [Silent()]}
+    with pytest.raises(
+        ClientAuthenticationError, match="transport= or one of its policies returned no response"
+    ) as found:
+        make(**options).get_token(SCOPE)
+    assert not isinstance(found.value, errors.AuthorityUnreachableError)
+    assert "doorcode" not in str(found.value)
+
+
+def test_a_mock_of_azure_cores_transport(make: Any, authority: Emulator) -> None:
+    """``MagicMock(spec=RequestsTransport)`` has what the class has, and nothing of an object, such as its session."""
+    with RequestsTransport(connection_verify=authority.ca_file) as transport:
+        mock = MagicMock(spec=RequestsTransport, send=transport.send)
+        assert make(transport=mock).get_token(SCOPE).token
+
+
 def test_closing(make: Any, authority: Emulator) -> None:
     """close() releases the transport and nothing else: a later call opens a new one, again and again."""
     credential = make()

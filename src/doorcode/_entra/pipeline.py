@@ -33,6 +33,7 @@ from doorcode._entra.transport_errors import past_the_policies
 from doorcode._entra.worker import stop_if_abandoned
 from doorcode._lazy import version_of
 from doorcode._log import logger
+from doorcode.errors import AuthenticationFailedError
 
 _LOGGER: Final = logger(__name__)
 _USER_AGENT: Final = "User-Agent"
@@ -78,7 +79,7 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
         if _USER_AGENT in headers:  # parts of it come from the environment and the system
             headers[_USER_AGENT] = header_text(headers[_USER_AGENT])
         try:
-            response = self.next.send(request)
+            response = checked(self.next.send(request))
             response.context[_BODY] = _read(response)
         except Exception as exception:
             error = past_the_policies(exception)
@@ -89,6 +90,19 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
         if pause_before_repeating(reply, time.time()) >= self._left():
             raise TooLongToWaitError(response)
         return response
+
+
+def checked(response: PipelineResponse[HttpRequest, HttpResponse]) -> PipelineResponse[HttpRequest, HttpResponse]:
+    """Return what the transport or a policy returned, which may be the program's own.
+
+    Raises:
+        AuthenticationFailedError: it is no response.
+    """
+    if not hasattr(getattr(response, "http_response", None), "status_code"):
+        words = "Authentication failed: the program's transport= or one of its policies returned no response"
+        step = "The method send of a policy must return what self.next.send(request) returned."
+        raise AuthenticationFailedError(f"{words}\n{step}")
+    return response
 
 
 def body_of(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

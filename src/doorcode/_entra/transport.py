@@ -36,7 +36,8 @@ def prepared(transport: Any) -> Any:
         transport: azure-core's transport or another one. Only a session that azure-core itself creates is changed,
             before its first request: a session of the program stays as it is.
     """
-    if isinstance(transport, RequestsTransport) and transport.session is None:
+    # A mock of this class has no session.
+    if isinstance(transport, RequestsTransport) and getattr(transport, "session", transport) is None:
         transport.open()
         session: Any = transport.session
         for scheme in _SCHEMES:
@@ -51,7 +52,7 @@ def without_netrc(transport: Any) -> dict[str, Any]:
     ``requests`` would send such a password to any host that an entry, or the ``default`` entry, matches. The
     environment's proxies and certificates still apply, and so does the ``auth`` of the program's own session.
     """
-    if not isinstance(transport, RequestsTransport) or getattr(transport.session, "auth", None):
+    if not isinstance(transport, RequestsTransport) or getattr(getattr(transport, "session", None), "auth", None):
         return {}
     return {"auth": _as_it_is}
 
