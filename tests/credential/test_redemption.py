@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -18,6 +19,7 @@ from doorcode._core.steps import Redeem
 from doorcode._entra.redemption import Redemption
 from doorcode._entra.worker import Worker
 from doorcode._sync.cancel_scope import CancelScope
+from doorcode.cache import StoreError
 from doorcode.cache._token_cache import StoredCache
 from doorcode.emulator import Emulator, Hang
 from support.held_reply import HeldReply
@@ -316,3 +318,34 @@ def test_an_interruption_stays_one_where_a_lease_cannot_be_given_back(make_sync:
     with pytest.raises(KeyboardInterrupt):
         credential.get_token(SCOPE)
     assert start(lambda: credential.get_token(SCOPE)).result(PATIENCE).token
+
+
+def test_a_reply_that_is_stored_late_passes_for_no_newer_one(
+    make_sync: Any, authority: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other cache could not take the rotated refresh token, and another process has redeemed it since."""
+    authority.configure(rotation="reject")
+    now = [time.time()]
+
+    def credential() -> Any:
+        place = TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=bytes(32))
+        made = make_sync(cache_persistence_options=place)
+        made._session.clock = lambda: now[0]
+        return made
+
+    def full() -> None:
+        raise StoreError("no space left")
+
+    first = credential()
+    first.authenticate(scopes=[SCOPE])
+    first.get_token(SCOPE, enable_cae=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(first._session.cache(cae=True), "_save", full)
+        first.get_token(OTHER)
+    now[0] += 100
+    credential().get_token(THIRD)
+    now[0] += 100
+    first.get_token(THIRD, enable_cae=True)
+    sent = tokens_sent(authority)
+    assert len(sent) == len(set(sent)) == 4
+    assert len(make_sync.approver.prompts) == 1

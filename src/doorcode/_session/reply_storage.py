@@ -90,14 +90,14 @@ def accept_refresh(
     """
     if is_other_account(tokens.result, home_account_id):
         return ServiceError(USER_MISMATCH, "The reply to the refresh is for another account, so it was not used.")
-    who = session.who
+    who, now = session.who, session.clock()
     own, other = session.cache(cae=request.enable_cae), session.cache(cae=not request.enable_cae)
     change = StoreRefresh(
         who,
         tokens,
         home_account_id,
         spent,
-        session.clock(),
+        now,
         lambda: session.sign_outs.include(home_account_id, since),
         lambda: (own.borrowed(), other.state()),
     )
@@ -108,8 +108,8 @@ def accept_refresh(
         change.stored = False
     if not change.stored:
         return ServiceError(SIGNED_OUT, "The account was signed out while its token was being refreshed.")
-    # Both caches hold the same grant.
-    other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, session.clock()))
+    # Both caches hold the same grant. A change that a server takes later must not pass for a newer one.
+    other.commit(lambda state: with_rotated(state, who, tokens, home_account_id, spent, now))
     return tokens
 
 
