@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unicodedata import east_asian_width
+from unittest.mock import MagicMock
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
@@ -143,7 +144,9 @@ def closed() -> io.StringIO:
     return stream
 
 
-@pytest.mark.parametrize("stdout", [lambda: None, closed, Broken], ids=["None", "closed", "broken pipe"])
+@pytest.mark.parametrize(
+    "stdout", [lambda: None, closed, Broken, io.BytesIO], ids=["None", "closed", "broken pipe", "bytes"]
+)
 def test_without_a_usable_stdout_it_goes_to_stderr(
     make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch, stdout: Any
 ) -> None:
@@ -154,6 +157,14 @@ def test_without_a_usable_stdout_it_goes_to_stderr(
     authority.approve_all()
     make(prompt_callback=None).get_token(SCOPE)
     assert "/devicelogin" in stderr.getvalue()
+
+
+def test_a_mocked_stdout(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that patches ``sys.stdout`` finds the code there."""
+    monkeypatch.setattr(sys, "stdout", stdout := MagicMock())
+    authority.approve_all()
+    make(prompt_callback=None).get_token(SCOPE)
+    assert any("/devicelogin" in str(written) for written in stdout.write.call_args_list)
 
 
 def test_with_nothing_to_show_it_on_nobody_waits(

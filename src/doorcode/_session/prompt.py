@@ -146,13 +146,15 @@ def print_as_is(text: str, stream: TextIO | None) -> bool:
         return False
     try:
         print(_encodable(text, stream), file=stream, flush=True)
-    except (OSError, ValueError, AttributeError):  # a program's own stream may lack everything but write
+    except (OSError, ValueError, TypeError, AttributeError):  # a program's own stream may be of bytes, or lack a method
         return False
     return True
 
 
 def _encodable(message: str, stream: TextIO) -> str:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoding = getattr(stream, "encoding", None)
+    if not isinstance(encoding, str):  # a mock's, for example
+        encoding = "utf-8"
     try:
         return message.encode(encoding, "replace").decode(encoding)
     except LookupError:
@@ -162,6 +164,6 @@ def _encodable(message: str, stream: TextIO) -> str:
 def _unbroken(message: str, stream: TextIO) -> str:
     """Break a message between words, where the terminal that shows it would break a code or an address."""
     columns = 0
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     return message if columns <= 0 else "\n".join(wrapped(line, columns) for line in message.split("\n"))
