@@ -331,11 +331,7 @@ def _parse_into(accounts: list[SignedIn], content: Any) -> None:
 
 
 def _signed_in(entry: dict[str, Any]) -> SignedIn:
-    cache, plain, alone = (
-        entry["cache"],
-        entry["allow_unencrypted_storage"],
-        entry["disable_instance_discovery"],
-    )
+    cache, plain, alone = (entry[name] for name in ("cache", "allow_unencrypted_storage", "disable_instance_discovery"))
     if not (isinstance(cache, str) and isinstance(plain, bool) and isinstance(alone, bool)):
         raise TypeError(entry)
     record = AuthenticationRecord.deserialize(json.dumps(cast("dict[str, str]", entry["record"])))
