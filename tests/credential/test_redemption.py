@@ -325,7 +325,7 @@ def test_a_reply_that_is_stored_late_passes_for_no_newer_one(
 ) -> None:
     """The other cache could not take the rotated refresh token, and another process has redeemed it since."""
     authority.configure(rotation="reject")
-    now = [time.time()]
+    now = [time.time() + 500]  # MSAL notes the time itself: a change of ours is later than its rows
 
     def credential() -> Any:
         place = TokenCachePersistenceOptions(path=tmp_path / "tokens", encryption_key=bytes(32))
@@ -342,9 +342,9 @@ def test_a_reply_that_is_stored_late_passes_for_no_newer_one(
     with monkeypatch.context() as patched:
         patched.setattr(first._session.cache(cae=True), "_save", full)
         first.get_token(OTHER)
-    now[0] += 100
+    now[0] += 500
     credential().get_token(THIRD)
-    now[0] += 100
+    now[0] += 500
     first.get_token(THIRD, enable_cae=True)
     sent = tokens_sent(authority)
     assert len(sent) == len(set(sent)) == 4
