@@ -188,7 +188,7 @@ def explained(failure: Failure, may_ask: bool, world: World) -> bool:  # noqa: F
     odds = world.odds
     late = odds.latency > 1 or odds.stop
     lost = odds.lost_request or odds.lost_reply
-    signed_out = bool(world.signed_out)
+    signed_out = bool(world.sign_outs)  # one that cannot reach a store ends the sign-ins that are under way, too
     causes = {
         Reason.UNREACHABLE: lost or odds.stop,
         Reason.DECLINED: odds.decline,

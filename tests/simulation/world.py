@@ -228,6 +228,8 @@ class World:
         strangers: tokens of another account than the one that was chosen.
         ghosts: tokens of an account that had been signed out.
         on_server: whether caches are on a server, instead of files.
+        set_back_at: when the wall clock was set back last.
+        sign_outs: how many were begun; ``signed_out`` has those that ended well.
         disturbed: when a server went away, or failed over.
         blind: refreshes with what the server holds, while it is away.
     """
@@ -238,6 +240,7 @@ class World:
     now: float = 0.0
     offset: float = 0.0
     jumped_at: float = -math.inf
+    set_back_at: float = -math.inf
     running: SimProcess | None = None
     arrived: object = None
     schedule: list[str] = field(default_factory=list)
@@ -247,6 +250,7 @@ class World:
     requests: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     prompting: dict[tuple[str, int], SimTask] = field(default_factory=dict)
     signed_out: list[SignedOut] = field(default_factory=list)
+    sign_outs: int = 0
     sent: int = 0
     prompts: int = 0
     stops: int = 0
@@ -362,7 +366,8 @@ class World:
     def _step(self, task: SimTask) -> bool:
         """Take a task's next step, or let something happen to its process; False if either may have ended."""
         if self.chance(self.odds.jump):
-            self.offset, self.jumped_at = self.random.uniform(-7200, 7200), self.now
+            before, self.offset, self.jumped_at = self.offset, self.random.uniform(-7200, 7200), self.now
+            self.set_back_at = self.now if self.offset < before else self.set_back_at
             self.note(f"the clock jumps to {self.offset:+.0f} s")
         if self.chance(self.odds.death):
             self._die(task.process)
@@ -436,6 +441,7 @@ class World:
     def _sign_out(self, task: SimTask) -> Generator[object, object, None]:
         session = task.session
         yield _Answer(None)
+        self.sign_outs += 1
         grants = {self.authority.usable.get(secret) for cae in (False, True) for secret in self._stored(session, cae)}
         grants |= {self.authority.access_tokens[entry.stored.secret.reveal()] for entry in session.memory.values()}
         try:
