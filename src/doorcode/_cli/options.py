@@ -215,8 +215,12 @@ def _no_account(choice: AccountChoice, accounts: Accounts) -> str:
 def _login_command_of(choice: AccountChoice) -> str:
     """Return the command that signs in the account that the user has chosen."""
     name = choice.account if "@" in (choice.account or "") else None
-    values = (name, choice.client_id, choice.authority, choice.cache)
-    words = dict(zip(("--username", "--client-id", "--authority", "--cache"), values, strict=True))
+    words = {
+        "--username": name,
+        "--client-id": choice.client_id,
+        "--authority": choice.authority,
+        "--cache": choice.cache,
+    }
     return shown_text(shlex.join(["doorcode", "login", *_options(words)]))
 
 
