@@ -28,11 +28,11 @@ class Entry:
         stored: what the flows know of it.
         token: what get_token returns.
         info: what get_token_info returns.
-        cached_at: Unix seconds; if the clock shows less, it has been set back, and the token is not trusted.
+        trusted_from: Unix seconds; if the clock shows less, it has been set back, and the token is not trusted.
         fresh_until: Unix seconds up to which this token is handed out without looking further.
     """
 
-    __slots__ = ("cached_at", "fresh_until", "info", "stored", "token")
+    __slots__ = ("fresh_until", "info", "stored", "token", "trusted_from")
 
     def __init__(self, stored: StoredToken, fresh_until: float) -> None:
         from doorcode._session.access_tokens import SafeAccessTokenInfo, token_of
@@ -40,7 +40,7 @@ class Entry:
         self.stored = stored
         self.token: AccessToken = token_of(stored)
         self.info: AccessTokenInfo = SafeAccessTokenInfo(stored)
-        self.cached_at = stored.cached_at
+        self.trusted_from = stored.trusted_from
         self.fresh_until = fresh_until
 
     @safe_repr
@@ -76,4 +76,4 @@ def fresh(memory: Mapping[Key, Entry], scopes: tuple[str, ...], options: object,
         entry = memory.get((scopes, tenant_id, enable_cae))
     except TypeError:
         return None  # a list has no hash; likewise
-    return entry if entry is not None and entry.cached_at <= now < entry.fresh_until else None
+    return entry if entry is not None and entry.trusted_from <= now < entry.fresh_until else None

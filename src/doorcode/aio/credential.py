@@ -73,7 +73,7 @@ class InteractiveCredential(BaseCredential, ABC):
             entry = self._memory.get((scopes, tenant_id, enable_cae))
         except TypeError:
             entry = None  # A list has no hash; the check of the request raises the error.
-        if entry is not None and not claims and not kwargs and entry.cached_at <= time.time() < entry.fresh_until:
+        if entry is not None and not claims and not kwargs and entry.trusted_from <= time.time() < entry.fresh_until:
             if is_logged(INFO):
                 self._succeeded("get_token")
             return entry.token

@@ -24,6 +24,8 @@ BEARER: Final = "Bearer"
 
 REFRESH_EARLY: Final = 300
 """How long before it expires a token without ``refresh_on`` is refreshed, in seconds."""
+CLOCK_SKEW: Final = 120
+"""Seconds by which the clocks of the machines and programs that share a cache may differ; @azure/identity rounds up."""
 
 
 @value_class(frozen=True, slots=True)
@@ -53,9 +55,14 @@ class StoredToken:
             return self.expires_on - REFRESH_EARLY
         return min(self.refresh_on, self.expires_on)
 
+    @property
+    def trusted_from(self) -> int:
+        """When the clock must be at least, in Unix seconds; if it shows less, it has been set back."""
+        return self.cached_at - CLOCK_SKEW
+
     def fresh(self, now: float) -> bool:
         """Return whether it can be used without a refresh; a token that was stored in the future is not trusted."""
-        return self.cached_at <= now < self.fresh_until
+        return self.trusted_from <= now < self.fresh_until
 
     def valid(self, now: float) -> bool:
         """Return whether it has not expired."""
