@@ -242,6 +242,6 @@ def test_which_prompts_appear_on_this_machine(callback: object, here: bool) -> N
 
 def test_whose_function_it_is() -> None:
     """What functools.wraps copies does not count."""
-    assert is_of(prompts_here, "doorcode")
+    assert is_of(prompts.default, "doorcode")
     assert not is_of(wrapped, "doorcode")
     assert not is_of(None, "doorcode")
