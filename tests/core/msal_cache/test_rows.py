@@ -46,8 +46,9 @@ def test_fresh_and_valid(cached_at: int, refresh_on: int | None, now: float, fre
 def test_what_a_row_need_not_have() -> None:
     """A token and its end are enough; text and numbers are instants."""
     assert stored_token({"secret": "s", "expires_on": "9"}) == StoredToken(Secret("s"), 9, None, 0, "Bearer")
-    full = {"secret": "s", "expires_on": 9, "refresh_on": "7", "cached_at": 5.0, "token_type": "pop"}
-    assert stored_token(full) == StoredToken(Secret("s"), 9, 7, 5, "pop")
+    times = {"expires_on": 9, "refresh_on": "7", "cached_at": 5.0}
+    full = {"secret": "s", **times, "token_type": "pop", "home_account_id": "uid.utid"}
+    assert stored_token(full) == StoredToken(Secret("s"), 9, 7, 5, "pop", "uid.utid")
 
 
 def test_a_stored_token_shows_no_secret() -> None:
