@@ -63,6 +63,12 @@ def decode_part(text: object) -> dict[str, object] | None:
         return None
 
 
+def decode_claims(id_token: object) -> dict[str, object] | None:
+    """Return the claims of an ID token, whose signature is not checked; None if they cannot be read."""
+    parts = id_token.split(".") if isinstance(id_token, str) else []
+    return decode_part(parts[1]) if len(parts) > 1 else None
+
+
 def decode_object(text: str) -> dict[str, object] | None:
     """Decode the text of a JSON object; return None if it is anything else, or is nested too deeply."""
     try:

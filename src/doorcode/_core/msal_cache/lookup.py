@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.json_values import decode_part
+from doorcode._core.json_values import decode_claims
 from doorcode._core.msal_cache.index import Holder, holder_of, section_of
 from doorcode._core.msal_cache.rows import (
     ACCESS_TOKEN,
@@ -194,8 +194,7 @@ class _Wish:
 
     def _issued_by(self, row: Row, realm: str) -> bool:
         key = id_token_key(self.home_account_id, text_of(row, "environment"), self.client_id, realm)
-        parts = text_of(row_at(self.state, ID_TOKEN, key) or {}, "secret").split(".")
-        claims = decode_part(parts[1]) if len(parts) > 1 else None
+        claims = decode_claims(text_of(row_at(self.state, ID_TOKEN, key) or {}, "secret"))
         tid = (claims or {}).get("tid")
         return isinstance(tid, str) and same_tenant(tid, self.tenant_id)
 

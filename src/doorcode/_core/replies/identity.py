@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from doorcode._core.display import LONGEST_NAME, one_line
-from doorcode._core.json_values import as_object, decode_part, vschars, word
+from doorcode._core.json_values import as_object, decode_claims, decode_part, vschars, word
 from doorcode._core.values import value_class
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ def identify(result: Mapping[str, object], asked_tenant: str) -> Identity | None
 
 def account_named(reply: Mapping[str, object]) -> str | None:
     """Return the account that a token reply names, by ``client_info`` or the ID token; None if it names none."""
-    id_token = reply.get("id_token")
-    parts = id_token.split(".") if isinstance(id_token, str) else []
-    claims = decode_part(parts[1]) if len(parts) > 1 else None
-    return account_of(reply.get("client_info")) or word((claims or {}).get("sub"))
+    claims = decode_claims(reply.get("id_token")) or {}
+    return account_of(reply.get("client_info")) or word(claims.get("sub"))
 
 
 def is_other_account(result: Mapping[str, object], home_account_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from doorcode._core.json_values import decode_part, duration, instant, vschars, word
+from doorcode._core.json_values import decode_claims, duration, instant, vschars, word
 from doorcode._core.replies.identity import account_of
 from doorcode._core.secret import SecretDict
 
@@ -104,8 +104,7 @@ def _identity_fields(body: Mapping[str, object]) -> dict[str, object]:
 
 
 def _is_readable(id_token: object, *, known: bool) -> bool:
-    parts = id_token.split(".") if isinstance(id_token, str) else []
-    claims = decode_part(parts[1]) if len(parts) > 1 else None
+    claims = decode_claims(id_token)
     if claims is None or not (known or word(claims.get("sub"))):
         return False
     # MSAL copies these into the cache, where other programs read them as text; it turns a null username into "".
