@@ -17,10 +17,10 @@ from doorcode._core.account_selection import (
     contradiction,
     find_account,
     is_expected,
-    is_of,
     prompts_here,
     usable,
 )
+from doorcode._core.checks import is_of
 from doorcode._core.model import Who
 from doorcode._core.msal_cache.changes import merge
 from doorcode._core.msal_cache.lookup import Account

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -109,6 +111,16 @@ def test_the_function_that_returns_a_prompt(make: Any) -> None:
     """The other prompts have no parentheses: that of default() are forgotten, and it is called with none."""
     with pytest.raises(TypeError, match=r"write prompts\.default\(\)"):
         make.credential_class(prompt_callback=prompts.default)
+
+
+def test_a_function_that_wraps_the_default_prompt(make: Any) -> None:
+    """It is the program's own, whatever name functools.wraps has copied onto it."""
+
+    @functools.wraps(prompts.default)
+    def shown(uri: str, code: str, expires_on: datetime) -> None:
+        prompts.default()(uri, code, expires_on)
+
+    make.credential_class(prompt_callback=shown)
 
 
 def test_a_class_that_is_a_prompt_itself(make: Any) -> None:

@@ -233,11 +233,20 @@ def test_a_fault_can_stay(client: Client) -> None:
 
 
 def test_a_misspelt_endpoint_is_an_error_of_the_test(client: Client) -> None:
-    """The names that there are stand in the message."""
+    """The names that there are stand in the message; a count of 0 would let a test pass that counts nothing."""
+    authority = client.authority
     with pytest.raises(ValueError, match=r"no endpoint 'device_code'; there are .*token:device_code"):
-        client.authority.faults.queue("device_code", Pending())
-    with pytest.raises(ValueError, match="no endpoint 'tokens'"):
-        client.authority.faults.always("tokens", Pending())
+        authority.faults.queue("device_code", Pending())
+    for use in (
+        lambda name: authority.faults.always(name, Pending()),
+        authority.faults.clear,
+        authority.faults.left,
+        authority.count,
+        authority.requests_to,
+        authority.wait_for,
+    ):
+        with pytest.raises(ValueError, match="no endpoint 'tokens'"):
+            use("tokens")
 
 
 def test_the_authority_goes_offline_and_comes_back(client: Client) -> None:

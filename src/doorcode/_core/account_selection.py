@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 from functools import partial
-from types import FunctionType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
+from doorcode._core.checks import PROMPTS, is_of
 from doorcode._core.model import Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.values import value_class
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from doorcode._core.msal_cache.lookup import Account
     from doorcode._core.msal_cache.rows import State
     from doorcode._core.replies.identity import Identity
-
-_PROMPTS: Final = "doorcode.prompts"
 
 
 @value_class(frozen=True, slots=True)
@@ -183,14 +181,7 @@ def prompts_here(callback: object) -> bool:
     if type(callback) is partial:
         bound = cast("partial[object]", callback)
         callback = bound if bound.args or bound.keywords else bound.func
-    if callback is None or is_of(callback, _PROMPTS):
+    if callback is None or is_of(callback, PROMPTS):
         return True
     home = type(callback).__module__
-    return home == _PROMPTS or home.startswith(f"{_PROMPTS}.")
-
-
-def is_of(function: object, package: str) -> bool:
-    """Return whether a function is defined in a package."""
-    # __globals__ belongs to the module that defines the function, whatever functools.wraps has copied onto it.
-    home = function.__globals__.get("__name__") if isinstance(function, FunctionType) else None
-    return isinstance(home, str) and (home == package or home.startswith(f"{package}."))
+    return home == PROMPTS or home.startswith(f"{PROMPTS}.")

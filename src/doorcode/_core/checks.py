@@ -15,13 +15,14 @@ from doorcode._core.uris import is_loopback, split_uri
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PROMPTS: Final = "doorcode.prompts"
+"""The package of this library's own prompts."""
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
-_PROMPTS: Final = "doorcode.prompts."
 _EXPLODED: Final = 3
 _SHOWN: Final = 80
 
@@ -113,7 +114,7 @@ def check_callback(value: object) -> Callable[..., object] | None:
     Raises:
         TypeError: it is neither None nor callable, or the class of a prompt, or the function that returns one.
     """
-    if isinstance(value, FunctionType) and value.__name__ == "default" and value.__module__.startswith(_PROMPTS):
+    if is_of(value, PROMPTS) and getattr(value, "__name__", None) == "default":
         message = "prompt_callback must be what prompts.default() returns, not the function: write prompts.default()"
         raise TypeError(message)
     # The objects of such a class are the prompts; calling the class itself would only make one.
@@ -124,6 +125,13 @@ def check_callback(value: object) -> Callable[..., object] | None:
     raise TypeError(
         f"prompt_callback must be callable with (verification_uri, user_code, expires_on), not {_kind(value)}"
     )
+
+
+def is_of(function: object, package: str) -> bool:
+    """Return whether a function is defined in a package."""
+    # __globals__ belongs to the module that defines the function, whatever functools.wraps has copied onto it.
+    home = function.__globals__.get("__name__") if isinstance(function, FunctionType) else None
+    return isinstance(home, str) and (home == package or home.startswith(f"{package}."))
 
 
 def check_plain_callback(value: object) -> Callable[..., object] | None:

@@ -187,11 +187,19 @@ class Emulator(Authority):
         return self._log.records()
 
     def requests_to(self, endpoint: str) -> list[RequestRecord]:
-        """Return the requests to one endpoint, such as ``token:refresh_token``; ``token`` includes every grant."""
+        """Return the requests to one endpoint, such as ``token:refresh_token``; ``token`` includes every grant.
+
+        Raises:
+            ValueError: no endpoint has this name.
+        """
         return self._log.records(endpoint)
 
     def count(self, endpoint: str = "*") -> int:
-        """Return the number of requests to an endpoint."""
+        """Return the number of requests to an endpoint.
+
+        Raises:
+            ValueError: no endpoint has this name.
+        """
         return len(self._log.records(endpoint))
 
     def reset_counters(self) -> None:
@@ -203,6 +211,7 @@ class Emulator(Authority):
 
         Raises:
             TimeoutError: fewer requests came within ``timeout`` seconds.
+            ValueError: no endpoint has this name.
         """
         return self._log.wait_for(endpoint, count, timeout)
 

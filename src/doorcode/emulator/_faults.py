@@ -10,7 +10,7 @@ from typing import Final, cast, final
 
 from doorcode.emulator._errors import EntraError
 from doorcode.emulator.authority.settings import check_int
-from doorcode.emulator.endpoints.routes import ENDPOINT_NAMES
+from doorcode.emulator.endpoints.routes import check_endpoint
 
 Json = dict[str, object]
 
@@ -111,18 +111,20 @@ class Faults:
 
     def queue(self, endpoint: str, *faults: Fault) -> None:
         """Append faults for the next requests to an endpoint."""
-        _check(endpoint)
+        check_endpoint(endpoint)
         with self._lock:
             self._queues[endpoint].extend(faults)
 
     def always(self, endpoint: str, fault: Fault) -> None:
         """Answer every request to an endpoint with this fault, until `clear`."""
-        _check(endpoint)
+        check_endpoint(endpoint)
         with self._lock:
             self._always[endpoint] = fault
 
     def clear(self, endpoint: str | None = None) -> None:
         """Forget the faults of one endpoint, or of all."""
+        if endpoint is not None:
+            check_endpoint(endpoint)
         with self._lock:
             for faults in (self._queues, self._always):
                 if endpoint is None:
@@ -132,6 +134,7 @@ class Faults:
 
     def left(self, endpoint: str) -> int:
         """Return how many queued faults of an endpoint have not been used."""
+        check_endpoint(endpoint)
         with self._lock:
             return len(self._queues[endpoint])
 
@@ -143,9 +146,3 @@ class Faults:
                 if self._queues.get(name):
                     return self._queues[name].popleft()
             return next((self._always[name] for name in names if name in self._always), Pass())
-
-
-def _check(endpoint: str) -> None:
-    if endpoint not in ENDPOINT_NAMES:
-        message = f"no endpoint {endpoint!r}; there are {', '.join(sorted(ENDPOINT_NAMES))}"
-        raise ValueError(message)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 from doorcode.emulator._wire import Fields, Request
+from doorcode.emulator.endpoints.routes import check_endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,12 @@ class RequestLog:
                 self._changed.notify_all()
 
     def records(self, endpoint: str = "*") -> list[RequestRecord]:
-        """Return the requests to an endpoint, oldest first; ``token`` includes every grant, ``*`` everything."""
+        """Return the requests to an endpoint, oldest first; ``token`` includes every grant, ``*`` everything.
+
+        Raises:
+            ValueError: no endpoint has this name.
+        """
+        check_endpoint(endpoint)
         with self._changed:
             return [record for record in self._records if _is_for(record, endpoint)]
 
@@ -88,6 +94,7 @@ class RequestLog:
 
         Raises:
             TimeoutError: fewer requests came within ``timeout`` seconds.
+            ValueError: no endpoint has this name.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.records(endpoint)) >= count, timeout):

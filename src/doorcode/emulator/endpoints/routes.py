@@ -67,6 +67,17 @@ ENDPOINT_NAMES: Final = frozenset(
 """The names of endpoints for faults and counters; ``*`` stands for any."""
 
 
+def check_endpoint(name: str) -> None:
+    """Check the name of an endpoint: a misspelt one would have no faults and no requests.
+
+    Raises:
+        ValueError: no endpoint has this name.
+    """
+    if name not in ENDPOINT_NAMES:
+        message = f"no endpoint {name!r}; there are {', '.join(sorted(ENDPOINT_NAMES))}"
+        raise ValueError(message)
+
+
 def endpoint_name(request: Request) -> str:
     """Return the name of a request's endpoint, such as ``token:device_code``."""
     found = _find(request)
