@@ -73,6 +73,23 @@ def test_is_given_back_after_an_error(world: World) -> None:
     assert not world.path.exists()
 
 
+def test_is_given_back_where_the_release_is_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the file is removed leaves the file, but not the kernel's lock: the next caller need not wait."""
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", interrupt)
+        with pytest.raises(KeyboardInterrupt), world.lock.hold():
+            pass
+    assert world.path.exists()
+    with world.lock.hold():
+        pass
+    assert world.slept < STALE_AFTER
+    assert not world.path.exists()
+
+
 def test_lets_others_have_a_turn(world: World) -> None:
     """Who has just released the lock waits a moment before taking it again."""
     with world.lock.hold():

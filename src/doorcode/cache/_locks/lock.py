@@ -259,13 +259,15 @@ class CacheLock:
     def _release(self, held: LockedFile) -> None:
         if not held.open:  # in a forked child, the lock belongs to the parent
             return
-        ours = held.same_file(self.path)
-        if on_windows():  # an open file cannot be removed there
+        try:
+            ours = held.same_file(self.path)
+            if on_windows():  # an open file cannot be removed there
+                held.close()
+            if ours:
+                with contextlib.suppress(OSError):
+                    os.unlink(self.path)
+        finally:  # Ctrl-C may come here; a file that is left is unlocked, and the next process takes it over
             held.close()
-        if ours:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
-        held.close()
         self._released = self._clock()
 
     def _failed(self, error: OSError) -> StoreError:
