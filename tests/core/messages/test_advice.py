@@ -35,6 +35,7 @@ MET = {
     50076: "authenticate()",
     50079: "https://aka.ms/mfasetup",
     50173: "authenticate()",
+    54005: "the request that redeemed it",
     700082: "authenticate()",
     700016: "client_id",
     90002: "tenant_id",

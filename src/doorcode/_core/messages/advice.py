@@ -181,6 +181,10 @@ BY_CODE: Final = {
     53000: _DEVICE,
     53001: _DEVICE,
     53003: _POLICY,
+    54005: Advice(
+        "The code was redeemed already: by another request that resumed this sign-in, or in a reply that was lost.",
+        "Use the sign-in of the request that redeemed it; if there is none, sign in again.",
+    ),
     65001: _CONSENT,
     65002: Advice(
         "A Microsoft application, as the default client_id is, may not use this resource.",
