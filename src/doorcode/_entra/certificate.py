@@ -20,10 +20,10 @@ class WitnessSocket(ssl.SSLSocket):
     program's proxy.
     """
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's own signature
+    def do_handshake(self, *args: Any, **options: Any) -> None:
         """Do the handshake; attach the server's certificate to a verification error."""
         try:
-            super().do_handshake(block)
+            super().do_handshake(*args, **options)  # gevent's class, which may stand for ssl's, takes no argument
         except ssl.SSLCertVerificationError as error:
             setattr(error, _CERTIFICATE, _presented(self))
             raise
