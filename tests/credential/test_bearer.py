@@ -7,6 +7,7 @@ import contextvars
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
@@ -67,6 +68,17 @@ class AsyncOld:
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         return AccessToken(" ".join(scopes), 0)
+
+
+@pytest.mark.parametrize("credential_class", [doorcode.DeviceCodeCredential, Old], ids=["ours", "another"])
+def test_a_mock_of_a_credential(credential_class: Any) -> None:
+    """A mock that has a credential's shape provides what it was told to return, with asyncio too."""
+    credential = create_autospec(credential_class, instance=True)
+    for method in ("get_token", "get_token_info"):
+        if hasattr(credential, method):
+            getattr(credential, method).return_value = AccessTokenInfo("made up", 0)
+    assert get_bearer_token_provider(credential, "a")() == "made up"
+    assert asyncio.run(awaited(doorcode.aio.get_bearer_token_provider(credential, "a"))) == "made up"
 
 
 class Decorated:

@@ -7,7 +7,7 @@ from collections import namedtuple
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, Mock, create_autospec
 
 import pytest
 import requests
@@ -68,6 +68,7 @@ def test_what_cannot_be_used_is_refused_at_once(make: Any, name: str, value: obj
     [
         {"transport": NotAsynchronous()},
         {"transport": MagicMock()},
+        {"transport": create_autospec(RequestsTransport, instance=True)},
         {"policies": [HeadersPolicy(), None, RetryPolicy()]},
         {"policies": (HeadersPolicy() for _ in range(1))},
         {"policies": []},
@@ -77,7 +78,7 @@ def test_what_cannot_be_used_is_refused_at_once(make: Any, name: str, value: obj
         {"raw_request_hook": print, "retry_policy_class": RetryPolicy},
         dict.fromkeys(["transport", "policies", "connection_cert", "session", "raw_response_hook"]),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_what_azure_core_takes_is_taken(make: Any, options: dict[str, object]) -> None:
     """Anything that has the methods, or that is empty."""
@@ -121,6 +122,19 @@ def test_a_function_that_wraps_the_default_prompt(make: Any) -> None:
         prompts.default()(uri, code, expires_on)
 
     make.credential_class(prompt_callback=shown)
+
+
+def imitated(verification_uri: str, user_code: str, expires_on: object) -> None:
+    """Have the shape of a prompt."""
+
+
+@pytest.mark.parametrize("imitate", [Mock, MagicMock, create_autospec], ids=["Mock", "MagicMock", "autospec"])
+def test_a_mock_in_place_of_a_prompt(make: Any, imitate: Any) -> None:
+    """It is called as the function that it imitates would be, and does not count as a coroutine function."""
+    prompt = imitate(imitated)
+    prompt.side_effect = make.approver
+    make(prompt_callback=prompt).get_token(SCOPE)
+    prompt.assert_called_once()
 
 
 def test_a_class_that_is_a_prompt_itself(make: Any) -> None:

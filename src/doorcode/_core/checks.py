@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from doorcode._core.json_values import header_text
-from doorcode._core.object_checks import refuse_class
+from doorcode._core.object_checks import is_coroutine_function, refuse_class
 from doorcode._core.scopes import check_one_resource
 from doorcode._core.uris import is_loopback, split_uri
 
@@ -143,10 +143,8 @@ def check_plain_callback(value: object) -> Callable[..., object] | None:
     callback = check_callback(value)
     if callback is None:
         return None
-    import inspect
-
     for name in ("__call__", "waiting", "finished"):
-        if inspect.iscoroutinefunction(getattr(callback, name, None)) or inspect.iscoroutinefunction(callback):
+        if is_coroutine_function(getattr(callback, name, None)) or is_coroutine_function(callback):
             which = "prompt_callback" if name == "__call__" else f"prompt_callback.{name}"
             message = f"{which} is a coroutine function, which only the credentials of doorcode.aio await"
             raise TypeError(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final, cast
 
 _POLICIES: Final = ("policies", "per_call_policies", "per_retry_policies", "_per_retry_policies")
@@ -44,6 +45,22 @@ def refuse_class(name: str, value: object) -> None:
         raise TypeError(f"{name} must be an object, not the class {value.__name__}: write {value.__name__}()")
 
 
+def is_coroutine_function(value: object) -> bool:
+    """Return whether a call of this returns a coroutine; what imitates a function (``unittest.mock``) does not.
+
+    ``inspect`` takes ``MagicMock(spec=function)`` for a coroutine function, and fails with ``Mock(spec=function)``: it
+    calculates with the flags of the code, which are mocks too. ``AsyncMock(spec=function)`` has real ones.
+    """
+    from inspect import iscoroutinefunction
+
+    while isinstance(value, partial):
+        value = cast("partial[object]", value).func
+    code = getattr(value, "__code__", None)
+    if code is not None and not isinstance(getattr(code, "co_flags", None), int):
+        return False
+    return iscoroutinefunction(value)
+
+
 def _check_transport(class_name: str, transport: object) -> None:
     if transport is None:
         return
@@ -53,9 +70,7 @@ def _check_transport(class_name: str, transport: object) -> None:
             "transport must be an azure-core HttpTransport, such as azure.core.pipeline.transport's "
             f"RequestsTransport(), not {_kind(transport)}"
         )
-    from inspect import iscoroutinefunction
-
-    if iscoroutinefunction(getattr(transport, "send", None)):
+    if is_coroutine_function(getattr(transport, "send", None)):
         raise TypeError(
             f"{class_name} takes a transport that is not asynchronous, such as azure.core.pipeline.transport's "
             f"RequestsTransport, not {_kind(transport)}: requests are made in threads of their own"

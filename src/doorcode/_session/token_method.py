@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from doorcode._core.checks import check_scope_texts
-from doorcode._core.object_checks import refuse_class
+from doorcode._core.object_checks import is_coroutine_function, refuse_class
 
 
 def token_method(credential: object, scopes: tuple[str, ...], *, name: str) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def check_plain(get: object, credential: object, *, name: str, other: str) -> No
     Raises:
         TypeError: it is a coroutine function.
     """
-    if inspect.iscoroutinefunction(get):
+    if is_coroutine_function(get):
         raise _for_asyncio(credential, name, other)
 
 
@@ -66,7 +66,7 @@ def check_answer(answer: Any, credential: object, *, name: str, other: str) -> s
 def may_block(credential: object, get: object) -> bool:
     """Return whether a method is known to block: the credential supports ``with``, and not ``async with``."""
     only_sync = hasattr(type(credential), "__enter__") and not hasattr(type(credential), "__aenter__")
-    return only_sync and not inspect.iscoroutinefunction(get)
+    return only_sync and not is_coroutine_function(get)
 
 
 def _for_asyncio(credential: object, name: str, other: str) -> TypeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from doorcode._browser import agent
 from doorcode._browser.agent import BrowserAgent
 from doorcode._browser.paste import PastePrompt, PasteRequest
 from doorcode._config import Config
+from doorcode._core.object_checks import is_coroutine_function
 
 AsyncPastePrompt: TypeAlias = Callable[[PasteRequest], Awaitable[str] | str]
 
@@ -21,7 +21,7 @@ AsyncPastePrompt: TypeAlias = Callable[[PasteRequest], Awaitable[str] | str]
 def blocking(paste: bool | AsyncPastePrompt) -> Generator[bool | PastePrompt]:  # noqa: FBT001 - an option's value
     """Yield the prompt as a function for a thread; if its coroutine still runs at the end, cancel it."""
     call = getattr(paste, "__call__", None)  # noqa: B004 - what is looked for is its kind
-    if not (inspect.iscoroutinefunction(paste) or inspect.iscoroutinefunction(call)):
+    if not (is_coroutine_function(paste) or is_coroutine_function(call)):
         yield cast("bool | PastePrompt", paste)
         return
     loop = asyncio.get_running_loop()

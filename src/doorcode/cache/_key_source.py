@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Final, TypeAlias, cast
 
+from doorcode._core.object_checks import is_coroutine_function
+
 __all__ = ["KEY_BYTES", "KeySource", "checked_key", "checked_source", "key_of"]
 
 KEY_BYTES: Final = 32
@@ -44,9 +46,7 @@ def checked_source(key: object) -> bytes | Callable[[], object] | None:
         return None
     if not callable(key):
         return checked_key(key)
-    from inspect import iscoroutinefunction
-
-    if iscoroutinefunction(key):
+    if is_coroutine_function(key):
         raise _coroutine_refused()
     return key
 

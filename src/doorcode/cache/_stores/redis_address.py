@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from doorcode._core.display import one_line
+from doorcode._core.object_checks import is_coroutine_function
 from doorcode._lazy import needs_extra
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def checked_server(server: object) -> object:
         if getattr(encoder, "decode_responses", False):
             raise ValueError(_BYTES)
         return server
-    from inspect import iscoroutinefunction
-
-    if not callable(server) or iscoroutinefunction(server):
+    if not callable(server) or is_coroutine_function(server):
         kind = type(server).__name__
         raise TypeError(f"server must be a URL, a redis.Redis, or a function that returns one of them, not {kind}")
     return server
