@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ from doorcode._pipeline_options import pipeline_options, warn
 from doorcode._record import AuthenticationRecord, as_record
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 
+_SEPARATOR: Final = re.compile(r"[,;\s]")
 _KNOWN: Final = (
     "additionally_allowed_tenants",
     "authentication_record",
@@ -115,7 +117,7 @@ def resolve(  # noqa: PLR0913 - one for each option of a credential
     own_tenant = None if tenant_id is None else checks.check_tenant(tenant_id)
     config = Config(
         class_name,
-        checks.check_client_id(client_id),
+        checks.check_client_id(DEVELOPER_CLIENT_ID if client_id is None else client_id),
         place,
         combine(place, own_tenant),
         _tenants(additionally_allowed_tenants),
@@ -193,6 +195,8 @@ def _username(value: object) -> str | None:
 def _tenants(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
+    if isinstance(value, str) and not _SEPARATOR.search(value.strip()):
+        value = (value.strip(),)  # azure-identity takes the only one as text, too: "*" in most programs
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         message = "additionally_allowed_tenants must be a list of tenant IDs, or ['*']"
         raise TypeError(message)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import create_autospec
 
+import azure.identity
+import azure.identity.aio
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
@@ -18,7 +21,7 @@ import doorcode.aio
 from doorcode import get_bearer_token_provider
 from doorcode.emulator import Decline, Emulator
 from support.loops import reached
-from support.signing import PATIENCE, SCOPE
+from support.signing import AGES, PATIENCE, SCOPE
 from support.tracebacks import MOST, frames_of_ours
 
 
@@ -68,6 +71,49 @@ class AsyncOld:
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         return AccessToken(" ".join(scopes), 0)
+
+
+class Keepless:
+    """A credential of another library that asks for a token at each call, as one that starts ``az`` does."""
+
+    def __init__(self, expires_in: float, refresh_in: float | None) -> None:
+        self._now = int(time.time())
+        self._until = expires_in
+        self._refresh = refresh_in
+        self.asked = 0
+
+    def get_token_info(self, *_: str, **__: Any) -> Any:
+        self.asked += 1
+        refresh_on = None if self._refresh is None else int(self._now + self._refresh)
+        return AccessTokenInfo(str(self.asked), int(self._now + self._until), refresh_on=refresh_on)
+
+
+class AsyncKeepless(Keepless):
+    """The same for asyncio."""
+
+    async def get_token_info(self, *scopes: str, **options: Any) -> Any:
+        return super().get_token_info(*scopes, **options)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "refresh_in", "asked"),
+    [(AGES, None, 1), (200, None, 2), (AGES, AGES / 2, 1), (AGES, -100, 2), (-1, AGES, 2)],
+    ids=["fresh", "ends soon", "not to be refreshed yet", "to be refreshed", "ended"],
+)
+def test_a_credential_that_keeps_no_token(expires_in: float, refresh_in: float | None, asked: int) -> None:
+    """Its token serves until it is to be refreshed, as azure-identity's function does it."""
+
+    async def twice(provide: Callable[[], Awaitable[str]]) -> list[str]:
+        return [await provide(), await provide()]
+
+    credential: Any
+    for function in (get_bearer_token_provider, azure.identity.get_bearer_token_provider):
+        credential = Keepless(expires_in, refresh_in)
+        provide = function(credential, "a")
+        assert ([provide(), provide()], credential.asked) == (["1", str(asked)], asked)
+    for other in (doorcode.aio, azure.identity.aio):
+        credential = AsyncKeepless(expires_in, refresh_in)
+        assert asyncio.run(twice(other.get_bearer_token_provider(credential, "a"))) == ["1", str(asked)]
 
 
 @pytest.mark.parametrize("credential_class", [doorcode.DeviceCodeCredential, Old], ids=["ours", "another"])

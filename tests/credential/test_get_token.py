@@ -259,6 +259,8 @@ TENANTS = {
     "any, from organizations without a list": ("organizations", None, {}, "contoso.example"),
     "one on the list": ("organizations", ["contoso.example"], {}, "contoso.example"),
     "any, with *": ("consumers", ["*"], {}, "contoso.example"),
+    "any, with * as text": ("consumers", "*", {}, "contoso.example"),
+    "the only one, as text": ("consumers", "contoso.example", {}, "contoso.example"),
     "the same, written otherwise": ("CONTOSO.example", None, {}, "CONTOSO.example"),
     "the credential's own, where multi-tenancy is off": (
         "consumers", None, {"AZURE_IDENTITY_DISABLE_MULTITENANTAUTH": "1"}, "consumers",
@@ -273,7 +275,7 @@ def test_another_tenant(
     authority: Emulator,
     monkeypatch: pytest.MonkeyPatch,
     own: str,
-    allowed: list[str] | None,
+    allowed: list[str] | str | None,
     environment: dict[str, str],
     expected: str,
 ) -> None:
@@ -288,10 +290,18 @@ def test_another_tenant(
 
 @pytest.mark.parametrize(
     ("own", "allowed"),
-    [("contoso.example", None), ("organizations", ["fabrikam.example"]), ("common", None)],
-    ids=["a tenant of its own", "a list without it", "common"],
+    [
+        ("contoso.example", None),
+        ("organizations", ["fabrikam.example"]),
+        ("organizations", "fabrikam.example"),
+        ("common", None),
+        ("common", " "),
+    ],
+    ids=["a tenant of its own", "a list without it", "another one as text", "common", "blank"],
 )
-def test_a_tenant_that_is_not_allowed(make: Any, authority: Emulator, own: str, allowed: list[str] | None) -> None:
+def test_a_tenant_that_is_not_allowed(
+    make: Any, authority: Emulator, own: str, allowed: list[str] | str | None
+) -> None:
     """A tenant that the credential may not ask is refused before any request, with the option that allows it."""
     credential = make(tenant_id=own, additionally_allowed_tenants=allowed)
     with pytest.raises(ClientAuthenticationError, match="additionally_allowed_tenants"):

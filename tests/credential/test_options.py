@@ -58,7 +58,7 @@ def test_what_other_names_stand_for(make: Any, meant: str) -> None:
     """Each name of the table leads to an option that exists."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        make.credential_class(**{meant: "" if meant == "client_id" else None})
+        make.credential_class(**{meant: None})
 
 
 @pytest.mark.parametrize("name", ["proxies", "headers"])
@@ -181,7 +181,8 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "discovery as a number": (dict(disable_instance_discovery=1), TypeError, "disable_instance_discovery must be"),
     "support logging as text": (dict(enable_support_logging="no"), TypeError, "enable_support_logging must be"),
-    "tenants, one as text": (dict(additionally_allowed_tenants="t"), TypeError, "list of tenant IDs"),
+    "tenants, two as text": (dict(additionally_allowed_tenants="t, u"), TypeError, "list of tenant IDs"),
+    "tenants, one as bytes": (dict(additionally_allowed_tenants=b"t"), TypeError, "list of tenant IDs"),
     "tenants, no list": (dict(additionally_allowed_tenants=5), TypeError, "list of tenant IDs"),
     "tenants, a number among them": (
         dict(additionally_allowed_tenants=["t", 5]),
@@ -234,6 +235,13 @@ def test_an_empty_text_is_not_given(make: Any, name: str) -> None:
     plain, blank = make.credential_class(), make.credential_class(**{name: BLANK[name]})
     assert blank._session.config == plain._session.config
     assert blank._timeout == plain._timeout
+
+
+@pytest.mark.parametrize("name", sorted(BLANK.keys() - {"connection_verify", "user_agent"}))
+def test_none_is_not_given(make: Any, name: str) -> None:
+    """os.environ.get(name) is how others do: None leaves the option, ``client_id`` too, at its default."""
+    plain, without = make.credential_class(), make.credential_class(**{name: None})
+    assert without._session.config == plain._session.config
 
 
 @pytest.mark.parametrize("name", ["login_hint", "prefer", "redirect_uri", "timeout"])

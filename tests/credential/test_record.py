@@ -211,6 +211,12 @@ def test_another_account_is_refused(make: Any, authority: Emulator) -> None:
     assert authority.verify(credential.get_token(SCOPE).token)["upn"] == GRACE
 
 
+def test_a_record_with_no_client_id() -> None:
+    """The record names the application to a program that reads none from its environment."""
+    options: dict[str, Any] = {"client_id": None, "authentication_record": AuthenticationRecord(**FIELDS)}
+    assert DeviceCodeCredential(**options)._session.config.client_id == "cid"
+
+
 def test_a_record_overrides_the_client_id_with_a_warning() -> None:
     """The account signed in to the record's application; another one given beside it is told of."""
     record = AuthenticationRecord(**{**FIELDS, "authority": "login.microsoftonline.com"})

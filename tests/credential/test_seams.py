@@ -48,6 +48,18 @@ def test_an_own_sign_in(make: Any, authority: Emulator) -> None:
     assert (len(calls), authority.requests) == (2, [])
 
 
+def test_the_record_as_programs_read_it(make: Any) -> None:
+    """``_auth_record`` is the record of the sign-in that get_token made; a subclass may use the name for its own."""
+    credential = make()
+    assert make()._auth_record is None
+    credential.get_token(SCOPE)
+    record = credential._auth_record
+    assert (record.username, credential.accounts()) == (ADA, (record,))
+    assert make(authentication_record=record)._auth_record == record
+    own = type("Own", (make.credential_class,), {"__init__": lambda self: setattr(self, "_auth_record", "its own")})()
+    assert own._auth_record == "its own"
+
+
 def test_options_that_nobody_knows_reach_it(make: Any) -> None:
     """get_token_info and authenticate pass on what they do not know, too."""
     seen: list[Any] = []

@@ -41,9 +41,21 @@ is_logged: Final = _LOGGER.isEnabledFor
 """Whether a level is logged; the hot path checks this before it calls anything that logs."""
 
 
+class _RecordInUse:
+    """The record of the latest sign-in, or the one that was given, or None.
+
+    Programs read it as ``_auth_record``: after ``get_token``, azure-identity has no other way to it. A subclass may set
+    an attribute of that name, which is its own.
+    """
+
+    def __get__(self, credential: BaseCredential | None, owner: type[BaseCredential]) -> AuthenticationRecord | None:
+        return None if credential is None else credential._session.record  # noqa: SLF001 - of its own class
+
+
 class BaseCredential:
     """Hold a credential's options, and the session in which its flows run."""
 
+    _auth_record = _RecordInUse()
     _timeout: float | None = None
     _login_hint: str | None = None
     _prompt_callback: prompt.PromptCallback | None = None

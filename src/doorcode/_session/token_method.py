@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from doorcode._core.checks import check_scope_texts
+from doorcode._core.numeric_checks import as_number
 from doorcode._core.object_checks import is_coroutine_function, refuse_class
+
+_REFRESHED_BEFORE: Final = 300
+"""Seconds before its end, at which a token without a time to refresh it is refreshed."""
 
 
 def token_method(credential: object, scopes: tuple[str, ...], *, name: str) -> Callable[..., Any]:
@@ -33,6 +38,33 @@ def token_method(credential: object, scopes: tuple[str, ...], *, name: str) -> C
     )
 
 
+class LastToken:
+    """Keep the latest token of a credential of another library, as azure-core's policies do: it may keep none itself.
+
+    Args:
+        credential: whose tokens; one of doorcode's keeps them itself, and forgets them when the user signs out.
+    """
+
+    def __init__(self, credential: object) -> None:
+        from doorcode._session.credential_base import BaseCredential
+
+        self._keeps = not isinstance(credential, BaseCredential)
+        self._last: tuple[str, float] | None = None
+
+    def fresh(self) -> str | None:
+        """Return the token, or None if the credential has to be asked."""
+        last = self._last
+        return last[0] if last is not None and time.time() < last[1] else None
+
+    def keep(self, answer: Any) -> str:
+        """Return the token in what the credential returned, and keep it until it is to be refreshed."""
+        token: str = answer.token
+        expires_on, refresh_on = (as_number(getattr(answer, name, None)) for name in ("expires_on", "refresh_on"))
+        if self._keeps and expires_on is not None:
+            self._last = token, min(refresh_on, expires_on) if refresh_on else expires_on - _REFRESHED_BEFORE
+        return token
+
+
 def check_plain(get: object, credential: object, *, name: str, other: str) -> None:
     """Check that a method can be called without asyncio.
 
@@ -49,8 +81,8 @@ def check_plain(get: object, credential: object, *, name: str, other: str) -> No
         raise _for_asyncio(credential, name, other)
 
 
-def check_answer(answer: Any, credential: object, *, name: str, other: str) -> str:
-    """Return the token in what a credential's method returned.
+def check_answer(answer: Any, credential: object, *, name: str, other: str) -> Any:
+    """Return what a credential's method returned.
 
     Raises:
         TypeError: it has to be awaited.
@@ -59,8 +91,7 @@ def check_answer(answer: Any, credential: object, *, name: str, other: str) -> s
         if inspect.iscoroutine(answer):
             answer.close()  # Otherwise Python warns that it was never awaited.
         raise _for_asyncio(credential, name, other)
-    token: str = answer.token
-    return token
+    return answer
 
 
 def may_block(credential: object, get: object) -> bool:

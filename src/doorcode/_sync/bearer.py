@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from doorcode._lazy import LazyModule
-from doorcode._session.token_method import check_answer, check_plain, token_method
+from doorcode._session.token_method import LastToken, check_answer, check_plain, token_method
 
 if TYPE_CHECKING:
     from azure.core import credentials
@@ -21,8 +21,9 @@ def get_bearer_token_provider(credential: credentials.TokenProvider, *scopes: st
     """Return a function that returns a bearer token, for clients that want one (OpenAI's, for example).
 
     Args:
-        credential: any credential of azure-core's shape; it caches and refreshes, this function does neither.
-            ``get_token_info`` is called where the credential has it, else ``get_token``.
+        credential: any credential of azure-core's shape. ``get_token_info`` is called where the credential has it, else
+            ``get_token``. The token of another library's credential is kept until it is to be refreshed; doorcode's
+            credentials keep theirs themselves.
         *scopes: what the token is for, at least one.
 
     Returns:
@@ -34,8 +35,10 @@ def get_bearer_token_provider(credential: credentials.TokenProvider, *scopes: st
     """
     get = token_method(credential, scopes, name=NAME)
     check_plain(get, credential, name=NAME, other=OTHER)
+    last = LastToken(credential)
 
     def provide() -> str:
-        return check_answer(get(*scopes), credential, name=NAME, other=OTHER)
+        token = last.fresh()
+        return last.keep(check_answer(get(*scopes), credential, name=NAME, other=OTHER)) if token is None else token
 
     return provide

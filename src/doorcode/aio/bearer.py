@@ -10,7 +10,7 @@ from typing import Any, Final
 from azure.core.credentials import TokenProvider
 from azure.core.credentials_async import AsyncTokenProvider
 
-from doorcode._session.token_method import may_block, token_method
+from doorcode._session.token_method import LastToken, may_block, token_method
 from doorcode.aio.waits import in_daemon_thread
 
 NAME: Final = "doorcode.aio.get_bearer_token_provider"
@@ -22,9 +22,10 @@ def get_bearer_token_provider(
     """Return a coroutine function that returns a bearer token, for clients that want one (OpenAI's, for example).
 
     Args:
-        credential: any credential of azure-core's shape, for asyncio or not; it caches and refreshes, this function
-            does neither. ``get_token_info`` is called where the credential has it, else ``get_token``. A credential
-            that blocks is asked in a thread of its own, so that the event loop goes on.
+        credential: any credential of azure-core's shape, for asyncio or not. ``get_token_info`` is called where the
+            credential has it, else ``get_token``. The token of another library's credential is kept until it is to be
+            refreshed; doorcode's credentials keep theirs themselves. A credential that blocks is asked in a thread of
+            its own, so that the event loop goes on.
         *scopes: what the token is for, at least one.
 
     Returns:
@@ -36,14 +37,17 @@ def get_bearer_token_provider(
     """
     get = token_method(credential, scopes, name=NAME)
     blocks = may_block(credential, get)
+    last = LastToken(credential)
 
     async def provide() -> str:
+        token = last.fresh()
+        if token is not None:
+            return token
         answer: Any = await in_daemon_thread(partial(get, *scopes)) if blocks else get(*scopes)
         if isinstance(answer, BaseException):
             raise answer
         if inspect.isawaitable(answer):
             answer = await answer
-        token: str = answer.token
-        return token
+        return last.keep(answer)
 
     return provide
