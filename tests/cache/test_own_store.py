@@ -14,7 +14,7 @@ import pytest
 import doorcode
 import doorcode.aio
 from doorcode import TokenCachePersistenceOptions, cache
-from doorcode.cache import Conflict, Loaded, StoreError, TokenStore
+from doorcode.cache import Conflict, Loaded, StoreError, StoreKeyError, StoreUnreadable, TokenStore
 from doorcode.cache._cae_section import CaeSection
 from doorcode.emulator import Emulator
 from doorcode.testing import StoreContract
@@ -210,6 +210,34 @@ def test_a_store_with_an_error_of_another_kind(
     assert credential.get_token(OTHER, enable_cae=cae).token
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.endswith(": RuntimeError: the table is locked")
+
+
+@pytest.mark.parametrize("cae", [False, True])
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (
+            OSError("the table is locked"),
+            "New sign-ins are kept in memory only, for one process: OSError: the table is locked.\n",
+        ),
+        (StoreKeyError("the key is another one"), "the key is another one"),
+        (StoreUnreadable("the row is damaged and was removed"), "Sign-ins are kept in the database "),
+    ],
+    ids=["unusable", "another key", "damaged"],
+)
+def test_status_reads_the_store(
+    store_class: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, told: str, *, cae: bool
+) -> None:
+    """A store that cannot be read is not said to keep sign-ins; damaged content is replaced by the next one."""
+    store = store_class(tmp_path / "x", "ada")
+
+    def fail() -> None:
+        raise raised
+
+    options = TokenCachePersistenceOptions(store=store, allow_unencrypted_storage=True)
+    assert str(cache.status(options, cae=cae)).startswith("Sign-ins are kept in the database ")
+    monkeypatch.setattr(store, "load", fail)
+    assert str(cache.status(options, cae=cae)).startswith(told)
 
 
 @pytest.mark.parametrize("method", ["load", "save", "delete"])

@@ -435,6 +435,11 @@ SAID: dict[str, tuple[Exception, str, bool]] = {
     "a script": (redis.ResponseError("BUSY Redis is busy running a script"), "busy with a script", False),
     "no primary": (redis.ResponseError("MASTERDOWN Link with MASTER is down"), "has no primary now", False),
     "a cluster": (redis.ResponseError("MOVED 3999 127.0.0.1:6381"), "RedisCluster", False),
+    "nothing listens": (
+        redis.ConnectionError("Error 111 connecting to 127.0.0.1:1. Connection refused."),
+        "Connection refused",
+        True,
+    ),
     "out of connections": (FULL_POOL("Too many connections"), "Too many connections", True),
     "no word": (redis.RedisError(), "RedisError", False),
     "no permission": (redis.exceptions.NoPermissionError("NOPERM no"), "refuses this program", False),
@@ -444,6 +449,7 @@ SAID: dict[str, tuple[Exception, str, bool]] = {
 
 @pytest.mark.parametrize(("error", "words", "passing"), SAID.values(), ids=SAID)
 def test_what_a_server_says(error: Exception, words: str, *, passing: bool) -> None:
-    """Each answer has words of its own, and only what may pass is tried again."""
+    """Each answer has words of its own, to which a sentence adds its full stop; only what may pass is tried again."""
     assert words in str(store_error(error, "Redis", ()))
+    assert not str(store_error(error, "Redis", ())).endswith(".")
     assert is_passing(error) is passing

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from doorcode._core.values import value_class
 from doorcode._frames import clears_frames
-from doorcode.cache._errors import StoreError, StoreKeyError
+from doorcode.cache._content import load
+from doorcode.cache._errors import StoreError, StoreKeyError, StoreUnreadable
 from doorcode.cache._files.ownership import check_directory
 from doorcode.cache._options import TokenCachePersistenceOptions, resolve_options
 from doorcode.cache._select import Rejected, choose, locate
@@ -31,8 +32,8 @@ class Status:
         encrypted: whether the content is encrypted at rest.
         rejected: the kinds of store that were tried before, with the reasons against them.
         error: why no store can be used; None when one can.
-        memory_only: why this process cannot write to the store, so that new sign-ins are kept in its memory only;
-            None when it can.
+        memory_only: why this process cannot write to the store, or cannot read one of the program's own, so that new
+            sign-ins are kept in its memory only; None when it can.
     """
 
     store: str | None
@@ -57,9 +58,9 @@ class Status:
 
 @clears_frames
 def status(options: object | None = None, *, cae: bool = False) -> Status:
-    """Report which store a cache would use; never prompts, and reads no token.
+    """Report which store a cache would use, and whether it works; never prompts, and shows no token.
 
-    It waits at most two seconds for a keyring that does not answer.
+    It waits at most two seconds for a keyring that does not answer, and as long as ``timeout=`` for a Redis server.
 
     Args:
         options: as for ``cache_persistence_options``; by default the cache that Microsoft's tools share.
@@ -73,7 +74,10 @@ def status(options: object | None = None, *, cae: bool = False) -> Status:
         if resolved.has_key:
             resolved.check_key()
         choice = choose(resolved, cae=cae)
-        memory_only = None if resolved.store is not None else _why_unwritable(resolved, choice.store, cae=cae)
+        if resolved.store is not None:
+            memory_only = _why_unreadable(choice.store)
+        else:
+            memory_only = _why_unwritable(resolved, choice.store, cae=cae)
     except (ValueError, StoreKeyError) as error:
         return Status(None, encrypted=False, rejected=(), error=str(error))
     return Status(
@@ -82,6 +86,23 @@ def status(options: object | None = None, *, cae: bool = False) -> Status:
         rejected=choice.rejected,
         memory_only=memory_only,
     )
+
+
+def _why_unreadable(store: TokenStore) -> str | None:
+    """Return why a store of the program's own cannot be read; None if it can.
+
+    Raises:
+        StoreKeyError: the key does not decrypt the content.
+    """
+    try:
+        load(store)
+    except StoreKeyError:
+        raise
+    except StoreUnreadable:
+        return None  # the store has set the content aside, so the next sign-in is stored
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _why_unwritable(options: TokenCachePersistenceOptions, store: TokenStore, *, cae: bool) -> str | None:

@@ -79,7 +79,7 @@ def store_error(error: BaseException, place: str, secrets: tuple[str, ...], key:
     said = str(error)
     for secret in secrets:
         said = said.replace(secret, "…")
-    said = one_line(_USER_INFO.sub("…@", said), _LONGEST)
+    said = one_line(_USER_INFO.sub("…@", said), _LONGEST).rstrip(".")
     made: StoreError = StoreError(f"{place} {_meaning(error, said)}", where=place, errno=getattr(error, "errno", None))
     if any(sign in said for sign in _OTHER_TYPE):
         made = foreign_value(place, key)
