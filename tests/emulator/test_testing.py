@@ -8,6 +8,7 @@ import pytest
 
 import doorcode.testing
 from doorcode.testing import FakeClock
+from support.examples import ROOT, examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,36 @@ def test_users_get_the_emulator_as_a_fixture(tmp_path: Path, conftest: str) -> N
     """As a plugin or by import: one server for the run, and a new authority in each test."""
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_program.py").write_text(SUITE)
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 passed" in ended.stdout
+
+
+CACHING = """
+import pytest
+from doorcode import DeviceCodeCredential, TokenCachePersistenceOptions
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_a_program(doorcode_emulator, tmp_path, run: int) -> None:
+    doorcode_emulator.approve_all()
+    for _ in range(2):
+        options = TokenCachePersistenceOptions(name="report")
+        credential = DeviceCodeCredential(cache_persistence_options=options, **doorcode_emulator.credential_options)
+        credential.get_token("https://storage.azure.com/.default")
+    assert doorcode_emulator.count("devicecode") == 1
+    assert (tmp_path / ".IdentityService" / "report.nocae.keyed").exists()
+"""
+
+
+def test_the_documented_fixture_gives_each_test_an_empty_cache(tmp_path: Path) -> None:
+    """A second test asks the user again, and the cache of the user who runs the tests stays as it is."""
+    (fixture,) = [
+        example.parsed for example in examples(ROOT / "docs" / "testing.md") if "def empty_cache" in str(example.parsed)
+    ]
+    (tmp_path / "conftest.py").write_text(f'{fixture}\npytest_plugins = ["doorcode.testing"]\n')
+    (tmp_path / "test_program.py").write_text(CACHING)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
