@@ -354,6 +354,37 @@ def test_a_key_that_cannot_be_used_spends_no_code(make: Any, tmp_path: Path, aut
     assert authority.count("token:device_code") == 0
 
 
+@pytest.fixture
+def of_another_key(make: Any, options: Callable[[], TokenCachePersistenceOptions], tmp_path: Path) -> Any:
+    """Give a credential of which only the CAE cache is there, under another key than its own."""
+    make(cache_persistence_options=options()).get_token(SCOPE, enable_cae=True)
+    make.approver.prompts.clear()
+    wrong = TokenCachePersistenceOptions(path=tmp_path / "cache", encryption_key=b"w" * 32)
+    return make(cache_persistence_options=wrong, use_cached_account=False)
+
+
+@pytest.mark.parametrize("method", ASKING.values(), ids=ASKING)
+def test_another_key_of_the_other_cache_is_an_error_before_anybody_is_asked(
+    make: Any, of_another_key: Any, authority: Emulator, method: Callable[[Any], Any]
+) -> None:
+    """A sign-in is stored in both caches, so that one could not be kept whole."""
+    authority.reset_counters()
+    with pytest.raises(errors.CacheUnavailableError, match="another encryption_key"):
+        method(of_another_key)
+    assert (authority.requests, make.approver.prompts) == ([], [])
+
+
+def test_another_key_of_the_other_cache_spends_no_code(make: Any, of_another_key: Any, authority: Emulator) -> None:
+    """As above, in the process that finishes a sign-in."""
+    pending = make(prompt_callback=None).begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    authority.reset_counters()
+    resumed = of_another_key.resume(pending.serialize())
+    with pytest.raises(errors.CacheUnavailableError, match="another encryption_key"):
+        of_another_key._done(resumed.wait()) if make.kind == "aio" else resumed.wait()
+    assert authority.count("token:device_code") == 0
+
+
 def test_a_damaged_cache_under_ones_own_key_is_set_aside(
     make: Any, options: Callable[[], TokenCachePersistenceOptions], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -235,6 +236,17 @@ def test_a_sign_in_in_two_steps(make_sync: Any, authority: Emulator, handler: As
     assert start(lambda: pending.wait(PATIENCE)).result(PATIENCE).username
     assert (None, True) in [(answer[0], "wait for itself" in str(answer[1])) for answer in handler.answers]
     assert authority.count("token") == 1
+
+
+def test_a_log_handler_when_the_code_of_two_steps_has_expired(make_sync: Any, handler: Asking) -> None:
+    """The record that says so reaches the handler inside a poll; a poll there raises the same error."""
+    credential = make_sync()
+    fields = json.loads(credential.begin(scopes=[SCOPE]).serialize())
+    pending = credential.resume(json.dumps({**fields, "expires_on": fields["expires_on"] - fields["expires_in"]}))
+    handler.answers.clear()
+    handler.ask = pending.poll
+    assert isinstance(start(lambda: outcome(pending.wait)).result(PATIENCE), errors.CodeExpiredError)
+    assert isinstance(handler.answers[-1], errors.CodeExpiredError)
 
 
 def test_a_log_handler_that_is_called_from_elsewhere(make_sync: Any, handler: Asking) -> None:

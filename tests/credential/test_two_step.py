@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRequiredError, errors
 from doorcode._session.pending import poll_pace
+from doorcode.cache._process_caches import MemoryCache
 from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
 from support.clock import Clock
 from support.signing import ADA, AGES, OTHER, PATIENCE, SCOPE, start
@@ -214,6 +215,49 @@ def until_polled(make: Any, quiet: Any, pending: Any, authority: Emulator, metho
     while result is None and not authority.count("token:device_code"):
         result = settled(make, quiet, pending, method)
     return result
+
+
+def test_cancelling_comes_too_late_while_the_tokens_are_stored(
+    make: Any, quiet: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The credential has the account then, so no call says that the sign-in was cancelled."""
+    storing, cancelled = threading.Event(), threading.Event()
+    commit = MemoryCache.commit
+
+    def slow(cache: MemoryCache, change: Any) -> None:
+        storing.set()
+        assert cancelled.wait(PATIENCE)
+        commit(cache, change)
+
+    monkeypatch.setattr(MemoryCache, "commit", slow)
+    pending = quiet.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    waiting = start(lambda: settled(make, quiet, pending, "wait"))
+    assert storing.wait(PATIENCE)
+    quiet.cancel()
+    pending.cancel()
+    cancelled.set()
+    assert waiting.result(PATIENCE).username == ADA
+    assert settled(make, quiet, pending, "poll").username == ADA
+    assert quiet.get_token(SCOPE).token
+
+
+def test_an_error_while_the_tokens_are_stored_ends_it(
+    make: Any, quiet: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code is used up, so no later call waits for the user."""
+
+    def fail(*_: object) -> None:
+        raise LookupError("the disk is gone")
+
+    monkeypatch.setattr(MemoryCache, "commit", fail)
+    pending = quiet.begin(scopes=[SCOPE])
+    authority.approve(pending.user_code)
+    for method in ("wait", "poll", "wait"):
+        with pytest.raises(errors.AuthenticationFailedError, match="the disk is gone"):
+            settled(make, quiet, pending, method)
+    assert pending.done
+    assert authority.count("token:device_code") == 1
 
 
 @pytest.mark.parametrize("limited", [False, True], ids=["as long as the code lives", "with a time-out"])

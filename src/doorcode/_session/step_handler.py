@@ -200,7 +200,7 @@ class StepHandler:
         An error ends them for all waiting callers; after an interruption or a cancellation, one of them takes over.
         While the call's refresh token is on its way, all of this happens later: when the request has ended.
         """
-        failure = _failure_of(ended_by)
+        failure = failure_of(ended_by)
         if self._redemption.is_under_way:
             self._redemption.at_end(lambda: self._release(failure), longest_refresh(self.session.limits))
         else:
@@ -275,7 +275,7 @@ class StepHandler:
             session.warn(step.message)
 
 
-def _failure_of(error: BaseException | None) -> Failure | None:
+def failure_of(error: BaseException | None) -> Failure | None:
     """Return what an error means for the callers that wait; None after an interruption or a cancellation."""
     failure = getattr(error, "_failure", None)
     if isinstance(failure, Failure) or not isinstance(error, Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doorcode._core.flows.device_code import Deadline, Progress
 from doorcode._core.messages.failures import cancelled
-from doorcode._core.model import Failure, TokenRequest
+from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Flow
 from doorcode._error_mapping import exception_for
@@ -82,7 +82,6 @@ class PendingSignIn(BasePending):
         finally:
             self._waits.discard(driver.scope)
 
-    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
-        super()._end(outcome)
+    def _wake(self) -> None:
         for wait in list(self._waits):
             wait.cancel()

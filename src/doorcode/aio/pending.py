@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from doorcode._core.flows.device_code import Deadline, Progress
-from doorcode._core.model import Failure, TokenRequest
+from doorcode._core.model import TokenRequest
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Flow
 from doorcode._frames import clears_frames
@@ -77,7 +77,6 @@ class PendingSignIn(BasePending):
         finally:
             self._asleep.discard(woken_by[1])
 
-    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
-        super()._end(outcome)
+    def _wake(self) -> None:
         for wake in list(self._asleep):
             wake(self)

@@ -188,7 +188,7 @@ def begin(
 def begin_pending(
     request: TokenRequest, *, started: float, timeout: float | None
 ) -> Flow[tuple[DeviceCode, Deadline] | Failure]:
-    """Ask for a device code for a sign-in that the program finishes later; fail first if the cache cannot be used.
+    """Ask for a device code for a sign-in that the program finishes later; fail first if a cache cannot be used.
 
     Args:
         request: what the token is for.
@@ -198,7 +198,8 @@ def begin_pending(
     Returns:
         as :func:`begin`.
     """
-    yield from ask(ReadCache(request.enable_cae))
+    for cae in (request.enable_cae, not request.enable_cae):  # a sign-in is stored in both
+        yield from ask(ReadCache(cae))
     return (yield from begin(request, sent=started, started=started, timeout=timeout))
 
 

@@ -85,8 +85,7 @@ def interactive(
         The token; or why there is none; or the result of another request's sign-in; or Retry, if another process has
         signed the user in and the caches are to be searched again.
     """
-    if needed is None:  # if the cache cannot be used, fail before the user is asked
-        yield from ask(ReadCache(request.enable_cae))
+    yield from _check_caches(request, needed, options.who)
     flight = ("sign-in", options.who.home_account_id or options.who.username or "", request.tenant_id)
     _, role = yield from ask(JoinFlight(flight, request, outlives_call=True))
     if isinstance(role, FlightResult):
@@ -98,6 +97,14 @@ def interactive(
     outcome: StoredToken | Failure | Retry = waited or (yield from _prompt(request, needed, lease, options))
     yield from ask(FinishFlight(flight, outcome if isinstance(outcome, Failure) else None))
     return outcome
+
+
+def _check_caches(request: TokenRequest, needed: InteractionRequired | None, who: Who) -> Flow[None]:
+    """Read the caches that were not read yet: if one cannot be used, fail before the user is asked."""
+    if needed is None:
+        yield from ask(ReadCache(request.enable_cae))
+    if needed is None or not may_use_cache(who):
+        yield from ask(ReadCache(not request.enable_cae))  # a sign-in is stored there too
 
 
 def _wait_to_prompt(

@@ -26,7 +26,7 @@ from doorcode._session.nesting import held, holding, refuse_to_wait
 from doorcode._session.pending.poll_pace import forget, remember
 from doorcode._session.pending.text import write_pending
 from doorcode._session.session import Session
-from doorcode._session.step_handler import StepHandler
+from doorcode._session.step_handler import StepHandler, failure_of
 
 if TYPE_CHECKING:
     from doorcode._core.flows.limits import RequestLimits
@@ -113,6 +113,7 @@ class BasePending:
         self._handler = StepHandler(session, any_account=True)
         self._flow = device_code.wait(request, code, deadline, _clock.monotonic(), progress)
         self._outcome: AuthenticationRecord | Failure | None = None
+        self._ended_by: dict[str, object] = {}
         self._due = 0.0
         self._pace = Pace(code.interval)
         self._outage = NO_OUTAGE
@@ -120,7 +121,7 @@ class BasePending:
         self._asked: Poll | None = None
         self._sent: Poll | None = None
         self._reply_lock = threading.Lock()
-        self._poll_lock = threading.Lock()
+        self._poll_lock = threading.RLock()
         self._follow(next(self._flow))
         self.verification_uri: str = code.verification_uri
         self.user_code: str = code.user_code
@@ -139,7 +140,10 @@ class BasePending:
         return self._outcome is not None
 
     def cancel(self) -> None:
-        """Cancel the sign-in: no further poll is sent, and waiting calls raise SignInCancelledError."""
+        """Cancel the sign-in: no further poll is sent, and waiting calls raise SignInCancelledError.
+
+        If the authority has sent the tokens already, the sign-in succeeds: this method comes too late.
+        """
         self._end(cancelled())
 
     @clears_frames
@@ -213,8 +217,9 @@ class BasePending:
     def send(self, poll: Poll) -> bool:
         """Send a poll and process its reply, even if the caller has stopped waiting; blocks."""
         try:
-            # If the cache cannot be used, fail before the code is used up.
-            self._session.cache(cae=self._request.enable_cae)
+            # If a cache cannot be used, fail before the code is used up: a sign-in is stored in both.
+            for cae in (False, True):
+                self._session.cache(cae=cae)
             with holding(self):
                 reply = self._handler.exchange(poll)
         except BaseException:
@@ -239,18 +244,26 @@ class BasePending:
     def _process(self, poll: Poll, reply: Reply) -> None:
         """Process the reply to a poll; a late reply counts if it brings the tokens."""
         with self._reply_lock:
-            if self._outcome is not None:
-                self._handler.on_late_result(poll)(reply)
-            elif poll is self._asked:
-                self._follow(self._send(reply))
-            elif isinstance(reply, Tokens):
-                self._end(self._accepted(reply))
+            try:
+                if self._outcome is not None:
+                    self._handler.on_late_result(poll)(reply)
+                elif poll is self._asked:
+                    self._follow(self._send(reply))
+                elif isinstance(reply, Tokens):
+                    self._accept(reply)
+            except BaseException as error:
+                if not (self._fail(error) and isinstance(error, Exception)):
+                    raise
 
     def _send(self, answer: object) -> Step[Any] | None:
         try:
             return self._flow.send((_clock.monotonic(), answer))
         except StopIteration as stop:
-            self._end(self._accepted(stop.value))
+            outcome: Tokens | Failure = stop.value
+            if isinstance(outcome, Tokens):
+                self._accept(outcome)
+            else:
+                self._end(outcome)
             return None
 
     def _follow(self, step: Step[Any] | None) -> None:
@@ -262,25 +275,53 @@ class BasePending:
             remember(self._code, Progress(self._pace, self._due, self._outage))
         self._asked = step if isinstance(step, Poll) else None
 
-    def _accepted(self, outcome: Tokens | Failure) -> AuthenticationRecord | Failure:
-        if isinstance(outcome, Tokens):
-            outcome = self._handler.accept(outcome, self._request, self._handler.since, any_account=True)
-        if isinstance(outcome, Failure):
-            return outcome
-        record = self._session.account.record_of(outcome.token)
+    def _accept(self, tokens: Tokens) -> None:
+        """Store the tokens, and end the sign-in; if it was cancelled, as the tokens of a late reply."""
+        in_time = self._is_ended_by(tokens)
+        kept = self._handler.accept(tokens, self._request, self._handler.since, any_account=in_time)
+        if in_time:
+            self._conclude(kept if isinstance(kept, Failure) else self._record_of(kept))
+
+    def _fail(self, error: BaseException) -> bool:
+        """End the sign-in if the reply to a poll could not be processed: the code may be used up.
+
+        Returns:
+            Whether this is its end; otherwise it had ended before.
+        """
+        failure = failure_of(error) or cancelled()
+        first = self._ended_by.setdefault("first", failure)
+        is_end = self._outcome is None and (first is failure or isinstance(first, Tokens))
+        if is_end:
+            self._conclude(failure)
+        return is_end
+
+    def _record_of(self, tokens: Tokens) -> AuthenticationRecord:
+        record = self._session.account.record_of(tokens.token)
         assert record is not None, "a sign-in that ended well names an account"
         return record
 
-    def _end(self, outcome: AuthenticationRecord | Failure) -> None:
-        if self._outcome is not None:
-            return
+    def _end(self, failure: Failure) -> None:
+        if self._is_ended_by(failure):
+            self._conclude(failure)
+
+    def _is_ended_by(self, end: Tokens | Failure) -> bool:
+        """Return whether this is the first end of the sign-in: later ones do not count."""
+        # One operation, and no lock: a signal handler may cancel in the middle of another call.
+        return self._ended_by.setdefault("first", end) is end
+
+    def _conclude(self, outcome: AuthenticationRecord | Failure) -> None:
         self._outcome = outcome
         forget(self._code)
+        self._wake()
         name = type(self).__name__
         if isinstance(outcome, Failure):
             _LOGGER.warning("%s failed: %s", name, log_line(outcome.message))
         else:
             _LOGGER.info("%s succeeded", name)
+
+    def _wake(self) -> None:
+        """End the waits of the calls that are under way."""
+        raise NotImplementedError
 
     @staticmethod
     def _not_yet(timeout: float | None) -> TimeoutError:
