@@ -16,17 +16,21 @@
             └── CacheUnavailableError       no token store can be used here; also a ValueError
 
 If the same process imports ``azure.identity``, a CredentialUnavailableError and an AuthenticationRequiredError are also
-instances of its classes of the same names.
+instances of its classes of the same names, so that its chains and a program's ``except`` clauses work, whether doorcode
+raises the error or the program. ``azure.identity`` is looked up when an error is made, and never imported.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from azure.core.exceptions import ClientAuthenticationError
+from typing_extensions import Self
 
 from doorcode._core.display import lines
 from doorcode._core.messages.advice import explain as explain_error
@@ -121,6 +125,12 @@ class AuthenticationFailedError(ClientAuthenticationError):
         claims: claims for the next ``authenticate``, a JSON object as text, or None.
         response: the reply, with ``status_code``, ``headers``, ``text()`` and ``json()``, or None.
     """
+
+    def __new__(cls, *args: object, **_: object) -> Self:
+        """Make an error that is azure.identity's counterpart too, if that is loaded."""
+        theirs = _counterpart(cls)
+        made = cls if theirs is None else cast("type[Self]", _joined(cls, theirs))  # type: ignore[arg-type] # classes are hashable
+        return super().__new__(made, *args)
 
     def __init__(
         self,
@@ -287,6 +297,26 @@ def explain(error: BaseException) -> str:
     if not isinstance(error, AuthenticationFailedError) or error._said is None:  # noqa: SLF001 - our own field
         return str(error)
     return explain_error(error._said, error._context)  # noqa: SLF001 - likewise
+
+
+def _counterpart(cls: type[AuthenticationFailedError]) -> type[Exception] | None:
+    """Return azure.identity's class of the same name as this one, or as the nearest of its bases, that it lacks.
+
+    A program may have replaced azure.identity by doorcode; then there is no counterpart.
+    """
+    module = sys.modules.get("azure.identity")
+    for base in cls.__mro__:
+        if base is AuthenticationFailedError:
+            break
+        theirs = getattr(module, base.__name__, None)
+        if isinstance(theirs, type) and issubclass(theirs, Exception):
+            return None if issubclass(theirs, AuthenticationFailedError) or issubclass(cls, theirs) else theirs
+    return None
+
+
+@lru_cache(maxsize=64)
+def _joined(ours: type[Exception], theirs: type[Exception]) -> type[Exception]:
+    return type(ours.__name__, (ours, theirs), {"__doc__": ours.__doc__, "__module__": ours.__module__})
 
 
 def _public_class(cls: type[AuthenticationFailedError]) -> type[AuthenticationFailedError]:

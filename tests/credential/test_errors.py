@@ -183,6 +183,50 @@ def test_azure_identitys_chain_moves_on(make: Any) -> None:
         assert chain.get_token(SCOPE).token == "next"
 
 
+class Absent(doorcode.CredentialUnavailableError):
+    """A program's own."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"not in {place}")
+
+
+class AbsentInBoth(doorcode.CredentialUnavailableError, azure.identity.CredentialUnavailableError):
+    """A program's own, which derives from azure-identity's class already."""
+
+
+RAISED: dict[str, Any] = {
+    "unavailable": lambda: doorcode.CredentialUnavailableError(message="not in a"),
+    "the class": lambda: doorcode.CredentialUnavailableError,
+    "required": lambda: doorcode.AuthenticationRequiredError([SCOPE], "not in a"),
+    "no cache": lambda: errors.CacheUnavailableError("not in a"),
+    "of the program's own class": lambda: Absent("a"),
+    "of both libraries": lambda: AbsentInBoth("not in a"),
+}
+
+
+@pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)
+def test_the_chain_moves_on_where_the_program_raises_them(raised: Any) -> None:
+    """A credential of the program's that raises doorcode's error is one that a chain of azure-identity passes over."""
+
+    def get_token(*_: object, **__: object) -> None:
+        raise raised()
+
+    chain = azure.identity.ChainedTokenCredential(Mock(spec=["get_token"], get_token=get_token), Other())
+    assert chain.get_token(SCOPE).token == "next"
+
+
+def test_an_error_of_a_programs_own_class() -> None:
+    """It is what the program made of it, and can be caught as what it derives from."""
+    with pytest.raises(Absent, match="^not in a$") as caught:
+        raise Absent("a")
+    assert isinstance(caught.value, azure.identity.CredentialUnavailableError)
+    assert (type(caught.value).__name__, caught.value.message, caught.value.args) == (
+        "Absent",
+        "not in a",
+        ("not in a",),
+    )
+
+
 def test_azure_identitys_except_clauses_catch_ours(make: Any) -> None:
     """With azure.identity imported, what we raise is an instance of its classes too, with our own words."""
     credential = make(disable_automatic_authentication=True)
