@@ -59,6 +59,8 @@ class PipelineOptions(TypedDict, total=False):
         retry_policy_class: a class to use in place of azure-core's ``RetryPolicy``.
         permit_redirects: whether redirects are followed.
         redirect_max: how many of them at most.
+        redirect_on_status_codes: further HTTP statuses that are redirects.
+        redirect_remove_headers: headers that a redirected request leaves out.
         policies: the whole list of policies, in place of azure-core's own.
         per_call_policies: policies that run once for a request.
         per_retry_policies: policies that run for each try of a request.
@@ -69,14 +71,17 @@ class PipelineOptions(TypedDict, total=False):
         user_agent_use_env: whether ``AZURE_HTTP_USER_AGENT`` is added to it.
         sdk_moniker: the name and version in the User-Agent.
         request_id: the ``x-ms-client-request-id`` of each request.
+        request_id_header_name: another name for that header.
         auto_request_id: whether requests get such an ID.
         logging_enable: whether requests are logged at DEBUG; bodies never are.
         http_logging_level: the level at which requests are logged.
         logger: the logger to use for that.
+        additional_allowed_query_params: parameters of addresses that are logged and traced with their values.
         raw_request_hook: called with each request before it is sent.
         raw_response_hook: called with each reply.
         network_span_namer: names the tracing span of a request.
         tracing_attributes: attributes of tracing spans.
+        instrumentation_config: the name and version of the program that traces.
         polling_interval: seconds; of no use here.
         session: a ``requests.Session`` for azure-core's transport.
         session_owner: whether the transport closes that session.
@@ -102,6 +107,8 @@ class PipelineOptions(TypedDict, total=False):
     retry_policy_class: Any
     permit_redirects: bool
     redirect_max: int
+    redirect_on_status_codes: Iterable[int]
+    redirect_remove_headers: Iterable[str]
     policies: Any
     per_call_policies: Any
     per_retry_policies: Any
@@ -113,14 +120,17 @@ class PipelineOptions(TypedDict, total=False):
     user_agent_use_env: bool
     sdk_moniker: str
     request_id: Any
+    request_id_header_name: str
     auto_request_id: bool
     logging_enable: bool
     http_logging_level: int
     logger: Any
+    additional_allowed_query_params: Iterable[str] | None
     raw_request_hook: Any
     raw_response_hook: Any
     network_span_namer: Any
     tracing_attributes: Mapping[str, Any]
+    instrumentation_config: Mapping[str, Any] | None
     polling_interval: float
     session: Any
     session_owner: bool

@@ -11,14 +11,15 @@ from typing import Any, Final
 from doorcode._core import checks, numeric_checks, object_checks
 
 PIPELINE: Final = frozenset({
-    "_per_retry_policies", "auto_request_id", "base_headers", "connection_cert", "connection_data_block_size",
-    "connection_timeout", "connection_verify", "headers", "http_logging_level", "logger", "logging_enable",
-    "network_span_namer", "per_call_policies", "per_retry_policies", "permit_redirects", "policies",
-    "polling_interval", "proxies", "raw_request_hook", "raw_response_hook", "read_timeout", "redirect_max",
-    "request_id", "retry_backoff_factor", "retry_backoff_max", "retry_connect", "retry_mode", "retry_on_methods",
-    "retry_on_status_codes", "retry_policy_class", "retry_read", "retry_status", "retry_total", "sdk_moniker",
-    "session", "session_owner", "tracing_attributes", "transport", "use_env_settings", "user_agent",
-    "user_agent_overwrite", "user_agent_use_env",
+    "_per_retry_policies", "additional_allowed_query_params", "auto_request_id", "base_headers", "connection_cert",
+    "connection_data_block_size", "connection_timeout", "connection_verify", "headers", "http_logging_level",
+    "instrumentation_config", "logger", "logging_enable", "network_span_namer", "per_call_policies",
+    "per_retry_policies", "permit_redirects", "policies", "polling_interval", "proxies", "raw_request_hook",
+    "raw_response_hook", "read_timeout", "redirect_max", "redirect_on_status_codes", "redirect_remove_headers",
+    "request_id", "request_id_header_name", "retry_backoff_factor", "retry_backoff_max", "retry_connect",
+    "retry_mode", "retry_on_methods", "retry_on_status_codes", "retry_policy_class", "retry_read", "retry_status",
+    "retry_total", "sdk_moniker", "session", "session_owner", "tracing_attributes", "transport",
+    "use_env_settings", "user_agent", "user_agent_overwrite", "user_agent_use_env",
 })  # fmt: skip
 """What azure-core's policies and its requests transport read."""
 

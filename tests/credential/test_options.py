@@ -139,6 +139,11 @@ PIPELINE: dict[str, Any] = {
     "raw_request_hook": print,
     "per_call_policies": [],
     "use_env_settings": False,
+    "additional_allowed_query_params": ["tenant"],
+    "instrumentation_config": {},
+    "redirect_on_status_codes": [300],
+    "redirect_remove_headers": ["x"],
+    "request_id_header_name": "x-request-id",
 }
 
 

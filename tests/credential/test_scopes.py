@@ -114,7 +114,9 @@ def test_a_shape_that_cannot_be_right(
     assert authority.requests == []
 
 
-def test_scopes_by_name(make: Any) -> None:
-    """``get_token(scopes=[...])`` has no scope, and says so."""
-    with pytest.raises(ValueError, match="'get_token' requires at least one scope"):
-        make().get_token(scopes=["https://a.example/.default"])
+@pytest.mark.parametrize("name", ["scopes", "scope", "resource"])
+def test_scopes_by_name(make: Any, name: str) -> None:
+    """``get_token(scopes=[...])``, as MSAL takes it, has no scope; the error says how to pass one."""
+    words = rf"^'get_token' requires at least one scope: pass it without {name}=, as in get_token\(scope\)$"
+    with pytest.raises(ValueError, match=words):
+        make().get_token(**{name: ["https://a.example/.default"]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,18 +21,20 @@ _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _TENANT: Final = re.compile(r"[.-]*[A-Za-z0-9][A-Za-z0-9.-]*")
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]+")
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_SCOPES: Final = ("scopes", "scope", "resource")
 _LOOPBACK: Final = "register and pass http://localhost:8400"
 _MAPPINGS: Final = {"proxies": "{'https': 'http://proxy.example:8080'}", "headers": "{'X-Name': 'value'}"}
 _EXPLODED: Final = 3
 _SHOWN: Final = 80
 
 
-def check_scopes(scopes: tuple[object, ...], method: str) -> tuple[str, ...]:
+def check_scopes(scopes: tuple[object, ...], method: str, keywords: Collection[str] = ()) -> tuple[str, ...]:
     """Check the scopes of one request.
 
     Args:
         scopes: what the caller passed.
         method: the public method's name, for messages.
+        keywords: the names of further arguments, among which a scope may be.
 
     Returns:
         The same scopes, byte for byte and in order.
@@ -43,7 +45,8 @@ def check_scopes(scopes: tuple[object, ...], method: str) -> tuple[str, ...]:
             unpacked, or two name different resources.
     """
     if not scopes:
-        raise ValueError(f"'{method}' requires at least one scope")
+        named = next((f": pass it without {name}=, as in {method}(scope)" for name in _SCOPES if name in keywords), "")
+        raise ValueError(f"'{method}' requires at least one scope{named}")
     texts = tuple(_text(scope, method) for scope in scopes)
     if len(texts) >= _EXPLODED and all(len(text) == 1 for text in texts):
         raise ValueError(

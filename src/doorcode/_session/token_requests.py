@@ -43,7 +43,7 @@ class TokenRequests:
             ValueError: no scope, or a value that cannot be right.
             ClientAuthenticationError: a tenant that the credential may not ask.
         """
-        checked = check_scopes(scopes, method)
+        checked = check_scopes(scopes, method, options.keys())
         parse_claims(claims)
         return TokenRequest(checked, self._tenant(tenant_id), claims or None, bool(enable_cae), dict(options))
 
