@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -349,3 +350,18 @@ def test_a_reply_that_is_stored_late_passes_for_no_newer_one(
     sent = tokens_sent(authority)
     assert len(sent) == len(set(sent)) == 4
     assert len(make_sync.approver.prompts) == 1
+
+
+def test_a_connection_that_another_request_has_by_now_is_not_cut() -> None:
+    """An abandoned request makes way: the connection that it had before may carry a refresh token now."""
+    near, far = socket.socketpair()
+    connection = SimpleNamespace(sock=near)
+    first, second = (Worker(lambda: None, lambda _: None, lambda _: None) for _ in range(2))
+    with near, far:
+        for worker in (first, second):
+            worker.use(connection)
+        first.cut()
+        near.send(b"token")
+        assert far.recv(10) == b"token"
+        second.cut()
+        assert far.recv(10) == b""

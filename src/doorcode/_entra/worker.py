@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
@@ -86,6 +86,7 @@ class Worker(Generic[T]):
         self._started = False
         self._result: Future[T] | None = None
         self._connection: Any = None
+        self._mark = object()  # on the connection; the worker itself would keep its tokens in memory there
         self._reply_began = False
         self._redeems = False
         self.until = 0.0
@@ -171,6 +172,8 @@ class Worker(Generic[T]):
         if sends and self._redeems:
             self.committed = True  # as in `begin`
         stop_if_abandoned()
+        with ABANDONED.cutting:
+            connection.mark = self._mark
         self._connection, self._reply_began = connection, False
 
     def reply_began(self) -> None:
@@ -190,12 +193,18 @@ class Worker(Generic[T]):
         stop_if_abandoned()
 
     def cut(self) -> None:
-        """Close the connection of the request, whose thread then ends with an error."""
+        """Close the connection of the request, whose thread then ends with an error.
+
+        A connection that another request has by now is left alone: after each request, connections are used again.
+        """
         connection = self._connection
-        for open_socket in (getattr(connection, "sock", None), getattr(connection, "last_sock", None)):
-            # SSLSocket's own shutdown would change state that the thread is using.
-            with suppress(OSError, TypeError):
-                socket.socket.shutdown(open_socket, socket.SHUT_RDWR)  # type: ignore[arg-type] # None is a TypeError
+        with ABANDONED.cutting:
+            if getattr(connection, "mark", None) is not self._mark:
+                return
+            for open_socket in (getattr(connection, "sock", None), getattr(connection, "last_sock", None)):
+                # SSLSocket's own shutdown would change state that the thread is using.
+                with suppress(OSError, TypeError):
+                    socket.socket.shutdown(open_socket, socket.SHUT_RDWR)  # type: ignore[arg-type] # None is a TypeError
 
     def _shorten(self) -> None:
         self.until = min(self.until, _clock.monotonic() + REPLY_TIMEOUT)
@@ -242,6 +251,8 @@ class _AbandonedWorkers:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self.cutting: AbstractContextManager[object] = threading.RLock()
+        """Held while a connection is given to a worker, and while one is cut."""
         self._workers: list[Worker[Any]] = []
         self._watched = False
 
