@@ -262,3 +262,20 @@ def test_a_file_that_is_locked_for_reading_says_nothing(path: str, monkeypatch: 
     monkeypatch.setattr("os.read", refuse)
     assert holder_in(path) is None
     lease.release()
+
+
+@pytest.mark.parametrize("interrupted", ["os.path.samestat", "os.urandom", "os.write"])
+def test_one_that_ctrl_c_meets_while_it_is_taken_is_given_back(
+    path: str, monkeypatch: pytest.MonkeyPatch, interrupted: str
+) -> None:
+    """Otherwise a notebook that goes on would keep it, and other processes would wait for their own time to be over."""
+    clock = Clock()
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupted, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clock.leases().take(path, 10)
+    assert taken(clock.leases(), path)

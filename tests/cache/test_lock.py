@@ -90,6 +90,27 @@ def test_is_given_back_where_the_release_is_interrupted(world: World, monkeypatc
     assert not world.path.exists()
 
 
+@pytest.mark.parametrize("content", [None, b"%d prog\nflock" % DEAD], ids=["a new file", "a dead process's"])
+def test_is_given_back_where_ctrl_c_meets_its_taking(
+    world: World, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    """The file may be left; the kernel's lock on it is not, so that no process waits until this one ends."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)  # as on a system that cannot name a nameless file
+    if content is not None:
+        world.leave(content)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", interrupt)
+        with pytest.raises(KeyboardInterrupt), world.lock.hold():
+            pass
+    with world.lock.hold():
+        pass
+    assert world.slept < STALE_AFTER
+
+
 def test_lets_others_have_a_turn(world: World) -> None:
     """Who has just released the lock waits a moment before taking it again."""
     with world.lock.hold():

@@ -357,6 +357,33 @@ class TestLeases:
             away.lease("refresh", 30)
         assert store().lease("refresh", 30)
 
+    @pytest.mark.parametrize("sent", [True, False], ids=["after it was granted", "while its client connects"])
+    def test_one_that_ctrl_c_meets_while_it_is_taken_is_free(
+        self, store: OpenStore, monkeypatch: pytest.MonkeyPatch, *, sent: bool
+    ) -> None:
+        """A notebook that goes on would keep it otherwise: its next call would wait for the lease to end."""
+        slow, connect = store(), threading.Event()
+        client, before = slow._server._opened(), set(threading.enumerate())
+
+        def opened() -> redis.Redis:
+            assert sent or connect.wait(PATIENCE)
+            return client
+
+        def wait(_attempt: object, _timeout: float) -> None:
+            for thread in set(threading.enumerate()) - before if sent else ():
+                thread.join(PATIENCE)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(slow._server, "_opened", opened)
+            patch.setattr(calls_of._Attempt, "wait", wait)
+            with pytest.raises(KeyboardInterrupt):
+                slow.lease("refresh", 30)
+            connect.set()
+            for thread in set(threading.enumerate()) - before:
+                thread.join(PATIENCE)
+        assert store().lease("refresh", 30)
+
     def test_others_see_who_holds_it(self, store: OpenStore) -> None:
         """The holder's process, machine and time are told; nobody holds what nobody took."""
         opened = store()

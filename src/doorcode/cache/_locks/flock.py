@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from doorcode.cache._files.system import on_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 __all__ = ["BUSY", "LockResult", "LockedFile", "try_lock"]
 
@@ -92,6 +92,15 @@ class LockedFile:
         if descriptor >= 0:
             self._unlock(descriptor)
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Generator[None]:
+        """Close the file if the block ends with an error, Ctrl-C included: else the process would keep the lock."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def same_file(self, path: str) -> bool:
         """Tell whether a path still leads to this file."""

@@ -57,6 +57,10 @@ class FileLease:
         self._held = held
         self._path = path
 
+    def released_on_error(self) -> contextlib.AbstractContextManager[None]:
+        """Give the lease up if the block ends with an error, Ctrl-C included."""
+        return self._held.closed_on_error()
+
     def last_look(self) -> int:
         """Return when another process last failed to get this lease, in nanoseconds since 1970."""
         return os.fstat(self._held.descriptor).st_atime_ns
@@ -140,12 +144,13 @@ class FileLeases:
         if lease is None:
             self._had.pop(path, None)
             return None
-        if self._lets_others_go_first(path, lease):
-            lease.release()
-            return None
-        self._seen.pop(path, None)
-        self._had[path] = lease.last_look(), 0
-        lease.renew(seconds)
+        with lease.released_on_error():
+            if self._lets_others_go_first(path, lease):
+                lease.release()
+                return None
+            self._seen.pop(path, None)
+            self._had[path] = lease.last_look(), 0
+            lease.renew(seconds)
         return lease
 
     def _lets_others_go_first(self, path: str, lease: FileLease) -> bool:
@@ -206,12 +211,13 @@ def try_lease(path: str) -> FileLease | None:
         except OSError as error:
             raise StoreError(f"cannot make {path}: {error.strerror}", where=path, errno=error.errno) from error
         held = LockedFile(descriptor, try_lock(descriptor))
-        if held.result is LockResult.TAKEN:
-            held.close()
-            return None
-        if held.same_file(path):
-            return FileLease(held, path)
-        held.close()  # another process removed the file between the open and the lock
+        with held.closed_on_error():
+            if held.result is LockResult.TAKEN:
+                held.close()
+                return None
+            if held.same_file(path):
+                return FileLease(held, path)
+            held.close()  # another process removed the file between the open and the lock
     return None
 
 

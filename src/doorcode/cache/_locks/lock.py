@@ -221,14 +221,15 @@ class CacheLock:
 
     def _claim(self, held: LockedFile, owner: Owner, watch: _Watch) -> LockedFile | None:
         """Keep a file that is locked and still at its path; close any other."""
-        if held.result is LockResult.UNSUPPORTED:
-            self._remove_abandoned(held, owner, watch)
-        if held.result is not LockResult.HELD or not held.same_file(self.path):
-            held.close()
-            return None
-        with contextlib.suppress(OSError):
-            make_private(held.descriptor)
-        sign(held)
+        with held.closed_on_error():
+            if held.result is LockResult.UNSUPPORTED:
+                self._remove_abandoned(held, owner, watch)
+            if held.result is not LockResult.HELD or not held.same_file(self.path):
+                held.close()
+                return None
+            with contextlib.suppress(OSError):
+                make_private(held.descriptor)
+            sign(held)
         return held
 
     def _remove_abandoned(self, held: LockedFile, owner: Owner, watch: _Watch) -> None:

@@ -109,11 +109,12 @@ def _create(path: str) -> LockedFile | None:
     except FileExistsError:
         return None
     held = LockedFile(descriptor, try_lock(descriptor))
-    # After a long wait, msal-extensions locks the existing file in place of creating one.
-    if held.result is LockResult.TAKEN or not held.same_file(path):
-        held.close()
-        return None
-    sign(held)
+    with held.closed_on_error():
+        # After a long wait, msal-extensions locks the existing file in place of creating one.
+        if held.result is LockResult.TAKEN or not held.same_file(path):
+            held.close()
+            return None
+        sign(held)
     return held
 
 

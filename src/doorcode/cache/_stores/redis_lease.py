@@ -151,17 +151,17 @@ def take(server: RedisServer, key: str, fence_key: str, seconds: float) -> Redis
     """
     token, note = os.urandom(16).hex(), _note(seconds, None)
     unused = b""
-    sent: list[bool] = []
+    request = _Request()
     for _ in range(2):
         arguments = (key, fence_key, token, note, _milliseconds(seconds), unused, _FENCE_KEPT)
         try:
-            got, said = server.call(partial(_take, arguments, sent), writes=True, key=f"{key} or {fence_key}")
-        except StoreError:
-            if sent:
+            got, said = server.call(partial(request.send, arguments), writes=True, key=f"{key} or {fence_key}")
+            if got:
+                return RedisLease(server, key, token, int(said), seconds)
+        except BaseException:  # Ctrl-C included
+            if request.leave():
                 _give_up(token)
             raise
-        if got:
-            return RedisLease(server, key, token, int(said), seconds)
         if not _is_given_up(said) and not _is_dead(said):
             return None
         unused = said
@@ -176,10 +176,24 @@ def holder_of(held: bytes | None) -> LeaseHolder | None:
     return LeaseHolder(process or None, host, instant(said.get("until"))) if said else None
 
 
-def _take(arguments: tuple[object, ...], sent: list[bool], client: Any) -> list[Any]:
-    sent.append(True)
-    answer: list[Any] = client.eval(_TAKE, 2, *arguments)
-    return answer
+class _Request:
+    """A request for a lease, whose caller may leave before it is sent: connecting may take longer than a call."""
+
+    def __init__(self) -> None:
+        self._was_sent = self._is_left = False
+
+    def send(self, arguments: tuple[object, ...], client: Any) -> list[Any]:
+        """Send the request, unless the caller has left; return the answer."""
+        self._was_sent = True  # before the check: `leave` looks at the two in the other order
+        if self._is_left:
+            return [0, b""]
+        answer: list[Any] = client.eval(_TAKE, 2, *arguments)
+        return answer
+
+    def leave(self) -> bool:
+        """Note that the caller has left; return whether the server may grant the lease all the same."""
+        self._is_left = True
+        return self._was_sent
 
 
 def _note(seconds: float, until: float | None) -> str:
