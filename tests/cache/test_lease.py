@@ -278,4 +278,4 @@ def test_one_that_ctrl_c_meets_while_it_is_taken_is_given_back(
         patch.setattr(interrupted, interrupt)
         with pytest.raises(KeyboardInterrupt):
             clock.leases().take(path, 10)
-    assert taken(clock.leases(), path)
+    taken(clock.leases(), path).release()
