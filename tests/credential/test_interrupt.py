@@ -72,6 +72,19 @@ if sys.stdin.readline() == "again\\n":
     print(len(token("https://s.example/.default")) > 10, flush=True)
 """
 
+CANCELLING = """
+import signal, weakref
+from doorcode import DeviceCodeCredential
+credential = DeviceCodeCredential(tenant_id="contoso.example", disable_instance_discovery=True)
+signal.signal(signal.SIGINT, lambda *_: credential.cancel())
+class Interrupted(weakref.WeakSet):
+    def add(self, pending):
+        super().add(pending)
+        signal.raise_signal(signal.SIGINT)
+credential._session._pending = Interrupted()
+print(credential.begin(scopes=["https://r.example/.default"]).done, flush=True)
+"""
+
 
 @contextmanager
 def running(authority: Emulator, program: str) -> Iterator[subprocess.Popen[str]]:
@@ -156,4 +169,11 @@ def test_a_program_ends_while_a_request_hangs(authority: Emulator) -> None:
         authority.wait_for("discovery")
         say(process)
         assert said(process) == "SignInCancelledError\n"
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_signal_handler_that_cancels(authority: Emulator) -> None:
+    """It may come at any moment, also while the same thread is inside the credential, and does not wait for it."""
+    with running(authority, CANCELLING) as process:
+        assert said(process) == "True\n"
         assert process.wait(PATIENCE) == 0

@@ -233,6 +233,7 @@ def test_a_fork_while_locks_are_held(make_sync: Any, first: str) -> None:
     credential.authenticate(scopes=[SCOPE])
     session = credential._session
     locks = [session._lock, session._opening, session._building, session.flights._lock, session.cache(cae=False)._lock]
+    locks += [session.transport._lock]
     for lock in locks:
         lock.acquire()
 

@@ -25,6 +25,10 @@ class GivenTransport:
         """Tell whether the program passed a transport."""
         return self._transport is not None
 
+    def after_fork(self) -> None:
+        """Replace a lock that another thread of the parent may have held at the fork."""
+        self._lock = threading.Lock()
+
     def enter(self) -> None:
         """Enter the transport, once for each time that the credential is entered."""
         if not self.given:

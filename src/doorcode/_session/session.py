@@ -79,8 +79,11 @@ class Session:
         self._pid = os.getpid()
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
-        """Guards what takes no time, so that an event loop may wait for it."""
+        self._lock: AbstractContextManager[object] = threading.RLock()
+        """Guards what takes no time, so that an event loop may wait for it.
+
+        Reentrant, because a signal handler may call ``cancel`` while this very thread holds it.
+        """
         self._opening = threading.Lock()
         self._building = threading.Lock()
         self.account.after_fork()
@@ -106,6 +109,7 @@ class Session:
                 return
             caches = self._caches
             self._start()
+            self.transport.after_fork()
             # Another thread may have held a lock at the fork; the caches in memory remain valid in the child.
             for cae, cache in caches.items():
                 if isinstance(cache, MemoryCache):

@@ -37,11 +37,11 @@ class CancelScope:
         # SimpleQueue.get waits for ever if its process is stopped in a wait and goes on after the time (seen in 3.11).
         self._wake = threading.Lock()
         self._wake.acquire()
-        self._cancelled = threading.Event()
+        self._cancelled = False  # no Event: a signal handler may cancel while this thread is inside one
 
     def cancel(self) -> None:
         """End the current wait and all later ones; safe from any thread."""
-        self._cancelled.set()
+        self._cancelled = True
         self._put(None)
 
     def sleep(self, seconds: float) -> None:
@@ -131,7 +131,7 @@ class CancelScope:
         Raises:
             Cancelled: it has.
         """
-        if self._cancelled.is_set():
+        if self._cancelled:
             raise Cancelled
         if self._outer is not None:
             self._outer.check()

@@ -19,7 +19,7 @@ from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Exchange, Flow, Poll, Sleep, Step, ask
 from doorcode._core.values import value_class
 from doorcode._error_mapping import exception_for
-from doorcode._frames import clears_frames
+from doorcode._frames import clear, clears_frames
 from doorcode._log import logger
 from doorcode._record import AuthenticationRecord
 from doorcode._session.nesting import held, holding, refuse_to_wait
@@ -283,11 +283,8 @@ class BasePending:
             self._conclude(kept if isinstance(kept, Failure) else self._record_of(kept))
 
     def _fail(self, error: BaseException) -> bool:
-        """End the sign-in if the reply to a poll could not be processed: the code may be used up.
-
-        Returns:
-            Whether this is its end; otherwise it had ended before.
-        """
+        """End the sign-in, as the reply to a poll could not be processed; return False if it had ended before."""
+        clear(error)  # it is kept, and its frames hold the reply
         failure = failure_of(error) or cancelled()
         first = self._ended_by.setdefault("first", failure)
         is_end = self._outcome is None and (first is failure or isinstance(first, Tokens))
