@@ -21,6 +21,7 @@ from doorcode._cli.options import account_named
 from doorcode.cache import _select, accounts
 from doorcode.emulator import Emulator
 
+VAULT = "https://vault.azure.net"
 ADA = "ada@contoso.example"
 GRACE = "grace@contoso.example"
 
@@ -146,7 +147,8 @@ def test_what_no_account_fits_is_named(signed_in: Command) -> None:
     ("given", "login"),
     [
         (("--account", GRACE), f"login --username {GRACE}"),
-        (("--account", "grace"), "login"),
+        (("--account", "grace"), "login --force"),
+        (("--account", "grace", *OWN_CACHE), "login --cache other"),
         ((*OWN_APPLICATION, *OWN_CACHE), f"login --client-id {OWN_APPLICATION[1]} --cache other"),
         (("--account", ADA, *OWN_CACHE), f"login --username {ADA} --cache other"),
     ],
@@ -154,7 +156,7 @@ def test_what_no_account_fits_is_named(signed_in: Command) -> None:
 def test_the_command_for_an_account_that_is_not_there_signs_that_one_in(
     signed_in: Command, given: tuple[str, ...], login: str
 ) -> None:
-    """With the options that chose it; to sign out, no sign-in is needed."""
+    """With the options that chose it, and not with the account that is signed in; to sign out, no sign-in is needed."""
     assert signed_in("token", *given).err.endswith(f"Run `doorcode {login}`.\n")
     done = signed_in("logout", *given)
     assert done.code == 3
@@ -223,6 +225,14 @@ def test_status_has_each_token_with_all_of_its_scopes(
         "https://vault.azure.net/.default",
     ]
     assert "Token for Mail.Read User.Read (tenant" in signed_in("status").out
+
+
+def test_status_has_a_token_of_a_domain_once(signed_in: Command) -> None:
+    """It is stored for the tenant as it was asked for, and for the tenant's ID."""
+    assert signed_in("token", "--resource", VAULT, "--tenant", "contoso.onmicrosoft.com").code == 0
+    found = json.loads(signed_in("status", "--json").out)["tokens"]
+    [token] = [each for each in found if VAULT in each["scope"]]
+    assert (token["scope"], token["tenant_id"]) == (f"{VAULT}/.default", "contoso.onmicrosoft.com")
 
 
 def test_status_has_the_longer_one_of_two_tokens_for_the_same_scopes(signed_in: Command, authority: Emulator) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import uuid
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
@@ -97,6 +98,23 @@ def test_wrong_arguments_are_called_as_the_command_line_calls_them(
     assert done.code in {1, 2}
     assert words in done.err
     assert not PYTHON.search(own_words(done)), done.err
+
+
+@pytest.mark.parametrize("name", ["status", "logout", "doctor", "token"])
+def test_a_key_is_called_as_the_environment_calls_it(
+    signed_in: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Another key than the one that encrypts the cache, one that cannot be used, and none; the advice is whole."""
+    file = Path.home() / ".IdentityService" / "msal.cache.nocae.keyed"
+    for key in (b64encode(bytes([1]) * 32).decode(), "short", ""):
+        monkeypatch.setenv("DOORCODE_CACHE_KEY", key)
+        done = signed_in(name)
+        said = " ".join((done.out + done.err).split())
+        assert "encryption_key" not in said
+        assert "name or path" not in said
+        if len(key) > len("short"):
+            assert "DOORCODE_CACHE_KEY or DOORCODE_CACHE_KEY_FILE names" in said
+            assert f"remove the file (rm {file}), and the user signs in again" in said
 
 
 @pytest.mark.parametrize("name", ["status", "logout", "doctor", "token"])

@@ -81,6 +81,15 @@ def test_status_keeps_each_reason_on_a_line(terminal: Terminal, command: Command
     assert all(len(line) <= width for line in screen.splitlines())
 
 
+def test_an_error_breaks_lines_between_words(terminal: Terminal, signed_in: Command) -> None:
+    """A command stays whole, so that it can be copied."""
+    said = signed_in("token", "--account", "grace", "--cache", "other").err
+    terminal.start("-m", "doorcode", "token", "--account", "grace", "--cache", "other", width=34)
+    screen = terminal.shows(lambda text: "ended" in text)
+    assert " ".join(said.split()) in " ".join(screen.split())
+    assert "`doorcode login --cache other`." in screen.splitlines()
+
+
 @pytest.mark.parametrize("width", [80, 60])
 def test_a_qr_code_is_shown_on_a_terminal(
     terminal: Terminal, command: Command, authority: Emulator, width: int

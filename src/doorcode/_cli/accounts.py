@@ -16,7 +16,7 @@ from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, DEFAULT_CLIENT_ID, Accounts, SignedIn, shown, shown_text
 from doorcode._cli.failures import CommandError, ExitCode, as_command_error, for_users, sign_in_needed, wrong_usage
 from doorcode._cli.fast_token import AccountChoice, chosen, stored_tokens
-from doorcode._cli.help_format import echo_wrapped
+from doorcode._cli.help_format import complain, echo_wrapped
 from doorcode._cli.options import (
     account_named,
     cache_option,
@@ -205,7 +205,7 @@ class _SignOutReport:
 
     def add(self, failure: CommandError) -> None:
         """Tell the user about a failure."""
-        click.echo(f"doorcode: {failure}", err=True)
+        complain(failure)
         self._code = self._code or failure.code
 
     def end(self) -> None:

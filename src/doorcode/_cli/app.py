@@ -14,7 +14,7 @@ from doorcode._cli.accounts import accounts, logout, status, switch
 from doorcode._cli.doctor import doctor
 from doorcode._cli.exec_command import exec_command
 from doorcode._cli.failures import CommandError, ExitCode, as_command_error
-from doorcode._cli.help_format import Commands, help_width
+from doorcode._cli.help_format import Commands, complain, help_width
 from doorcode._cli.login import login
 from doorcode._cli.token import token
 
@@ -109,5 +109,5 @@ def run(arguments: Sequence[str], program: str = "doorcode") -> int:
 
 
 def _end(error: CommandError) -> int:
-    click.echo(f"doorcode: {error}", err=True)
+    complain(error)
     return error.code

@@ -12,7 +12,7 @@ import click
 
 from doorcode import AzureAuthorityHosts
 from doorcode._cli import account_file, health_checks
-from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn, shown
+from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, ExitCode, for_users, wrong_usage
 from doorcode._cli.fast_token import AccountChoice, chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
@@ -41,7 +41,8 @@ def doctor(*, authority: str | None, as_json: bool, cache: str | None) -> None:
     The exit code is 1 when a check fails.
     """
     findings: list[Finding] = []
-    for finding in examined(authority, cache):
+    for found in examined(authority, cache):
+        finding = found._replace(detail=for_users(found.detail))
         findings.append(finding)
         if not as_json:
             _print(finding)
@@ -119,7 +120,7 @@ def _address(authority: str | None, current: SignedIn | None) -> tuple[str, str,
 
 
 def _print(finding: Finding) -> None:
-    first, *more = map(shown, for_users(finding.detail).split("\n"))
+    first, *more = shown_text(finding.detail).split("\n")
     click.secho(f"{finding.verdict:<4} ", fg=STYLES[finding.verdict], nl=False)
     echo_wrapped(f"{finding.check}: {first}", MARGIN)
     for line in [*more, *(["-> " + finding.advice] if finding.advice else [])]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 import textwrap
@@ -12,6 +14,9 @@ import click
 from typing_extensions import override
 
 WIDEST: Final = 80
+COMMAND: Final = re.compile(r"`[^`]*`")
+NO_BREAK: Final = "\u00a0"
+"""A space at which textwrap breaks no line."""
 NARROW: Final = 60
 """Columns below which an option's words go under it: click would leave them a column of ten characters."""
 
@@ -69,7 +74,30 @@ def echo_wrapped(text: str, indent: str = "  ") -> None:
     click.echo(text)
 
 
+def complain(message: object) -> None:
+    """Write what went wrong to standard error, each line broken between words where a terminal is narrower.
+
+    Args:
+        message: the lines.
+    """
+    text = f"doorcode: {message}"
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    except (OSError, ValueError):  # a stream of a test's or a debugger's, which has no terminal's number
+        columns = 0
+    if columns > 0:
+        text = "\n".join(_filled(line, columns) for line in text.split("\n"))
+    click.echo(text, err=True)
+
+
 def _filled(line: str, width: int) -> str:
-    """Return a line in lines that fit; an item of a list keeps its indent, and what follows is under its text."""
+    """Return a line in lines that fit; an item of a list keeps its indent, and what follows is under its text.
+
+    A command in backticks is not broken, so that it can be copied.
+    """
     lead = line[: len(line) - len(line.lstrip(" -"))]
-    return textwrap.fill(line, width, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False)
+    whole = COMMAND.sub(lambda found: found[0].replace(" ", NO_BREAK), line)
+    filled = textwrap.fill(
+        whole, width, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
+    )
+    return filled.replace(NO_BREAK, " ")

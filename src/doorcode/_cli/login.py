@@ -18,6 +18,7 @@ from doorcode import (
 from doorcode._cli import account_file
 from doorcode._cli.account_file import DEFAULT_CACHE, SignedIn, shown_text
 from doorcode._cli.failures import CommandError, wrong_usage
+from doorcode._cli.help_format import complain
 from doorcode._cli.options import (
     cache_option,
     checked_text,
@@ -186,7 +187,7 @@ def _can_show_qr() -> bool:
     }
     for reason, applies in reasons.items():
         if applies:
-            click.echo(f"doorcode: --qr shows no QR code, since {reason}.", err=True)
+            complain(f"--qr shows no QR code, since {reason}.")
             return False
     return True
 
@@ -200,10 +201,9 @@ def _report(account: SignedIn, aside: str | None, *, already: bool) -> None:
         already: whether the account was signed in before, so that the user was not asked.
     """
     if aside is not None:
-        click.echo(
-            f"doorcode: The account file could not be read. It is kept as {shown_text(aside)}; accounts that "
-            "`doorcode accounts` no longer lists have to sign in again.",
-            err=True,
+        complain(
+            f"The account file could not be read. It is kept as {shown_text(aside)}; accounts that "
+            "`doorcode accounts` no longer lists have to sign in again."
         )
     click.echo(f"{'Already signed' if already else 'Signed'} in as {account.name} (tenant {account.tenant}).", err=True)
     if already:

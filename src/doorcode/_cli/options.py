@@ -28,6 +28,7 @@ from doorcode._cli.fast_token import (
     same_authority,
     stored_tokens,
 )
+from doorcode._cli.help_format import complain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -197,7 +198,7 @@ def account_named(choice: AccountChoice, *, can_sign_in: bool = True) -> SignedI
         return fitting[0]
     reason = _no_account(choice, accounts)
     if can_sign_in:
-        raise sign_in_needed(reason, _login_command_of(choice))
+        raise sign_in_needed(reason, _login_command_of(choice, accounts))
     raise CommandError(reason, ExitCode.SIGN_IN_NEEDED)
 
 
@@ -212,16 +213,14 @@ def _no_account(choice: AccountChoice, accounts: Accounts) -> str:
     return f"{shown(choice.account)} is not signed in here{where}{signed_in}."
 
 
-def _login_command_of(choice: AccountChoice) -> str:
+def _login_command_of(choice: AccountChoice, accounts: Accounts) -> str:
     """Return the command that signs in the account that the user has chosen."""
     name = choice.account if "@" in (choice.account or "") else None
-    words = {
-        "--username": name,
-        "--client-id": choice.client_id,
-        "--authority": choice.authority,
-        "--cache": choice.cache,
-    }
-    return shown_text(shlex.join(["doorcode", "login", *_options(words)]))
+    # Where another account is signed in, the command would have nothing to do without a name to compare.
+    force = ["--force"] if name is None and chosen(accounts, choice._replace(account=None)) else []
+    of_application = {"--client-id": choice.client_id, "--authority": choice.authority}
+    words = {"--username": name, **of_application, "--cache": choice.cache}
+    return shown_text(shlex.join(["doorcode", "login", *_options(words), *force]))
 
 
 def _options(words: dict[str, str | None]) -> list[str]:
@@ -322,7 +321,7 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record, unless it says what the end of the command will say."""
         if " failed: %s" not in str(record.msg):
-            click.echo(f"doorcode: {for_users(record.getMessage())}", err=True)
+            complain(for_users(record.getMessage()))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

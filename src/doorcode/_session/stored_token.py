@@ -91,15 +91,15 @@ class StoredTokens:
     def valid(self) -> list[KnownToken]:
         """Return each access token in the caches that has not expired: its scopes, tenant and expiry.
 
-        A token that is stored both under what was requested and under what was granted is there once, with what was
-        requested.
+        A token that is stored both under what was requested and under what was granted, scopes or tenant, is there
+        once, with what was requested.
 
         Raises:
             CacheUnavailableError: no store can be used.
         """
         who, now = self._who, time.time()
         account = who.home_account_id or ""
-        found: dict[tuple[Secret, str], KnownToken] = {}
+        found: dict[Secret, KnownToken] = {}
         for cae in (False, True):
             for _, row in rows_of(self._cache(cae=cae).state(), ACCESS_TOKEN):
                 token = stored_token(row)
@@ -108,9 +108,9 @@ class StoredTokens:
                     realm = text_of(row, "realm")
                     tenant = self._config.tenant_id if realm.lower() in SHARED else realm
                     known = KnownToken(text_of(row, "target"), tenant, token.expires_on)
-                    earlier = found.setdefault((token.secret, tenant), known)
+                    earlier = found.setdefault(token.secret, known)
                     if len(known.target.split()) < len(earlier.target.split()):
-                        found[token.secret, tenant] = known
+                        found[token.secret] = known
         return list(found.values())
 
     def knows_account(self) -> bool:
