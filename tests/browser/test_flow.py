@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,10 +111,11 @@ def test_the_deadline_runs_from_the_beginning() -> None:
     assert script.of(Conclude)[0].outcome == outcome
 
 
-def test_no_timeout() -> None:
-    """None waits for a day."""
+@pytest.mark.parametrize("timeout", [None, float(sys.maxsize)])
+def test_no_timeout(timeout: float | None) -> None:
+    """None waits for a day, and so does a number that stands for no limit: no date is as late as that."""
     script = Script()
-    script.drive(timeout=None)
+    script.drive(timeout=timeout)
     assert script.of(AwaitRedirect)[0].within == auth_code.NO_LIMIT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -324,6 +325,23 @@ def test_no_thread_to_listen_in(port: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(failure, Failure)
     assert "ulimit -u" in str(exception_for(failure))
     assert is_free(port)
+
+
+@pytest.mark.parametrize("missing", ["socket", "socketpair"])
+def test_no_descriptor_to_listen_with(port: int, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """The error says so, and not that another program has the port; while it is kept, the port is free."""
+    monkeypatch.setattr(loopback, "PORTS", (port,))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, missing, full)
+        failure = LocalBrowser(None).start()
+    assert isinstance(failure, Failure)
+    assert "Too many open files" in failure.message
+    assert "ulimit -n" in failure.message
+    Listener().close()
 
 
 def test_no_thread_to_open_the_browser_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

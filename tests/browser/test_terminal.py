@@ -164,3 +164,18 @@ def test_a_terminal_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(Path("/dev/fd").iterdir())) <= before  # what other tests have left may be closed meanwhile
     os.close(ours)
     os.close(theirs)
+
+
+def test_a_terminal_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that ends takes its terminal along: the input has ended, and no descriptor is left."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setattr(terminal, "TTY", os.ttyname(theirs))
+    os.close(theirs)
+    closed: list[int] = []
+    close = os.close
+    monkeypatch.setattr(os, "close", lambda descriptor: closed.append(descriptor) or close(descriptor))
+    reader = terminal.Terminal()
+    with pytest.raises(EOFError):
+        reader.read(lambda: os.close(ours))
+    assert len(closed) == 4, "the other end, both ends of the pipe, and the terminal"
+    reader.close()

@@ -19,6 +19,7 @@ from doorcode._browser.redirect_server import Listener
 from doorcode._browser.result_page import failed, finished
 from doorcode._core.display import LONGEST_NAME, account_name, one_line
 from doorcode._core.flows.browser_steps import Redirect, SignInPage
+from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, is_without_descriptors
 from doorcode._core.messages.failures import unavailable
 from doorcode._core.model import Failure, Tokens
 
@@ -57,7 +58,7 @@ class LocalBrowser:
         except OSError as exception:
             where = self._redirect_uri or f"http://localhost:{PORTS[0]} to {PORTS[-1]}"
             why = f"Couldn't start an HTTP server on {where}: {exception.strerror or exception}"
-            return unavailable(why, _THREADS if exception.errno == errno.EAGAIN else _TAKEN, exception)
+            return unavailable(why, _advice(exception), exception)
         return self._listener.redirect_uri
 
     def show(self, page: SignInPage, left: float) -> Failure | None:
@@ -131,6 +132,12 @@ class LocalBrowser:
     def _listening(self) -> Listener:
         assert self._listener is not None, "a flow begins with Listen"
         return self._listener
+
+
+def _advice(error: OSError) -> str:
+    if is_without_descriptors(error):
+        return FREE_DESCRIPTORS
+    return _THREADS if error.errno == errno.EAGAIN else _TAKEN
 
 
 def program_name(argv: list[str]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
+from doorcode._core.messages.descriptors import is_without_descriptors
 from doorcode._core.values import value_class
 
 PORTS: Final = range(8400, 9000)
@@ -59,15 +59,19 @@ def listen(redirect_uri: str | None) -> tuple[LoopbackAddress, list[socket.socke
         the addresses, and a socket for each of them that this machine has.
 
     Raises:
-        OSError: the port is taken, on either address family; or none of ``PORTS`` is free.
+        OSError: the port is taken, on either address family; none of ``PORTS`` is free; or this process may open no
+            further connection.
     """
     if redirect_uri is not None:
         place = loopback_address(redirect_uri)
         return place, _bound(place)
     for port in PORTS:
         place = loopback_address(f"http://localhost:{port}")
-        with suppress(OSError):
+        try:
             return place, _bound(place)
+        except OSError as error:
+            if is_without_descriptors(error):
+                raise
     raise OSError(errno.EADDRINUSE, f"no port from {PORTS[0]} to {PORTS[-1]} is free")
 
 
@@ -77,7 +81,7 @@ def _bound(place: LoopbackAddress) -> list[socket.socket]:
     try:
         bound.extend(_each_bound(place))
     except OSError:
-        _close(bound)
+        close_all(bound)
         raise
     if not bound:
         raise OSError(errno.EADDRNOTAVAIL, "this machine has no loopback address for it")
@@ -118,6 +122,7 @@ def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.
     return listening
 
 
-def _close(sockets: Iterable[socket.socket]) -> None:
+def close_all(sockets: Iterable[socket.socket]) -> None:
+    """Close sockets."""
     for each in sockets:
         each.close()

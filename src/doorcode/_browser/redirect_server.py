@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, cast
 from urllib.parse import urlsplit
 
 from doorcode._browser.answers import BrowserAnswers, SentOn, Visitor
-from doorcode._browser.loopback import listen
+from doorcode._browser.loopback import close_all, listen
 from doorcode._browser.result_page import ELSEWHERE, GIVEN_UP, Words, headers, render
 from doorcode._core.flows.browser_steps import Redirect
 
@@ -50,7 +50,11 @@ class Listener:
         self._words: Words = GIVEN_UP
         self._ended, self._page_sent = threading.Event(), threading.Event()
         self._connections: deque[socket.socket] = deque()
-        self._wake_sender, self._wake_receiver = socket.socketpair()
+        try:
+            self._wake_sender, self._wake_receiver = socket.socketpair()
+        except OSError:
+            close_all(self._sockets)
+            raise
         self._thread = threading.Thread(target=self._run, name="doorcode-listener", daemon=True)
         try:
             self._thread.start()

@@ -118,8 +118,9 @@ class Terminal:
                 termios = import_module("termios")
                 terminal, before = self._changed
                 self._changed = None
-                # Text that was pasted after the line is dropped, so that the shell does not run it.
-                termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+                with suppress(termios.error):  # the terminal is gone, as with its connection
+                    # Text that was pasted after the line is dropped, so that the shell does not run it.
+                    termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
     def _read_line(self, terminal: int, wake_receiver: int) -> bytes:
         line = b""

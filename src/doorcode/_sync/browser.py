@@ -36,7 +36,8 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
         login_hint: a sign-in name to fill the sign-in page in with. Of the accounts in the cache, only the one with
             this name is used; the user may choose another account on the page.
-        timeout: seconds to wait for the user; None waits for a day, 0 opens no page and times out at once.
+        timeout: seconds to wait for the user, a day at most; None waits for a day, 0 opens no page and times out at
+            once.
         paste: True lets the user open the page on another machine and paste the address that it ends on into the
             terminal. A function replaces the terminal: it is called with a ``doorcode.prompts.PasteRequest`` in a
             thread of its own, and returns the pasted address. Read ``docs/browser.md`` first: attackers trick users

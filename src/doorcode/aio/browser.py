@@ -34,7 +34,8 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
             ``http://localhost:8400``; by default ``http://localhost`` with the first free port of 8400 to 8999.
         login_hint: a sign-in name to fill the sign-in page in with. Of the accounts in the cache, only the one with
             this name is used; the user may choose another account on the page.
-        timeout: seconds to wait for the user; None waits for a day, 0 opens no page and times out at once.
+        timeout: seconds to wait for the user, a day at most; None waits for a day, 0 opens no page and times out at
+            once.
         paste: as for ``doorcode.InteractiveBrowserCredential``; a coroutine function is awaited on the event
             loop, any other function is called in a thread of its own.
         **kwargs: the options of every credential: ``InteractiveCredentialOptions``.

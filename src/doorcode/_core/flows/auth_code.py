@@ -32,7 +32,7 @@ LONGEST_REDEEMING: Final = 30.0
 LONGEST_RESULT_PAGE: Final = 2.0
 """Seconds to wait until the browser has received the result page."""
 NO_LIMIT: Final = 86400.0
-"""Seconds to wait without a ``timeout``: no sign-in page is valid for longer than a day."""
+"""Seconds to wait at most, and without a ``timeout``: no sign-in page is valid for longer than a day."""
 BACK_OFF: Final = (1.0, 2.0, 4.0)
 """Seconds between attempts to redeem a code while the network fails."""
 _MOST_FIELDS: Final = 32
@@ -47,13 +47,13 @@ def sign_in(
     Args:
         request: what the token is for.
         started: when the sign-in began, in monotonic seconds.
-        timeout: seconds from then that the user has; None is a day, 0 prompts no user.
+        timeout: seconds from then that the user has, a day at most; None is a day, 0 prompts no user.
         login_hint: the sign-in name that the page is filled in with, or None.
 
     Returns:
         the tokens, or why there are none.
     """
-    seconds = NO_LIMIT if timeout is None else timeout
+    seconds = NO_LIMIT if timeout is None else min(timeout, NO_LIMIT)
     if seconds <= 0:
         return timed_out(seconds, None)
     at, redirect_uri = yield from ask(Listen())
