@@ -85,6 +85,26 @@ def test_what_azure_core_takes_is_taken(make: Any, options: dict[str, object]) -
     make.credential_class(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"cache_persistence_options": doorcode.TokenCachePersistenceOptions},
+            r"write TokenCachePersistenceOptions\(\)",
+        ),
+        (
+            {"authentication_record": doorcode.AuthenticationRecord},
+            r"pass what authenticate\(\) or Authenti.* returned",
+        ),
+    ],
+    ids=["options", "record"],
+)
+def test_the_class_of_options_or_of_a_record(make: Any, options: dict[str, Any], words: str) -> None:
+    """The parentheses were forgotten; the error says what to write."""
+    with pytest.raises(TypeError, match=rf"{next(iter(options))} must be an object, not the class .*: {words}$"):
+        make.credential_class(**options)
+
+
 def test_the_class_of_a_transport(make: Any) -> None:
     """A class in the place of an object is refused."""
     with pytest.raises(TypeError, match="must be an object"):

@@ -65,7 +65,7 @@ class BaseCredential:
         *,
         authentication_record: _credential_options.RecordFields | None = None,
         disable_automatic_authentication: bool = False,
-        client_id: str = DEVELOPER_CLIENT_ID,
+        client_id: str | None = DEVELOPER_CLIENT_ID,
         **kwargs: Any,
     ) -> None:
         from doorcode._config import resolve

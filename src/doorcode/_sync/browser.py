@@ -52,7 +52,7 @@ class InteractiveBrowserCredential(BaseBrowser, InteractiveCredential):
     def __init__(
         self,
         *,
-        client_id: str = DEVELOPER_CLIENT_ID,
+        client_id: str | None = DEVELOPER_CLIENT_ID,
         redirect_uri: str | None = None,
         login_hint: str | None = None,
         timeout: float | None = 300,

@@ -50,7 +50,7 @@ class DeviceCodeCredential(BaseDeviceCode, InteractiveCredential):
 
     def __init__(
         self,
-        client_id: str = DEVELOPER_CLIENT_ID,
+        client_id: str | None = DEVELOPER_CLIENT_ID,
         *,
         timeout: float | None = None,
         prompt_callback: Callable[[str, str, dt.datetime], None] | None = None,

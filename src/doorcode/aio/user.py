@@ -47,7 +47,7 @@ class UserCredential(BaseUser, InteractiveCredential):
     def __init__(
         self,
         *,
-        client_id: str = DEVELOPER_CLIENT_ID,
+        client_id: str | None = DEVELOPER_CLIENT_ID,
         prefer: Literal["browser", "device_code"] | None = None,
         timeout: float | None = None,
         prompt_callback: AsyncPromptCallback | None = None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doorcode._core.checks import check_flag
 from doorcode._core.display import safe_repr
+from doorcode._core.object_checks import refuse_class
 from doorcode._frames import clears_frames
 from doorcode._lazy import LazyModule
 from doorcode.cache._environment_key import environment_has_key, key_of_environment
@@ -143,6 +144,7 @@ def resolve_options(options: object) -> TokenCachePersistenceOptions:
     """
     if isinstance(options, TokenCachePersistenceOptions):
         return options
+    refuse_class("cache_persistence_options", options)
     try:
         allowed = getattr(options, "allow_unencrypted_storage")  # noqa: B009 - the object has no type
         name = getattr(options, "name")  # noqa: B009 - likewise
