@@ -263,6 +263,14 @@ def test_a_secret_that_cannot_be_taken_out() -> None:
     assert str(found) == "StubbornError: …"
 
 
+def test_a_certificate_that_pyopenssl_refuses() -> None:
+    """It is one that is not trusted, although no error of ``ssl`` says so (``inject_into_urllib3``)."""
+    error = requests.exceptions.SSLError("bad handshake: Error([('SSL routines', '', 'certificate verify failed')])")
+    fault = fault_of(ServiceRequestError(str(error), error=error), Endpoint.TOKEN, "login.example")
+    assert fault is not None
+    assert fault.kind is FaultKind.CERTIFICATE
+
+
 def test_a_time_out_that_an_older_azure_core_does_not_name() -> None:
     """It is one all the same: what requests says counts."""
     error = ServiceResponseError("read", error=requests.exceptions.ReadTimeout("Read timed out."))

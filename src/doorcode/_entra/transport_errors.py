@@ -24,6 +24,7 @@ _CLOCK = "Set this machine's clock; if it is right, the operator of the server o
 _SET_FILES = "Check connection_verify=, connection_cert= and the environment variable REQUESTS_CA_BUNDLE."
 _INSTALL_SOCKS = "Install it: pip install 'requests[socks]'."
 _SET_PROXY = "Check proxies= and the environment variable HTTPS_PROXY, as http://proxy.example:8080."
+_NOT_VERIFIED = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed")  # the second one without ssl: pyOpenSSL
 _UNTIMELY = ("certificate is not yet valid", "certificate has expired")
 _UNUSUAL = ("not marked critical", "Missing Authority Key Identifier")
 _NO_FILE = ("Could not find a suitable TLS CA", "Could not find the TLS")
@@ -127,7 +128,7 @@ def _classify(exception: Exception, text: str) -> tuple[FaultKind, str, str | No
     """Return the kind of a fault, a message, and the next step if it differs from the kind's usual one."""
     kind, step = FaultKind.UNREACHABLE, None
     certificate = untrusted(exception)
-    if certificate is not None or "CERTIFICATE_VERIFY_FAILED" in text:
+    if certificate is not None or any(sign in text for sign in _NOT_VERIFIED):
         reason = certificate.verify_message if certificate is not None else "certificate verify failed"
         kind, words, step = FaultKind.CERTIFICATE, f"The server's certificate is not trusted ({reason})", _cure(text)
     elif "Tunnel connection failed: 407" in text:
