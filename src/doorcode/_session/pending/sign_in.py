@@ -308,6 +308,7 @@ class BasePending:
 
     def _conclude(self, outcome: AuthenticationRecord | Failure) -> None:
         self._outcome = outcome
+        self._ended_by["first"] = outcome  # without the tokens
         forget(self._code)
         self._wake()
         name = type(self).__name__
