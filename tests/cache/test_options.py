@@ -200,11 +200,27 @@ def test_accepts_azure_identitys_own() -> None:
         resolve_options(SimpleNamespace(name="../x", allow_unencrypted_storage=False))
 
 
-@pytest.mark.parametrize("wrong", [True, "msal.cache", {"name": "x"}, None])
-def test_refuses_anything_else(wrong: object) -> None:
-    """The error names both classes that are accepted."""
-    with pytest.raises(TypeError, match=r"of doorcode or of azure\.identity"):
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        (True, ""),
+        ("msal.cache", "name=..."),
+        ({"name": "x"}, ""),
+        (None, ""),
+        (RedisStore("redis://127.0.0.1", encryption_key=KEY), "store=..."),
+    ],
+)
+def test_refuses_anything_else(wrong: object, meant: str) -> None:
+    """The error names both classes that are accepted, and says what to pass."""
+    with pytest.raises(TypeError, match=r"of doorcode or of azure\.identity") as caught:
         resolve_options(wrong)
+    assert str(caught.value).endswith(f": pass TokenCachePersistenceOptions({meant})")
+
+
+def test_refuses_the_class_of_a_store() -> None:
+    """It has every method, and no call of one would work."""
+    with pytest.raises(TypeError, match="not the class RedisStore: call the class to make one"):
+        TokenCachePersistenceOptions(store=RedisStore)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", ["false", "no", 1, [False]])

@@ -255,6 +255,16 @@ def test_status_without_a_sign_in(command: Command) -> None:
     assert json.loads(command("status", "--json").out)["account"] is None
 
 
+def test_a_cache_without_an_account_is_named(signed_in: Command) -> None:
+    """Where another cache has one: the first step, and the sign-out, are for the cache that the user asks about."""
+    nobody = "No account in the cache other is signed in."
+    assert f"{nobody} Begin with `doorcode login --cache other`." in signed_in("status", *OWN_CACHE).out
+    assert f"{nobody}\n     -> Run `doorcode login --cache other`." in signed_in("doctor", *OWN_CACHE).out
+    assert signed_in("logout", *OWN_CACHE).err.startswith(f"{nobody} `doorcode logout --all --cache other` also ")
+    assert signed_in("logout", "--all", *OWN_CACHE).err == f"{nobody}\n"
+    assert cached() == {ADA}
+
+
 def test_status_does_not_deny_a_sign_in_that_it_cannot_look_for(
     signed_in: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -30,7 +31,16 @@ from doorcode._cli.options import (
 from doorcode.cache import CachedAccount, StoreError
 from doorcode.errors import CacheUnavailableError
 
-NOBODY: Final = "No account is signed in."
+
+def nobody_in(cache: str | None) -> str:
+    """Return that no account is signed in; in one cache, where the user has named it."""
+    return "No account is signed in." if cache is None else f"No account in the cache {shown(cache)} is signed in."
+
+
+def command_for(cache: str | None, *words: str) -> str:
+    """Return a command in backticks, for the cache that the user has named."""
+    line = ["doorcode", *words, *([] if cache is None else ["--cache", cache])]
+    return f"`{shown_text(shlex.join(line))}`"
 
 
 @click.command(short_help="List the signed-in accounts.")
@@ -42,7 +52,7 @@ def accounts(*, as_json: bool) -> None:
         _print_json([_described(each, current=each is known[0]) for each in known])
         return
     if not known:
-        click.echo(f"{NOBODY} Begin with `doorcode login`.", err=True)
+        click.echo(f"{nobody_in(None)} Begin with {command_for(None, 'login')}.", err=True)
     for each in known:
         star = "*" if each is known[0] else " "
         click.echo(f"{star} {each.name}  tenant {each.tenant}  {each.authority}{_particulars(each, known)}")
@@ -95,7 +105,8 @@ def logout(*, choice: AccountChoice, every_account: bool) -> None:
         _sign_out_every_account(choice.cache)
         return
     if choice == AccountChoice(cache=choice.cache) and not chosen(account_file.read(), choice):
-        click.echo(f"{NOBODY} `doorcode logout --all` also signs out what programs signed in.", err=True)
+        everything = command_for(choice.cache, "logout", "--all")
+        click.echo(f"{nobody_in(choice.cache)} {everything} also signs out what programs signed in.", err=True)
         return
     leaving = account_named(choice, can_sign_in=False)
     _remove_tokens(leaving)
@@ -120,7 +131,7 @@ def _sign_out_every_account(cache: str | None) -> None:
     elif not leaving:
         report.end()
         if not unlisted:
-            click.echo(NOBODY, err=True)
+            click.echo(nobody_in(cache), err=True)
         return
     aside = account_file.update(
         lambda accounts: tuple(each for each in accounts if each.key not in gone), repair=damage is not None
@@ -246,16 +257,22 @@ def status(*, as_json: bool, cache: str | None) -> None:
             }
         )
     else:
-        _print_status(current, name, str(store), tokens, stored=stored)
+        _print_status(current, name, str(store), tokens, stored=stored, named=cache)
     if store.error is not None:
         raise click.exceptions.Exit(ExitCode.NO_CACHE)
 
 
 def _print_status(
-    current: SignedIn | None, cache: str, store: str, tokens: list[dict[str, Any]], *, stored: bool | None
+    current: SignedIn | None,
+    cache: str,
+    store: str,
+    tokens: list[dict[str, Any]],
+    *,
+    stored: bool | None,
+    named: str | None,
 ) -> None:
     if current is None:
-        echo_wrapped(f"{NOBODY} Begin with `doorcode login`.")
+        echo_wrapped(f"{nobody_in(named)} Begin with {command_for(named, 'login')}.")
     elif stored is None:
         echo_wrapped(f"The current account is {current.name}; its token cache cannot be used.")
     elif stored:

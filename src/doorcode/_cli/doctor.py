@@ -13,6 +13,7 @@ import click
 from doorcode import AzureAuthorityHosts
 from doorcode._cli import account_file, health_checks
 from doorcode._cli.account_file import DEFAULT_CACHE, AccountFileError, SignedIn, shown_text
+from doorcode._cli.accounts import command_for, nobody_in
 from doorcode._cli.failures import CommandError, ExitCode, for_users, wrong_usage
 from doorcode._cli.fast_token import AccountChoice, chosen
 from doorcode._cli.health_checks import FAIL, OK, WARN, Finding
@@ -69,7 +70,7 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     except AccountFileError as error:
         yield Finding("account", FAIL, str(error))
     else:
-        yield _account(current)
+        yield _account(current, cache)
     try:
         options = current.cache_options() if current else account_file.cache_options(cache or DEFAULT_CACHE)
     except ValueError as error:
@@ -83,13 +84,13 @@ def examined(authority: str | None, cache: str | None) -> Iterator[Finding]:
     yield from health_checks.authority(url)
 
 
-def _account(current: SignedIn | None) -> Finding:
+def _account(current: SignedIn | None, cache: str | None) -> Finding:
     try:
         account_file.check_writable()
     except AccountFileError as error:
         return Finding("account", FAIL if current is None else WARN, str(error))
     if current is None:
-        return Finding("account", WARN, "No account is signed in.", "Run `doorcode login`.")
+        return Finding("account", WARN, nobody_in(cache), f"Run {command_for(cache, 'login')}.")
     return Finding("account", OK, f"{current.name} is the current account.")
 
 

@@ -151,9 +151,16 @@ def resolve_options(options: object) -> TokenCachePersistenceOptions:
     except AttributeError:
         raise TypeError(
             "cache_persistence_options must be a TokenCachePersistenceOptions, of doorcode or of azure.identity, "
-            f"not {type(options).__name__}"
+            f"not {type(options).__name__}: pass TokenCachePersistenceOptions({_meant(options)})"
         ) from None
     return TokenCachePersistenceOptions(allow_unencrypted_storage=allowed, name=name)
+
+
+def _meant(options: object) -> str:
+    """Return the argument in which the program's value may belong; empty for any other value."""
+    if isinstance(options, str):
+        return "name=..."
+    return "store=..." if all(hasattr(options, name) for name in _STORE_HAS) else ""
 
 
 def _checked_name(name: object) -> str:
@@ -185,6 +192,8 @@ def _checked_path(path: object) -> str | None:
 
 
 def _checked_store(store: _protocol.TokenStore | None) -> _protocol.TokenStore | None:
+    if isinstance(store, type):
+        raise TypeError(f"store must be an object, not the class {store.__name__}: call the class to make one")
     missing = [name for name in _STORE_HAS if store is not None and not hasattr(store, name)]
     if missing:
         raise TypeError(f"store must be a doorcode.cache.TokenStore; {_kind(store)} has no {', '.join(missing)}")
