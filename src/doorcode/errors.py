@@ -70,7 +70,7 @@ class ErrorResponse:
 
     Attributes:
         status_code: the HTTP status.
-        headers: the reply's headers, by lower-case name.
+        headers: the reply's headers; case does not matter in their names.
         request: the request, without its body.
     """
 

@@ -113,7 +113,7 @@ def test_the_fields_of_an_error(make: Any, authority: Emulator) -> None:
     response = error.response
     assert (response.status_code, response.reason, response.request.method) == (400, "Bad Request", "POST")
     assert response.request.url.endswith("/oauth2/v2.0/token")
-    assert response.headers["content-type"] == response.content_type
+    assert response.headers["content-type"] == response.headers["Content-Type"] == response.content_type
     assert response.json()["error_codes"] == [50076]
     assert response.text() == response.text("utf-8") == response.content.decode()
     assert error.message == str(error)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from azure.core.rest import HttpRequest
+from azure.core.utils import CaseInsensitiveDict
 
 from doorcode import _clock, errors
 from doorcode._core.flows.limits import RequestLimits
@@ -288,4 +289,5 @@ def _success(raw: RawReply, request: HttpRequest) -> Mapping[str, object]:
 def _error_response(raw: RawReply, request: HttpRequest) -> ErrorResponse:
     said = json_object(raw.body)
     body = json.dumps({name: said[name] for name in _SAID if name in said})
-    return ErrorResponse(raw.status, raw.headers, ErrorRequest(request.method, request.url), body)
+    headers = CaseInsensitiveDict(raw.headers)
+    return ErrorResponse(raw.status, headers, ErrorRequest(request.method, request.url), body)
