@@ -179,12 +179,13 @@ def test_with_nothing_to_show_it_on_nobody_waits(
 
 
 def test_a_stream_of_a_programs_own(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in for stdout need not be a file: the prompt reaches it."""
-    odd = Odd()
+    """What stands in for stdout need not be a file, nor have a method flush: the prompt is there, and only there."""
+    odd, stderr = Odd(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", odd)
+    monkeypatch.setattr(sys, "stderr", stderr)
     authority.approve_all()
     make(prompt_callback=None).get_token(SCOPE)
-    assert "/devicelogin" in odd.text
+    assert ("/devicelogin" in odd.text, stderr.getvalue()) == (True, "")
 
 
 def test_a_character_that_cannot_be_shown(make: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def print_as_is(text: str, stream: TextIO | None) -> bool:
     if stream is None:
         return False
     try:
-        print(_encodable(text, stream), file=stream, flush=True)
+        print(_encodable(text, stream), file=stream, flush=hasattr(stream, "flush"))
     except (OSError, ValueError, TypeError, AttributeError):  # a program's own stream may be of bytes, or lack a method
         return False
     return True
