@@ -48,6 +48,19 @@ def test_an_own_sign_in(make: Any, authority: Emulator) -> None:
     assert (len(calls), authority.requests) == (2, [])
 
 
+class Counted:
+    """A class that a program puts beside ours, with attributes of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def test_a_class_with_another_base(make: Any) -> None:
+    """The constructor calls that of a further base, as azure-identity's does."""
+    credential = make(credential_class=type("Own", (make.credential_class, Counted), {}))
+    assert (credential.count, credential.get_token(SCOPE).token) == (0, credential.get_token(SCOPE).token)
+
+
 def test_the_record_as_programs_read_it(make: Any) -> None:
     """``_auth_record`` is the record of the sign-in that get_token made; a subclass may use the name for its own."""
     credential = make()

@@ -85,6 +85,7 @@ class BaseCredential:
         self._memory = self._session.memory
         if "azure.core" in sys.modules:  # once too many files are open, no error's class can be imported any more
             import_module("doorcode.errors")
+        super().__init__()  # of a class beside this one, among the bases of a program's own
 
     def _prompts_here(self) -> bool:
         """Return whether the prompt appears on this machine; a program's own subclass may prompt users anywhere."""
