@@ -64,11 +64,12 @@ def test_programs_share_the_sign_in(signed_in: Command, authority: Emulator) -> 
 
 
 def test_an_account_that_is_signed_in_is_used_without_asking(signed_in: Command, authority: Emulator) -> None:
-    """A second login sends nothing; --force asks."""
+    """A second login sends nothing; --force, beside the options that the command has, asks."""
     before = authority.count()
     done = signed_in("login", "--no-instance-discovery")
     assert (done.code, authority.count()) == (0, before)
     assert f"Already signed in as {ADA}" in done.err
+    assert done.err.endswith("Add --force to sign in anew, or with another account.\n")
     assert "enter this code" in signed_in("login", "--no-instance-discovery", "--force").err
 
 

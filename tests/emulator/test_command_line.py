@@ -100,7 +100,7 @@ def test_what_keeps_it_from_starting_is_said(capsys: pytest.CaptureFixture[str])
         assert run(["--port", str(port)], stopped()) == 1
     assert capsys.readouterr().err == f"The emulator cannot listen on port {port}: Address already in use.\n"
     assert run(["--approve", "nobody"], stopped()) == 1
-    assert "no user 'nobody'" in capsys.readouterr().err
+    assert "no user 'nobody'; there are ada@contoso.example, grace@contoso.example" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

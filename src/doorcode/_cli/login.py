@@ -207,7 +207,7 @@ def _report(account: SignedIn, aside: str | None, *, already: bool) -> None:
         )
     click.echo(f"{'Already signed' if already else 'Signed'} in as {account.name} (tenant {account.tenant}).", err=True)
     if already:
-        click.echo("`doorcode login --force` signs in anew, or with another account.", err=True)
+        click.echo("Add --force to sign in anew, or with another account.", err=True)
 
 
 def _sign_in_once(credential: InteractiveCredential, scopes: tuple[str, ...]) -> None:

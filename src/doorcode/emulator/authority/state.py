@@ -157,7 +157,7 @@ class State:
         if username is not None:
             user = self.directory.user(username)
             if user is None:
-                message = f"no user {username!r}: add one with add_user"
+                message = f"no user {username!r}; there are {', '.join(self.directory.users)} (add_user adds one)"
                 raise LookupError(message)
             return user
         candidates = self.directory.candidates(tenant_name)
