@@ -332,7 +332,7 @@ def _rebuild(
     kept: dict[str, object],
 ) -> AuthenticationFailedError:
     error = cls.__new__(cls)
-    AuthenticationFailedError.__init__(error, message, said=said)
+    AuthenticationFailedError.__init__(error, message, None if said is None else said.reply, said=said)
     error.__dict__.update(kept)
     return error
 

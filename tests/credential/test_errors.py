@@ -153,6 +153,11 @@ def test_programs_may_raise_them_themselves() -> None:
     assert "Call 'authenticate'" in str(doorcode.AuthenticationRequiredError([SCOPE]))
 
 
+def replied(error: Any) -> Any:
+    """Return what the reply of an error holds, or None."""
+    return error.response and error.response.json()
+
+
 def test_they_can_be_pickled_and_copied(make: Any, authority: Emulator) -> None:
     """An error crosses processes with its class, words and fields; the joined class as ours."""
     authority.faults.queue("token:device_code", Refuse("invalid_grant", 50020, "Guest."))
@@ -163,6 +168,9 @@ def test_they_can_be_pickled_and_copied(make: Any, authority: Emulator) -> None:
             assert isinstance(error, type(twin))
             assert type(twin).__module__ == "doorcode.errors"
             assert (str(twin), twin.error, twin.error_codes) == (str(error), error.error, error.error_codes)
+            assert (twin.status_code, twin.reason) == (error.status_code, error.reason)
+            assert replied(twin) == replied(error)
+    assert replied(failed)["error"] == "invalid_grant"
     twin = pickle.loads(pickle.dumps(required))  # noqa: S301 - our own
     assert (tuple(twin.scopes), twin.claims) == ((SCOPE,), "{}")
 
