@@ -12,6 +12,7 @@ from unittest.mock import create_autospec
 
 import azure.identity
 import azure.identity.aio
+import cloudpickle
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
@@ -114,6 +115,14 @@ def test_a_credential_that_keeps_no_token(expires_in: float, refresh_in: float |
     for other in (doorcode.aio, azure.identity.aio):
         credential = AsyncKeepless(expires_in, refresh_in)
         assert asyncio.run(twice(other.get_bearer_token_provider(credential, "a"))) == ["1", str(asked)]
+
+
+def test_a_token_that_is_kept_does_not_travel() -> None:
+    """A provider that is pickled, as Dask and Ray do it, asks for a token of its own where it arrives."""
+    credential: Any = Keepless(AGES, None)
+    provide = get_bearer_token_provider(credential, "a")
+    assert (provide(), provide()) == ("1", "1")
+    assert cloudpickle.loads(cloudpickle.dumps(provide))() == "2"
 
 
 @pytest.mark.parametrize("credential_class", [doorcode.DeviceCodeCredential, Old], ids=["ours", "another"])

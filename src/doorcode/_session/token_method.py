@@ -51,6 +51,9 @@ class LastToken:
         self._keeps = not isinstance(credential, BaseCredential)
         self._last: tuple[str, float] | None = None
 
+    def __getstate__(self) -> dict[str, object]:
+        return {"_keeps": self._keeps, "_last": None}  # no token in a pickle
+
     def fresh(self) -> str | None:
         """Return the token, or None if the credential has to be asked."""
         last = self._last
