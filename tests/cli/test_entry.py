@@ -99,6 +99,12 @@ def test_a_closed_standard_output_is_an_error(signed_in: Command) -> None:
     assert (done.returncode, done.stderr) == (1, "doorcode: standard output is closed\n")
 
 
+def test_a_closed_standard_error_changes_no_exit_code(signed_in: Command) -> None:
+    """Nothing can be said there; a script still learns that a sign-in is needed."""
+    done = doorcode("token --account grace 2>&-")
+    assert (done.returncode, done.stdout) == (3, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_an_error(signed_in: Command) -> None:
     """Without a traceback."""

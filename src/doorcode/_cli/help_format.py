@@ -83,7 +83,7 @@ def complain(message: object) -> None:
     text = f"doorcode: {message}"
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
-    except (OSError, ValueError):  # a stream of a test's or a debugger's, which has no terminal's number
+    except (OSError, ValueError, AttributeError):  # there is none, or it is a program's stream without a number
         columns = 0
     if columns > 0:
         text = "\n".join(_filled(line, columns) for line in text.split("\n"))
