@@ -302,6 +302,8 @@ def _check_scope_token(scope: str, method: str) -> None:
     if not scope.strip():
         raise ValueError(f"'{method}' got an empty scope")
     hint = ": pass each scope as an argument of its own" if " " in scope else ""
+    if _SCOPE_TOKEN.fullmatch(scope.strip()):
+        hint = ": remove the space or line end around it"
     raise ValueError(f"'{method}' got {_shown(scope)}, which cannot be a scope (RFC 6749 3.3){hint}")
 
 
