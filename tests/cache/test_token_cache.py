@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import msal
@@ -362,6 +363,27 @@ def test_a_store_that_cannot_say_who_holds_a_lease() -> None:
     store = Watched()
     store.fails["lease_holder"] = [OSError("gone")]
     assert StoredCache(store, (), Ear()).lease_holder("refresh") is None
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_ctrl_c_while_a_lease_is_taken_gives_it_back(monkeypatch: pytest.MonkeyPatch, *, granted: bool) -> None:
+    """Ctrl-C after the store has granted it; the caller never gets what it could release."""
+    released: list[str] = []
+
+    class Granted:
+        def release(self) -> None:
+            released.append("refresh")
+
+    @contextmanager
+    def interrupted() -> Generator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    store = FakeStore()
+    monkeypatch.setattr(store, "lease", lambda _name, _seconds: Granted() if granted else None)
+    with pytest.raises(KeyboardInterrupt):
+        StoredCache(store, (), Ear(), guard=interrupted).lease("refresh", 1)
+    assert released == ["refresh"] * granted
 
 
 def test_a_store_without_leases_excludes_nobody() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from doorcode import errors
-from doorcode._session.nesting import held, holding
+from doorcode._session.nesting import StoreUse, held, holding
 from doorcode.cache import Conflict, Loaded, TokenCachePersistenceOptions
 from doorcode.cache._token_cache import NoLease
 from doorcode.emulator import Emulator, ServerError
@@ -194,6 +194,22 @@ def test_a_store(make: Any, method: str, call: str) -> None:
     store.ask = lambda: other.get_token(OTHER).token
     assert start(lambda: credential.get_token(OTHER)).result(PATIENCE).token
     assert refused(store.answers) == []
+
+
+def test_ctrl_c_at_the_end_of_a_use_of_the_store(make_sync: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that ended in this way is not taken for one that goes on, further up the same thread."""
+    credential = make_sync(cache_persistence_options=TokenCachePersistenceOptions(store=AskingStore()))
+    context = contextvars.copy_context()
+
+    def interrupt(*arguments: object) -> None:
+        del arguments  # Python has not begun to run it then, so that its frame holds nothing
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreUse, "__exit__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            context.run(credential.get_token, SCOPE)
+    assert context.run(credential.get_token, SCOPE).token
 
 
 def test_a_function_that_returns_the_key(make: Any, tmp_path: Path) -> None:

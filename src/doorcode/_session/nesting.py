@@ -5,6 +5,7 @@ A nested call is one of the program's log handlers, hooks or prompts that asks f
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
@@ -22,7 +23,8 @@ LOCKED: Final = "a lock of a token cache"
 class StoreUse:
     """Record, within a ``with`` block, that an object uses stores.
 
-    The program may have written the store, or a function that returns its key.
+    The program may have written the store, or a function that returns its key. The record refers to this object weakly:
+    if Ctrl-C keeps Python from calling ``__exit__``, the record ends with the ``with`` statement all the same.
 
     Args:
         user: the object.
@@ -35,7 +37,7 @@ class StoreUse:
             for the object's use of the store.
     """
 
-    __slots__ = ("_token", "lasts", "user")
+    __slots__ = ("__weakref__", "_token", "lasts", "user")
 
     def __init__(self, user: object) -> None:
         self.user = user
@@ -43,10 +45,11 @@ class StoreUse:
 
     def __enter__(self) -> None:
         outer = _HELD.get()
-        if any(isinstance(each, StoreUse) and each.lasts and each.user is self.user for each in outer):
+        uses = (each() for each in outer if isinstance(each, weakref.ref))
+        if any(isinstance(use, StoreUse) and use.lasts and use.user is self.user for use in uses):
             refuse_to_wait()
         self.lasts = True
-        self._token = _HELD.set(outer.union((self,)))
+        self._token = _HELD.set(outer.union((weakref.ref(self),)))
 
     def __exit__(self, *_: object) -> None:
         self.lasts = False

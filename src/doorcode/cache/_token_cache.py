@@ -249,16 +249,21 @@ class StoredCache:
 
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Try once to take the store's lease; if the store fails, return a lease that excludes no other process."""
+        lease: Lease | None = None
         try:
             with self._guard():
                 lease = called(self._store.lease, name, seconds)
+            self._outage.leased(None)
         except StoreError as error:
             self._outage.leased(error)
             lasting = error.errno in _NOT_WRITABLE
             start = MEMORY_ONLY if lasting else "Other processes may refresh or ask the user at the same time: "
             self._trouble(f"{start}{error}")
             return NoLease()
-        self._outage.leased(None)
+        except BaseException:  # Ctrl-C: nobody else would give the lease back
+            if lease is not None:
+                lease.release()
+            raise
         return lease
 
     def lease_holder(self, name: str) -> LeaseHolder | None:
