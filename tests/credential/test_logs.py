@@ -130,6 +130,16 @@ def test_how_a_sign_in_in_two_steps_ends(
     assert len(text.splitlines()) == 1
 
 
+def test_a_sign_in_that_the_program_cancels_is_no_warning(
+    make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server cancels for each visitor who closes the page."""
+    pending = make(prompt_callback=None).begin(scopes=[SCOPE])
+    caplog.set_level(logging.INFO)
+    pending.cancel()
+    assert lines(caplog) == [("INFO", "PendingSignIn failed: Authentication failed: the program cancelled the sign-in")]
+
+
 def test_polls_that_fail_are_in_the_log(make: Any, authority: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     """Each at DEBUG, with its number, what went wrong and how long the next wait is."""
     caplog.set_level(logging.DEBUG, "doorcode")

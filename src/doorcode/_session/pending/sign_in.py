@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -13,7 +14,7 @@ from doorcode._core.display import log_line, safe_repr
 from doorcode._core.flows import device_code
 from doorcode._core.flows.device_code import NO_OUTAGE, AwaitPoll, Deadline, Pace, Progress
 from doorcode._core.messages.failures import cancelled
-from doorcode._core.model import Failure, Reply, TokenRequest, Tokens
+from doorcode._core.model import Failure, Reason, Reply, TokenRequest, Tokens
 from doorcode._core.numeric_checks import check_wait
 from doorcode._core.replies.device_code import DeviceCode
 from doorcode._core.steps import Exchange, Flow, Poll, Sleep, Step, ask
@@ -310,20 +311,19 @@ class BasePending:
         self._outcome = outcome
         self._ended_by["first"] = outcome  # without the tokens
         forget(self._code)
-        self._wake()
-        name = type(self).__name__
-        if isinstance(outcome, Failure):
-            _LOGGER.warning("%s failed: %s", name, log_line(outcome.message))
-        else:
-            _LOGGER.info("%s succeeded", name)
+        try:
+            if isinstance(outcome, Failure):
+                # A server cancels the sign-in of each visitor who leaves: nothing is wrong then.
+                level = logging.INFO if outcome.reason is Reason.CANCELLED else logging.WARNING
+                _LOGGER.log(level, "%s failed: %s", type(self).__name__, log_line(outcome.message))
+            else:
+                _LOGGER.info("%s succeeded", type(self).__name__)
+        finally:
+            self._wake()  # last, so that the line is in the log when a call that waits returns
 
     def _wake(self) -> None:
         """End the waits of the calls that are under way."""
         raise NotImplementedError
-
-    @staticmethod
-    def _not_yet(timeout: float | None) -> TimeoutError:
-        return TimeoutError(f"The user has not signed in within {timeout:g} s; the sign-in goes on.")
 
     def _record_within(self, timeout: float | None) -> AuthenticationRecord:
         """Return the record, now that so many seconds have passed.
@@ -333,7 +333,7 @@ class BasePending:
         """
         record = self._result()
         if record is None:
-            raise self._not_yet(timeout)
+            raise TimeoutError(f"The user has not signed in within {timeout:g} s; the sign-in goes on.")
         return record
 
     def _result(self) -> AuthenticationRecord | None:
