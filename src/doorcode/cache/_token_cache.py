@@ -35,9 +35,7 @@ MOST_ATTEMPTS: Final = 1000
 
 MEMORY_ONLY: Final = "Tokens are kept in memory only, for this process: "
 """The start of the warning that the reason follows."""
-
 _UNREADABLE: Final = "Stored tokens cannot be read, and new ones are kept in memory only while that lasts: "
-
 _NOT_WRITABLE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ELOOP, errno.EMLINK}
 """The errors of a lease after which a write to the same place fails too."""
 
@@ -261,8 +259,7 @@ class StoredCache:
             self._trouble(f"{start}{error}")
             return NoLease()
         except BaseException:  # Ctrl-C: nobody else would give the lease back
-            if lease is not None:
-                lease.release()
+            (lease or NoLease()).release()
             raise
         return lease
 
@@ -323,8 +320,7 @@ class StoredCache:
                 own.state, own.stamp = changed, answer
                 return
             own.state, own.stamp = self._content.parse(answer.data), answer.stamp
-        message = f"{called(self._store.describe)} reported a conflict {MOST_ATTEMPTS} times in a row"
-        raise StoreError(message)
+        raise StoreError(f"{called(self._store.describe)} reported a conflict {MOST_ATTEMPTS} times in a row")
 
     def _update(self, store: UpdatingStore) -> None:
         changed: State = {}
