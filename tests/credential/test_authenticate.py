@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRecord, AzureAuthorityHosts, CredentialUnavailableError, errors
+from doorcode.cache._process_caches import MemoryCache
 from doorcode.emulator import Decline, Emulator, Refuse
-from support.signing import ADA, GRACE, OTHER, SCOPE
+from support.signing import ADA, GRACE, OTHER, PATIENCE, SCOPE, start
 
 CLIENT = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
@@ -230,3 +232,31 @@ def test_a_programs_own_request_token_takes_keywords_of_its_own(make: Any) -> No
     with pytest.raises(ClientAuthenticationError):
         make(credential_class=make.asking(request_token)).authenticate(scopes=[SCOPE], scope="mine")
     assert seen == ["mine"]
+
+
+@pytest.mark.parametrize("method", ["authenticate", "get_token"])
+def test_cancelling_comes_too_late_while_the_tokens_are_stored(
+    make: Any, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """The credential uses their account from here on, so the call does not say that the sign-in was cancelled."""
+    storing, cancelled = threading.Event(), threading.Event()
+    commit = MemoryCache.commit
+
+    def slow(cache: MemoryCache, change: Any) -> None:
+        storing.set()
+        assert cancelled.wait(PATIENCE)
+        commit(cache, change)
+
+    monkeypatch.setattr(MemoryCache, "commit", slow)
+    credential = make()
+    calls = {
+        "authenticate": lambda: credential.authenticate(scopes=[SCOPE]),
+        "get_token": lambda: credential.get_token(SCOPE),
+    }
+    call = start(calls[method])
+    assert storing.wait(PATIENCE)
+    credential.cancel()
+    cancelled.set()
+    assert call.result(PATIENCE)
+    assert credential.get_token(SCOPE).token
+    assert len(make.approver.prompts) == 1

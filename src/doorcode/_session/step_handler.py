@@ -70,13 +70,16 @@ class StepHandler:
         any_account: whether any account may sign in, as for ``authenticate``.
 
     Attributes:
-        since: the number of sign-outs when the sign-in began, or else the flow.
+        since: the number of sign-outs when the sign-in began; before a sign-in, when the flow began.
+        keeps_tokens: whether the tokens of a sign-in are stored, or are being stored: ``cancel`` comes too late then,
+            because the credential uses their account from here on.
     """
 
     def __init__(self, session: Session, *, any_account: bool = False) -> None:
         self.session = session
         self.any_account = any_account
         self.since: int = session.sign_outs.count
+        self.keeps_tokens: bool = False
         self._led: dict[Name, PendingFlight] = {}
         self._ended: dict[Name, Failure | None] = {}
         self._redemption: Redemption = Redemption()
@@ -263,7 +266,10 @@ class StepHandler:
                 self.since = self.session.sign_outs.count
                 return self.since
             case AcceptSignIn(request, tokens):
-                return self.accept(tokens, request, self.since, any_account=self.any_account)
+                self.keeps_tokens = True
+                accepted = self.accept(tokens, request, self.since, any_account=self.any_account)
+                self.keeps_tokens = isinstance(accepted, Tokens)
+                return accepted
 
     def _log(self, step: LogWarning | LogDebug) -> None:
         session = self.session

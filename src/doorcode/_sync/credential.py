@@ -191,7 +191,7 @@ class InteractiveCredential(BaseCredential, ABC):
     def cancel(self) -> None:
         """Cancel every sign-in and request of this credential, PendingSignIns too; safe from any thread.
 
-        Waiting calls raise SignInCancelledError. No further poll is sent.
+        Waiting calls raise SignInCancelledError, unless their tokens have come already. No further poll is sent.
         """
         self._session.cancel()
 

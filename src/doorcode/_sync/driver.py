@@ -86,7 +86,8 @@ class Driver:
         try:
             step = next(flow)
             while True:
-                self.scope.check()
+                if not self._handler.keeps_tokens:
+                    self.scope.check()
                 answer = self.perform(step)
                 step = flow.send((_clock.monotonic(), answer))
         except StopIteration as stop:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 
 class CancelScope:
-    """One call of a credential, which :meth:`cancel` ends from any thread by interrupting its task."""
+    """One call of a credential, which :meth:`cancel` ends from any thread by interrupting its task.
 
-    def __init__(self) -> None:
+    Args:
+        is_too_late: returns whether the call can no longer be cancelled; called on the loop.
+    """
+
+    def __init__(self, is_too_late: Callable[[], bool]) -> None:
+        self._is_too_late = is_too_late
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         with suppress(RuntimeError):  # without a loop, the first step that waits raises the error
@@ -42,6 +48,6 @@ class CancelScope:
         return not others
 
     def _interrupt(self) -> None:
-        if self._task is not None and not self._over and not self._cancelled:
+        if self._task is not None and not (self._over or self._cancelled or self._is_too_late()):
             self._cancelled = True
             self._task.cancel()

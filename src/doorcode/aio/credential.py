@@ -173,7 +173,7 @@ class InteractiveCredential(BaseCredential, ABC):
     def cancel(self) -> None:
         """Cancel every sign-in and request of this credential, PendingSignIns too; safe from any thread.
 
-        Waiting calls raise SignInCancelledError. No further poll is sent.
+        Waiting calls raise SignInCancelledError, unless their tokens have come already. No further poll is sent.
         """
         self._session.cancel()
 
@@ -227,10 +227,11 @@ class InteractiveCredential(BaseCredential, ABC):
 
     async def _drive(self, flow: Flow[R | Failure], request: TokenRequest, *, any_account: bool = False) -> R:
         """Run a flow in this task, and raise its failure."""
-        scope = CancelScope()
+        handler = self._handler(any_account=any_account)
+        scope = CancelScope(lambda: handler.keeps_tokens)
         self._session.waits.add(scope)
         try:
-            outcome = await Driver(self._handler(any_account=any_account), self).run(flow)
+            outcome = await Driver(handler, self).run(flow)
         except asyncio.CancelledError:
             if not scope.is_cause():
                 raise

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from doorcode import _clock
 from doorcode._core.model import Failure, FlightResult, FlightRole, TokenRequest, Tokens
 from doorcode._core.steps import (
+    AcceptSignIn,
     AwaitUser,
     Exchange,
     FinishFlight,
@@ -209,6 +210,8 @@ class Driver:
             case Notify() | Show() | RequestToken() if self._credential is not None:
                 answer = await self._prompt(step, self._credential)
             case _ if step.blocks:
+                if isinstance(step, AcceptSignIn):
+                    self._handler.keeps_tokens = True  # on the loop, where `CancelScope` looks at it
                 answer = await self._off_loop(lambda: self._handler.perform(step))
             case _:
                 if isinstance(step, StartSignIn):
