@@ -18,7 +18,7 @@ from doorcode import TokenCachePersistenceOptions, errors
 from doorcode._core.flows.leases import REFRESH_LEASE
 from doorcode._core.steps import Redeem
 from doorcode._entra.redemption import Redemption
-from doorcode._entra.worker import Worker
+from doorcode._entra.worker import MOST_ABANDONED, Worker, current_worker
 from doorcode._sync.cancel_scope import CancelScope
 from doorcode.cache import StoreError
 from doorcode.cache._token_cache import StoredCache
@@ -365,3 +365,30 @@ def test_a_connection_that_another_request_has_by_now_is_not_cut() -> None:
         assert far.recv(10) == b"token"
         second.cut()
         assert far.recv(10) == b""
+
+
+def test_work_that_makes_no_request_cuts_none() -> None:
+    """A paste that nobody ends, and reads of a cache whose tasks were cancelled, leave a refresh time for its reply."""
+    near, far = socket.socketpair()
+    sent, over = threading.Event(), threading.Event()
+
+    def redeem() -> None:
+        worker = current_worker()
+        assert worker is not None
+        worker.begin(near, redeems=True, seen=False)
+        worker.use(SimpleNamespace(sock=near))
+        sent.set()
+        assert over.wait(PATIENCE)
+
+    with near, far:
+        refresh = Worker(redeem, lambda _: None, lambda _: None, AGES)
+        refresh.start()
+        assert sent.wait(PATIENCE)
+        assert not refresh.abandon()
+        for _ in range(MOST_ABANDONED):
+            other = Worker(lambda: over.wait(PATIENCE), lambda _: None, lambda _: None)
+            other.start()
+            assert not other.abandon()
+        near.send(b"token")
+        over.set()
+        assert far.recv(10) == b"token"

@@ -140,7 +140,7 @@ class Worker(Generic[T]):
             self.until = 0.0
         elif self._reply_began:
             self._shorten()
-        if self._started:
+        if self._started and self.owner is not None:  # without an owner, it makes no request any more: see `begin`
             ABANDONED.add(self)
         return False
 
