@@ -180,7 +180,7 @@ class _RedirectHandler(BaseHTTPRequestHandler):
         if not self._listener.is_here(self._host()):
             self._send(404, ELSEWHERE)
             return
-        self._listener.exempt(self.connection)  # as below
+        self._listener.exempt(self.connection)  # as in do_POST
         held = self._listener.answers.held(path)
         answer: Redirect | SentOn | Words | None = None
         if held is None:

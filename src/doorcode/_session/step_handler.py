@@ -237,7 +237,7 @@ class StepHandler:
 
     def _finish_flight(self, name: Name, failure: Failure | None) -> None:
         if self._redemption.is_under_way:
-            self._ended[name] = failure  # likewise
+            self._ended[name] = failure  # as in `_lease`: the flight ends in `release`
         else:
             del self._led[name]
             self.session.flights.end(name, failure)
