@@ -126,7 +126,7 @@ class AuthenticationFailedError(ClientAuthenticationError):
         response: the reply, with ``status_code``, ``headers``, ``text()`` and ``json()``, or None.
     """
 
-    def __new__(cls, *args: object, **_: object) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004 - __init__ takes them
         """Make an error that is azure.identity's counterpart too, if that is loaded."""
         theirs = _counterpart(cls)
         made = cls if theirs is None else cast("type[Self]", _joined(cls, theirs))  # type: ignore[arg-type] # classes are hashable
