@@ -248,7 +248,7 @@ def test_it_beats_on_while_a_cache_is_opened_or_msal_is_built(
         await asyncio.gather(call, return_exceptions=True)
 
     in_a_loop(main)
-    assert passed.is_set(), "the loop waited for the thread"
+    assert passed.wait(PATIENCE), "the loop waited for the thread"
 
 
 def test_it_beats_on_in_a_new_process(authority: Emulator, run_program: RunProgram) -> None:
