@@ -15,6 +15,7 @@ _CLASSES: Final[dict[Reason, type[errors.AuthenticationFailedError]]] = {
     Reason.UNREACHABLE: errors.AuthorityUnreachableError,
     Reason.OTHER_ACCOUNT: errors.OtherAccountError,
     Reason.CANCELLED: errors.SignInCancelledError,
+    Reason.UNAVAILABLE: errors.CredentialUnavailableError,
 }
 
 
@@ -43,16 +44,4 @@ def _exception_for(failure: Failure, request: TokenRequest | None) -> errors.Aut
             response=response,
             said=failure.error,
         )
-    if failure.reason is Reason.UNAVAILABLE:
-        return unavailable(failure.message)
     return _CLASSES[failure.reason](failure.message, response, said=failure.error)
-
-
-def unavailable(message: str) -> errors.CredentialUnavailableError:
-    """Return the exception for a credential that lacks what it needs to try."""
-    return errors.CredentialUnavailableError(message)
-
-
-def cache_unavailable(message: str) -> errors.CacheUnavailableError:
-    """Return the exception for a credential whose token cache cannot be used."""
-    return errors.CacheUnavailableError(message)

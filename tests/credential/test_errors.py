@@ -17,7 +17,6 @@ from azure.core.exceptions import ClientAuthenticationError
 
 import doorcode
 from doorcode import TokenCachePersistenceOptions, errors
-from doorcode._error_mapping import unavailable
 from doorcode.emulator import Decline, Emulator, Expire, Pending, Refuse, Reply
 from support.signing import SCOPE, changed, outcome
 
@@ -245,7 +244,7 @@ def test_azure_identitys_except_clauses_catch_ours(make: Any) -> None:
     assert (tuple(caught.value.scopes), caught.value.claims) == ((SCOPE,), None)
     with pytest.raises(azure.identity.CredentialUnavailableError, match="'scopes'"):
         make(authority="login.example").authenticate()
-    assert type(unavailable("x")) is type(unavailable("y"))
+    assert type(doorcode.CredentialUnavailableError("x")) is type(doorcode.CredentialUnavailableError("y"))
 
 
 ALIASES = {

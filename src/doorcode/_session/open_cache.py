@@ -58,9 +58,9 @@ def open_cache(
         trouble(f"{MEMORY_ONLY}{error}")
         return MemoryCache()
     except (ValueError, StoreKeyError) as error:
-        from doorcode._error_mapping import cache_unavailable
+        from doorcode.errors import CacheUnavailableError
 
-        raise cache_unavailable(str(error)) from error
+        raise CacheUnavailableError(str(error)) from error
     if choice.caution is not None and not cae:
         warn(choice.caution)
     return cache

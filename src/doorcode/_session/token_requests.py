@@ -76,10 +76,10 @@ class TokenRequests:
         authority = self._config.authority
         scope = default_scope(authority.host, authority.port)
         if scope is None:
-            from doorcode._error_mapping import unavailable
+            from doorcode.errors import CredentialUnavailableError
 
             message = f"{method}() at {authority.netloc} requires a value for 'scopes'."
-            raise unavailable(message)
+            raise CredentialUnavailableError(message)
         return (scope,)
 
     def _tenant(self, asked: str | None) -> str:
