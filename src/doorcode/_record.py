@@ -120,11 +120,10 @@ def as_record(value: object) -> AuthenticationRecord:
     """
     if isinstance(value, AuthenticationRecord):
         return value
-    if isinstance(value, type):
-        message = (
-            f"authentication_record must be an object, not the class {value.__name__}: pass what authenticate() or "
-        )
-        raise TypeError(message + "AuthenticationRecord.deserialize(text) returned")
+    from doorcode._core.object_checks import refuse_class  # a record of this class needs none
+
+    returned = "pass what authenticate() or AuthenticationRecord.deserialize(text) returned"
+    refuse_class("authentication_record", value, returned)
     if isinstance(value, (str, bytes, dict)):
         message = "authentication_record must be an AuthenticationRecord: read stored text with .deserialize(text)"
         raise TypeError(message)

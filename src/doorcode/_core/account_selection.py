@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from doorcode._core.checks import PROMPTS, is_of
+from doorcode._core.checks import PROMPTS, is_in, is_of
 from doorcode._core.model import Who
 from doorcode._core.msal_cache import lookup
 from doorcode._core.values import value_class
@@ -181,7 +181,4 @@ def prompts_here(callback: object) -> bool:
     if type(callback) is partial:
         bound = cast("partial[object]", callback)
         callback = bound if bound.args or bound.keywords else bound.func
-    if callback is None or is_of(callback, PROMPTS):
-        return True
-    home = type(callback).__module__
-    return home == PROMPTS or home.startswith(f"{PROMPTS}.")
+    return callback is None or is_of(callback, PROMPTS) or is_in(type(callback).__module__, PROMPTS)

@@ -133,8 +133,12 @@ def check_callback(value: object) -> Callable[..., object] | None:
 def is_of(function: object, package: str) -> bool:
     """Return whether a function is defined in a package."""
     # __globals__ belongs to the module that defines the function, whatever functools.wraps has copied onto it.
-    home = function.__globals__.get("__name__") if isinstance(function, FunctionType) else None
-    return isinstance(home, str) and (home == package or home.startswith(f"{package}."))
+    return isinstance(function, FunctionType) and is_in(function.__globals__.get("__name__"), package)
+
+
+def is_in(module: object, package: str) -> bool:
+    """Return whether this is the name of a module in a package, or of the package itself."""
+    return isinstance(module, str) and f"{module}.".startswith(f"{package}.")
 
 
 def check_plain_callback(value: object) -> Callable[..., object] | None:

@@ -35,14 +35,20 @@ def check_objects(class_name: str, options: Mapping[str, object]) -> None:
         raise TypeError(f"session must be a requests.Session, not {_kind(session)}")
 
 
-def refuse_class(name: str, value: object) -> None:
+def refuse_class(name: str, value: object, step: str = "") -> None:
     """Refuse a class where its object is meant.
+
+    Args:
+        name: the option.
+        value: what the program passed.
+        step: what to do; by default, to call the class without arguments.
 
     Raises:
         TypeError: it is a class.
     """
     if isinstance(value, type):
-        raise TypeError(f"{name} must be an object, not the class {value.__name__}: write {value.__name__}()")
+        step = step or f"write {value.__name__}()"
+        raise TypeError(f"{name} must be an object, not the class {value.__name__}: {step}")
 
 
 def is_coroutine_function(value: object) -> bool:

@@ -192,8 +192,7 @@ def _checked_path(path: object) -> str | None:
 
 
 def _checked_store(store: _protocol.TokenStore | None) -> _protocol.TokenStore | None:
-    if isinstance(store, type):
-        raise TypeError(f"store must be an object, not the class {store.__name__}: call the class to make one")
+    refuse_class("store", store, "call the class to make one")
     missing = [name for name in _STORE_HAS if store is not None and not hasattr(store, name)]
     if missing:
         raise TypeError(f"store must be a doorcode.cache.TokenStore; {_kind(store)} has no {', '.join(missing)}")
