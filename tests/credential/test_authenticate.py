@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from doorcode import AuthenticationRecord, AzureAuthorityHosts, CredentialUnavailableError, errors
-from doorcode.cache._process_caches import MemoryCache
 from doorcode.emulator import Decline, Emulator, Refuse
+from support.held_store import HeldStore
 from support.signing import ADA, GRACE, OTHER, PATIENCE, SCOPE, start
 
 CLIENT = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
@@ -239,24 +238,16 @@ def test_cancelling_comes_too_late_while_the_tokens_are_stored(
     make: Any, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """The credential uses their account from here on, so the call does not say that the sign-in was cancelled."""
-    storing, cancelled = threading.Event(), threading.Event()
-    commit = MemoryCache.commit
-
-    def slow(cache: MemoryCache, change: Any) -> None:
-        storing.set()
-        assert cancelled.wait(PATIENCE)
-        commit(cache, change)
-
-    monkeypatch.setattr(MemoryCache, "commit", slow)
+    store = HeldStore(monkeypatch)
     credential = make()
     calls = {
         "authenticate": lambda: credential.authenticate(scopes=[SCOPE]),
         "get_token": lambda: credential.get_token(SCOPE),
     }
     call = start(calls[method])
-    assert storing.wait(PATIENCE)
+    assert store.storing.wait(PATIENCE)
     credential.cancel()
-    cancelled.set()
+    store.release()
     assert call.result(PATIENCE)
     assert credential.get_token(SCOPE).token
     assert len(make.approver.prompts) == 1

@@ -16,6 +16,7 @@ from doorcode._session.pending import poll_pace
 from doorcode.cache._process_caches import MemoryCache
 from doorcode.emulator import Decline, Emulator, Hang, Reset, ServerError, SlowDown
 from support.clock import Clock
+from support.held_store import HeldStore
 from support.signing import ADA, AGES, OTHER, PATIENCE, SCOPE, start
 
 
@@ -221,22 +222,14 @@ def test_cancelling_comes_too_late_while_the_tokens_are_stored(
     make: Any, quiet: Any, authority: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The credential has the account then, so no call says that the sign-in was cancelled."""
-    storing, cancelled = threading.Event(), threading.Event()
-    commit = MemoryCache.commit
-
-    def slow(cache: MemoryCache, change: Any) -> None:
-        storing.set()
-        assert cancelled.wait(PATIENCE)
-        commit(cache, change)
-
-    monkeypatch.setattr(MemoryCache, "commit", slow)
+    store = HeldStore(monkeypatch)
     pending = quiet.begin(scopes=[SCOPE])
     authority.approve(pending.user_code)
     waiting = start(lambda: settled(make, quiet, pending, "wait"))
-    assert storing.wait(PATIENCE)
+    assert store.storing.wait(PATIENCE)
     quiet.cancel()
     pending.cancel()
-    cancelled.set()
+    store.release()
     assert waiting.result(PATIENCE).username == ADA
     assert settled(make, quiet, pending, "poll").username == ADA
     assert quiet.get_token(SCOPE).token
