@@ -332,11 +332,11 @@ def test_variables_that_win_are_named(signed_in: Command, monkeypatch: pytest.Mo
 
 WAITS = """
 import os, signal, sys
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # which may come while the line below is being printed
-    signal.signal(number, lambda number, frame: (os.write(1, b"got %d\\n" % number), sys.exit(5)))
+numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # one that comes before it is waited for is kept
 print("ready", flush=True)
-while True:
-    signal.pause()
+os.write(1, b"got %d\\n" % signal.sigwait(numbers))
+sys.exit(5)
 """
 
 
