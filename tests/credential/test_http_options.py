@@ -22,7 +22,7 @@ from doorcode import errors
 from doorcode._core.messages.failures import unreachable
 from doorcode._core.replies.faults import Endpoint, FaultKind
 from doorcode._entra.transport_errors import fault_of
-from doorcode.emulator import Emulator, Html, Reply, ServerError, TooManyRequests
+from doorcode.emulator import Emulator, Html, Reply, Reset, ServerError, TooManyRequests
 from support.proxy import proxy
 from support.signing import OTHER, PATIENCE, SCOPE, outcome
 
@@ -108,6 +108,24 @@ def test_an_early_refresh_is_not_repeated(make: Any, authority: Emulator, shift:
     with pytest.raises(errors.AuthorityUnreachableError):
         credential.get_token(OTHER)
     assert authority.count("token:refresh_token") == 1 + 4
+
+
+@pytest.mark.parametrize(
+    ("step", "trouble", "named"),
+    [
+        ("discovery", ServerError(503), "503"),
+        ("devicecode", ServerError(503), "503"),
+        ("devicecode", Reset(), "was (cut|reset)"),
+    ],
+)
+def test_a_repetition_that_would_come_too_late(
+    make: Any, authority: Emulator, step: str, trouble: Any, named: str
+) -> None:
+    """The error comes at once, and names the trouble: it does not say that the time is over."""
+    authority.faults.always(step, trouble)
+    with pytest.raises(errors.AuthorityUnreachableError, match=named):
+        make(timeout=PATIENCE, retry_backoff_factor=1000).get_token(SCOPE)
+    assert authority.count(step) == 2
 
 
 class Counting(RetryPolicy[Any, Any]):

@@ -28,7 +28,7 @@ from doorcode._core.replies.service_errors import ServiceError
 from doorcode._core.values import field, replace, value_class
 from doorcode._entra.given_transport import GivenTransport
 from doorcode._entra.metadata import AuthorityMetadata
-from doorcode._entra.pipeline import BuiltPipeline, TooLongToWaitError, body_of, build_pipeline, checked
+from doorcode._entra.pipeline import BuiltPipeline, body_of, build_pipeline
 from doorcode._entra.redaction import proxy_secrets, redacted_text, trace_of
 from doorcode._entra.transport_errors import ConnectionSettings, TransportError, fault_of, is_own
 from doorcode._entra.worker import ABANDONED, current_worker
@@ -214,10 +214,7 @@ class HttpClient:
         if worker is not None:
             worker.begin(self, redeems=endpoint is Endpoint.TOKEN, seen=not self._transport.given)
         built = self._opened()
-        try:
-            response = checked(built.pipeline.run(request, stream=True, **self._run_options(endpoint, built.repeats)))
-        except TooLongToWaitError as reply:
-            response = reply.response
+        response = built.run(request, **self._run_options(endpoint, built.repeats))
         body = body_of(response)
         answer = response.http_response
         headers = {name.lower(): value for name, value in dict(answer.headers or {}).items()}

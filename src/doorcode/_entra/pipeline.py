@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -44,7 +45,7 @@ _BODY: Final = "doorcode_body"
 
 
 class TooLongToWaitError(Exception):
-    """Carry a reply past the retry policy: its Retry-After is longer than the time that is left."""
+    """Carry a reply past the retry policy: another attempt would come too late."""
 
     def __init__(self, response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
         super().__init__("Retry-After")
@@ -64,6 +65,7 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
     def __init__(self, left: Callable[[], float]) -> None:
         super().__init__()
         self._left = left
+        self._latest = threading.local()
 
     def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, HttpResponse]:
         """Send the request without a password from ``.netrc``, and read the reply's body up to the size limit.
@@ -74,6 +76,7 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
             TransportError: a retry would end in the same way.
         """
         stop_if_abandoned()
+        self.forget()
         request.context.options.update(without_netrc(request.context.transport))
         headers = request.http_request.headers
         if _USER_AGENT in headers:  # parts of it come from the environment and the system
@@ -84,12 +87,31 @@ class EachTryPolicy(HTTPPolicy[HttpRequest, HttpResponse]):
         except Exception as exception:
             error = past_the_policies(exception)
             if error is exception:
+                self._latest.outcome = exception
                 raise
             raise error from exception
         reply: Mapping[str, str] = response.http_response.headers or {}
         if pause_before_repeating(reply, time.time()) >= self._left():
             raise TooLongToWaitError(response)
+        self._latest.outcome = TooLongToWaitError(response)
         return response
+
+    def forget(self) -> None:
+        """Drop the latest attempt of this thread, whose request and reply may hold tokens."""
+        self._latest.outcome = None
+
+    def before_pause(self, seconds: float) -> None:
+        """Raise what the latest attempt ended with if a pause leaves no time for another one.
+
+        Args:
+            seconds: of the pause.
+
+        Raises:
+            Exception: the attempt's error, or ``TooLongToWaitError`` with its reply.
+        """
+        outcome: Exception | None = getattr(self._latest, "outcome", None)
+        if outcome is not None and seconds >= self._left():
+            raise outcome
 
 
 def checked(response: PipelineResponse[HttpRequest, HttpResponse]) -> PipelineResponse[HttpRequest, HttpResponse]:
@@ -151,10 +173,26 @@ def user_agent() -> str:
 
 @value_class(frozen=True, slots=True)
 class BuiltPipeline:
-    """A pipeline, and whether it has a retry policy that understands the retry options."""
+    """A pipeline.
+
+    Attributes:
+        pipeline: azure-core's.
+        each_try: its last policy.
+        repeats: whether it has a retry policy that understands the retry options.
+    """
 
     pipeline: Pipeline[HttpRequest, HttpResponse]
+    each_try: EachTryPolicy
     repeats: bool
+
+    def run(self, request: HttpRequest, **options: Any) -> PipelineResponse[HttpRequest, HttpResponse]:
+        """Send a request, and return the reply to its last attempt."""
+        try:
+            return checked(self.pipeline.run(request, stream=True, **options))
+        except TooLongToWaitError as late:
+            return late.response
+        finally:
+            self.each_try.forget()
 
 
 def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> BuiltPipeline:
@@ -184,9 +222,10 @@ def build_pipeline(options: Mapping[str, Any], left: Callable[[], float]) -> Bui
             DistributedTracingPolicy(**given),
             HeaderLoggingPolicy(**given),
         ]
-    policies = [*policies, EachTryPolicy(left)]
     repeats = any(isinstance(policy, RetryPolicy) for policy in policies)
-    return BuiltPipeline(Pipeline(prepared(transport or AuthorityTransport(**given)), policies=policies), repeats)
+    each_try = EachTryPolicy(left)
+    transport = prepared(transport or AuthorityTransport(each_try.before_pause, **given))
+    return BuiltPipeline(Pipeline(transport, policies=[*policies, each_try]), each_try, repeats)
 
 
 def _read(response: PipelineResponse[HttpRequest, HttpResponse]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,10 +19,20 @@ _SCHEMES: Final = ("https://", "http://")
 
 
 class AuthorityTransport(RequestsTransport):  # type: ignore[misc] # azure-core loads it on first use
-    """azure-core's transport for a credential that was given none."""
+    """azure-core's transport for a credential that was given none.
+
+    Args:
+        before_pause: called with the seconds of a pause before a request is repeated; raises if that is too long.
+        options: azure-core's.
+    """
+
+    def __init__(self, before_pause: Callable[[float], object], **options: Any) -> None:
+        super().__init__(**options)
+        self._before_pause = before_pause
 
     def sleep(self, duration: float) -> None:
         """Wait before a request is repeated; end the wait if the request is abandoned."""
+        self._before_pause(duration)
         worker = current_worker()
         if worker is None:
             super().sleep(duration)
