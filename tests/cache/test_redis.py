@@ -26,6 +26,7 @@ from doorcode.cache._stores import redis_lease
 from doorcode.cache._stores import redis_server as calls_of
 from support.redis_server import RedisServer
 from support.signing import AGES, PATIENCE
+from support.started import started
 
 KEY, NEW_KEY = bytes(range(32)), bytes(32)
 DATA = b'{"RefreshToken": {"a": {"secret": "a-refresh-token"}}}'
@@ -449,9 +450,9 @@ class TestLeases:
             f"store = RedisStore({redis_server.url!r}, name={name!r}, encryption_key=bytes(32), timeout={PATIENCE});"
             "assert store.lease('refresh', 300); print('held', flush=True); sys.stdin.read()"
         )
-        with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1) as process:
+        with started([sys.executable, "-c", program], stdin=-1, stdout=-1) as process:
             assert process.stdout
-            assert process.stdout.readline() == b"held\n"
+            assert process.stdout.readline() == "held\n"
             assert store().lease("refresh", 30) is None
             process.kill()
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -15,6 +15,7 @@ from cli.conftest import Command
 from doorcode._cli import entry
 from doorcode.cache import StoreError
 from doorcode.emulator import Emulator
+from support.started import started
 
 
 def doorcode(arguments: str, prefix: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
@@ -83,7 +84,7 @@ def test_ctrl_c_is_one_line(command: Command, authority: Emulator) -> None:
     """Exit code 130, no traceback, while a user is waited for."""
     authority.approve_none()
     arguments = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--device-code"]
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+    with started(arguments, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert "enter this code" in process.stderr.readline()
         process.send_signal(signal.SIGINT)

@@ -26,6 +26,7 @@ from doorcode._cli.fast_token import AccountChoice
 from doorcode._cli.options import account_named, silent_credential
 from doorcode._cli.token_endpoint import RequestRefusedError, TokenEndpoint
 from doorcode.emulator import Emulator
+from support.started import started
 
 VAULT = "https://vault.azure.net"
 
@@ -344,7 +345,7 @@ sys.exit(5)
 def test_signals_reach_the_command(signed_in: Command, number: signal.Signals) -> None:
     """One that only doorcode gets is passed on; Ctrl-C, which the terminal sends to both, is left to the command."""
     arguments = [sys.executable, "-m", "doorcode", "exec", "--", sys.executable, "-c", WAITS]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with started(arguments, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         if number == signal.SIGINT:

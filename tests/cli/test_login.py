@@ -21,6 +21,7 @@ from doorcode._cli import account_file
 from doorcode._cli.sign_in import interactive, sign_in_prompt
 from doorcode.cache import clear
 from doorcode.emulator import Emulator
+from support.started import started
 
 ADA = "ada@contoso.example"
 GRACE = "grace@contoso.example"
@@ -207,8 +208,8 @@ def test_another_login_meanwhile_is_this_ones_too(command: Command, authority: E
     authority.approve_none()
     line = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--device-code"]
     with (
-        subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as first,
-        subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as second,
+        started(line, stderr=subprocess.PIPE) as first,
+        started(line, stderr=subprocess.PIPE) as second,
     ):
         said = {each: [each.stderr.readline()] for each in (first, second) if each.stderr}
         asks = next(each for each, lines in said.items() if "enter this code" in lines[0])
@@ -227,10 +228,10 @@ def test_ctrl_c_ends_the_wait_for_another_login_and_leaves_that_one_alone(
     """Exit code 130 and one line; the user of the other one signs in."""
     authority.approve_none()
     line = [sys.executable, "-m", "doorcode", "login", "--no-instance-discovery", "--device-code"]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as asks:
+    with started(line, stderr=subprocess.PIPE) as asks:
         assert asks.stderr is not None
         assert "enter this code" in asks.stderr.readline()
-        with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as waits:
+        with started(line, stderr=subprocess.PIPE) as waits:
             assert waits.stderr is not None
             assert "This process waits for that sign-in" in waits.stderr.readline()
             waits.send_signal(signal.SIGINT)
@@ -258,10 +259,10 @@ def test_ctrl_c_ends_the_wait_of_token_for_another_sign_in(signed_in: Command, a
     clear(TokenCachePersistenceOptions())
     line = [sys.executable, "-m", "doorcode", "token"]
     (asking, its_end), (waiting, other_end) = os.openpty(), os.openpty()
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=its_end, text=True) as asks:
+    with started(line, stdout=subprocess.PIPE, stderr=its_end) as asks:
         os.close(its_end)
         card = printed(asking, b"Enter the code only")
-        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=other_end, text=True) as waits:
+        with started(line, stdout=subprocess.PIPE, stderr=other_end) as waits:
             os.close(other_end)
             printed(waiting, b"This process waits for that sign-in")
             waits.send_signal(signal.SIGINT)

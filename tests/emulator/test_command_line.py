@@ -14,6 +14,7 @@ from doorcode.emulator import CONTOSO_TENANT_ID
 from doorcode.emulator.__main__ import run
 from support.examples import ROOT, examples
 from support.signing import PATIENCE
+from support.started import started
 
 
 def stopped() -> threading.Event:
@@ -80,7 +81,7 @@ def test_what_it_prints_is_enough_for_a_program(page: str, which: slice) -> None
     """The pages' programs sign in there as they stand, with what is printed in their environment."""
     command = [sys.executable, "-m", "doorcode.emulator", "--approve", "--interval", "1", "--print-env"]
     program = "\n".join(str(each.parsed) for each in examples(ROOT / page)[which])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+    with started(command, stdout=subprocess.PIPE) as emulator:
         assert emulator.stdout is not None
         lines = [emulator.stdout.readline().strip().removeprefix("export ") for _ in range(3)]
         environment = {**os.environ, **dict(line.split("=", 1) for line in lines)}
@@ -107,7 +108,7 @@ def test_what_keeps_it_from_starting_is_said(capsys: pytest.CaptureFixture[str])
 def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
     """Ctrl-C and a supervisor's signal end it with status 0, without a traceback or files left behind."""
     command = [sys.executable, "-X", "dev", "-m", "doorcode.emulator", "--print-env"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         assert program.stdout is not None
         lines = [program.stdout.readline() for _ in range(3)]
         program.send_signal(number)

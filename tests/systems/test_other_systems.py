@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from doorcode.emulator import Emulator
+from support.started import started
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE = 60
@@ -23,7 +24,7 @@ def found_on(system: str, authority: Emulator, home: Path) -> dict[str, Any]:
     options = {**authority.credential_options, "retry_backoff_factor": 0}
     facts = json.dumps({"home": str(home), "options": options})
     command = [sys.executable, "-W", "error", str(PROGRAMS / "sign_in.py"), system, facts]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said, _, what = line.strip().partition(" ")
