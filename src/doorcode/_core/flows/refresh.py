@@ -37,11 +37,14 @@ LEASE_SECONDS: Final = 90.0
 LOOK_AGAIN: Final = 0.02
 LOOK_OFTEN: Final = 0.005
 LOOK_SELDOM: Final = 0.05
-"""Seconds between reads of the cache while another process refreshes: at first, after this process has waited for
+"""Seconds between tries to take the lease while another process refreshes: at first, after this process has waited for
 some time, and once the authority appears to be slow. Without the second value, a process that gets many tokens in a row
-takes the lease again before any other process reads the cache."""
+takes the lease again before any other process tries."""
 SLOW_AFTER: Final = 1.0
-"""Seconds of waiting after which the authority appears to be slow: from here on the cache is read less often."""
+"""Seconds of waiting after which the authority appears to be slow: from here on the tries are less frequent."""
+READ_AGAIN: Final = 0.1
+"""Seconds between reads of the cache while another process refreshes, which may bring the token. Each refresh changes
+the cache, so processes that read it at every try would slow down the one that refreshes."""
 PREPARE_AFTER: Final = 0.2
 """After waiting this long for another process's refresh, in seconds, import MSAL and requests, so that this process can
 refresh at once if the other one brings no token for it."""
@@ -172,7 +175,7 @@ def _wait_for_lease(
         The refresh token to redeem, with the lease taken; or, without the lease, what has made that unnecessary.
     """
     at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
-    start, prepared = at, False
+    start, next_read, prepared = at, at + READ_AGAIN, False
     while not got:
         if known.valid is not None:
             return known.valid
@@ -181,11 +184,12 @@ def _wait_for_lease(
         else:
             yield from ask(WarmUp())
             prepared = True
-        found = yield from find(request)
-        if not isinstance(found, Refreshable):
-            return found
-        known = found
         at, got = yield from ask(TakeLease(REFRESH_LEASE, LEASE_SECONDS))
+        if not got and at >= next_read:
+            found = yield from find(request)
+            if not isinstance(found, Refreshable):
+                return found
+            known, next_read = found, at + READ_AGAIN
     found = yield from find(request)
     if not isinstance(found, Refreshable):
         yield from ask(DropLease(REFRESH_LEASE))
