@@ -277,7 +277,10 @@ ROWS: Final = (
     Row(
         "scopes-as-asked",
         TOKENS,
-        theirs="Where the authority spells a granted scope differently, each call makes a request",
+        theirs=(
+            "Where the authority spells a granted scope differently, or the program passes several scopes in one text, "
+            "each call makes a request"
+        ),
         ours=("A token answers the scopes that were asked, as well as those granted; the cache holds it under both"),
         why="RFC 6749 5.1 lets the authority name what it granted",
         reported=(
@@ -304,7 +307,7 @@ ROWS: Final = (
         "scopes-are-checked",
         TOKENS,
         theirs=(
-            "A scope that is a list, empty, a letter or a sentence, and scopes of two resources, are "
+            "A scope that is a list, empty or a letter, and scopes of two resources, are "
             "sent, or fail in MSAL with `ClientAuthenticationError`"
         ),
         ours="`TypeError` or `ValueError`, before any request; the message says what to write",

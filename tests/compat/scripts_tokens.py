@@ -74,6 +74,14 @@ def scopes_that_are_wrong(stage: Stage) -> None:
 
 
 @script
+def scopes_in_one_text(stage: Stage) -> None:
+    """Scopes in one text with spaces between them, as Microsoft's examples for Graph pass them."""
+    credential = stage.credential()
+    stage.step("first", credential.get_token, "Mail.Read User.Read")
+    stage.step("second", credential.get_token, "Mail.Read User.Read")
+
+
+@script
 def scopes_that_openid_reserves(stage: Stage) -> None:
     """offline_access among the scopes."""
     stage.step("get", stage.credential().get_token, STORAGE, "offline_access")

@@ -236,6 +236,17 @@ SIGHTINGS: Final[dict[str, Seen]] = {
                 "AccessToken(token 1 for https://graph.microsoft.com in CONTOSO, in 60 min)",
             ),
         },
+        "scopes_in_one_text": {
+            "second.form token:refresh_token": (
+                ("client_id=CLI&grant_type=refresh_token&refresh_token=...&scope=Mail.Read User.Read +oidc",),
+                None,
+            ),
+            "second.requests": (("token:refresh_token CONTOSO 200",), None),
+            "second.returned": (
+                "AccessToken(token 2 for https://graph.microsoft.com in CONTOSO, in 60 min)",
+                "AccessToken(token 1 for https://graph.microsoft.com in CONTOSO, in 60 min)",
+            ),
+        },
         "cache_given": {
             "targets": (
                 ("https://storage.azure.com/.default https://storage.azure.com/user_impersonation",),

@@ -45,12 +45,14 @@ def test_scopes_are_kept_byte_for_byte(scopes: tuple[str, ...]) -> None:
         pytest.param(tuple("a b"), ValueError, "taken apart.* star", id="an unpacked string with a space"),
         pytest.param(("",), ValueError, "empty scope", id="empty"),
         pytest.param((" \t",), ValueError, "empty scope", id="blank"),
-        pytest.param((f"{S} User.Read",), ValueError, "argument of its own", id="two in one"),
+        pytest.param(("https://a/x https://b/x",), ValueError, "two resources", id="two resources in one text"),
+        pytest.param(
+            ("User.Read a\\b",), ValueError, r"got 'a\\\\b', which cannot be a scope", id="one of several in a text"
+        ),
         pytest.param(('a"b',), ValueError, r"cannot be a scope \(RFC 6749 3.3\)$", id="quote"),
         pytest.param(("a\\b",), ValueError, "cannot be a scope", id="backslash"),
         pytest.param(("a\nb",), ValueError, "cannot be a scope", id="newline"),
-        pytest.param((S + "\n",), ValueError, "remove the space or line end around it$", id="newline at the end"),
-        pytest.param((f" {S}",), ValueError, "remove the space or line end around it$", id="space in front"),
+        pytest.param((S + "\n",), ValueError, "remove the tab or line end around it$", id="newline at the end"),
         pytest.param(("a\x1b[31m",), ValueError, r"'a\\x1b\[31m'", id="escape, shown escaped"),
         pytest.param(("lire·é",), ValueError, "cannot be a scope", id="not ASCII"),
         pytest.param(("é" * 500,), ValueError, "é…'", id="long, shown shortened"),
@@ -67,6 +69,19 @@ def test_wrong_scopes(scopes: tuple[object, ...], error: type[Exception], words:
     """What cannot be a scope is refused, with what to do."""
     with pytest.raises(error, match=words):
         checks.check_scopes(scopes, "get_token")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "found"),
+    [
+        pytest.param(("User.Read Mail.Read Mail.Send",), ("User.Read", "Mail.Read", "Mail.Send"), id="several"),
+        pytest.param((f" {S}  ",), (S,), id="spaces around one"),
+        pytest.param(("User.Read openid", "Mail.Read"), ("User.Read", "openid", "Mail.Read"), id="among others"),
+    ],
+)
+def test_a_text_of_several_scopes(scopes: tuple[str, ...], found: tuple[str, ...]) -> None:
+    """Scopes in one text, with spaces between them as in a request, are taken one by one."""
+    assert checks.check_scopes(scopes, "get_token") == found
 
 
 def test_two_single_characters_are_scopes() -> None:

@@ -112,7 +112,7 @@ ODD: dict[str, Any] = {
     "verification_uri": "http://login.example",
     "expires_in": -1,
     "expires_on": -1e300,
-    "scopes": ["a b"],
+    "scopes": ["a\\b"],
     "claims": "[]",
     "tenant_id": None,
 }

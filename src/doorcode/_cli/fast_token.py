@@ -127,14 +127,13 @@ def as_scope(resource: str) -> str:
 
 
 def can_be_scope(text: str) -> bool:
-    """Tell whether a text can be a scope (RFC 6749 3.3)."""
+    """Tell whether a text can be one scope (RFC 6749 3.3)."""
     from doorcode._core.checks import check_scopes
 
     try:
-        check_scopes((text,), "doorcode")
+        return check_scopes((text,), "doorcode") == (text,)
     except ValueError:
         return False
-    return True
 
 
 def chosen(accounts: Accounts, choice: AccountChoice) -> Accounts:

@@ -37,7 +37,7 @@ def check_scopes(scopes: tuple[object, ...], method: str, keywords: Collection[s
         keywords: the names of further arguments, among which a scope may be.
 
     Returns:
-        The same scopes, byte for byte and in order.
+        The same scopes, byte for byte and in order; each one alone, where a text has several with spaces between them.
 
     Raises:
         TypeError: one is no string.
@@ -53,10 +53,9 @@ def check_scopes(scopes: tuple[object, ...], method: str, keywords: Collection[s
             f"'{method}' got single characters as scopes, so a string was taken apart: "
             "pass a scope whole, without a star before it, or in a list where a list is asked for"
         )
-    for text in texts:
-        _check_scope_token(text, method)
-    check_one_resource(texts, method)
-    return texts
+    tokens = tuple(token for text in texts for token in _scope_tokens(text, method))
+    check_one_resource(tokens, method)
+    return tokens
 
 
 def check_scope_texts(scopes: tuple[object, ...], method: str) -> None:
@@ -300,15 +299,16 @@ def _text(scope: object, method: str) -> str:
     raise TypeError(f"'{method}' takes scopes as strings, not {_kind(scope)}")
 
 
-def _check_scope_token(scope: str, method: str) -> None:
-    if _SCOPE_TOKEN.fullmatch(scope):
-        return
-    if not scope.strip():
+def _scope_tokens(text: str, method: str) -> list[str]:
+    """Return the scopes of a text, which many programs pass as a request has them: separated by spaces."""
+    tokens = [token for token in text.split(" ") if token]
+    if not text.strip():
         raise ValueError(f"'{method}' got an empty scope")
-    hint = ": pass each scope as an argument of its own" if " " in scope else ""
-    if _SCOPE_TOKEN.fullmatch(scope.strip()):
-        hint = ": remove the space or line end around it"
-    raise ValueError(f"'{method}' got {_shown(scope)}, which cannot be a scope (RFC 6749 3.3){hint}")
+    for token in tokens:
+        if not _SCOPE_TOKEN.fullmatch(token):
+            hint = ": remove the tab or line end around it" if _SCOPE_TOKEN.fullmatch(token.strip()) else ""
+            raise ValueError(f"'{method}' got {_shown(token)}, which cannot be a scope (RFC 6749 3.3){hint}")
+    return tokens
 
 
 def _kind(value: object) -> str:
