@@ -592,6 +592,19 @@ ROWS: Final = (
         why="A `repr` ends up in tracebacks and notebooks",
     ),
     Row(
+        "thread-of-a-request",
+        OTHERS,
+        theirs=(
+            "Policies, transports, hooks, the handlers of their log records and `webbrowser.open` are called in the "
+            "caller's thread"
+        ),
+        ours=(
+            "They are called in other threads, without the caller's `threading.local` values; all but "
+            "`webbrowser.open` have the caller's context variables. `prompt_callback` is called in the caller's thread"
+        ),
+        why="`cancel()`, Ctrl-C and a time limit can end a request that hangs",
+    ),
+    Row(
         "user-agent",
         OTHERS,
         theirs="`azsdk-python-identity/VERSION`",

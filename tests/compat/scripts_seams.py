@@ -7,6 +7,7 @@ import copy
 import pickle
 import threading
 import time
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
@@ -203,6 +204,25 @@ def policies_given(stage: Stage) -> None:
     stage.step("per_retry", stage.credential(_per_retry_policies=[Seen()]).get_token, STORAGE)
     stage.forget("per_retry.returned")  # the same, but for the number of the token
     stage.note("seen_per_retry", tuple(seen))
+
+
+@script
+def policy_that_looks_around(stage: Stage) -> None:
+    """A policy of the program's reads a context variable of the caller's, and notes the thread that calls it."""
+    user = ContextVar("user", default="nobody")
+    seen: set[tuple[str, bool]] = set()
+
+    class Looks(SansIOHTTPPolicy[Any, Any]):
+        def on_request(self, request: Any) -> None:
+            seen.add((user.get(), threading.current_thread() is caller))
+
+    caller, token = threading.current_thread(), user.set("ada")
+    try:
+        stage.credential(_per_retry_policies=[Looks()]).get_token(STORAGE)
+    finally:
+        user.reset(token)
+    stage.note("context", tuple(name for name, _ in seen))
+    stage.note("in_the_callers_thread", tuple(same for _, same in seen))
 
 
 @script

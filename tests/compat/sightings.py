@@ -576,6 +576,9 @@ SIGHTINGS: Final[dict[str, Seen]] = {
             "info_in_repr": ("yes", "no"),
         },
     },
+    "thread-of-a-request": {
+        "policy_that_looks_around": {"in_the_callers_thread": (("yes",), ("no",))},
+    },
     "user-agent": {
         "headers_on_the_wire": {
             "user-agent": (
