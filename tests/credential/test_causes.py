@@ -26,6 +26,8 @@ from doorcode._entra.redaction import redacted
 from doorcode._entra.transport_errors import fault_of
 from doorcode._frames import chain
 from doorcode.emulator import Emulator, Hang, Reply, Reset
+from support.dripping import MISFRAMED, dripping
+from support.dripping import SECRET as TOKEN
 from support.signing import OTHER, PATIENCE, SCOPE, outcome
 
 SECRET = "hunter2-hunter2"
@@ -168,6 +170,21 @@ def test_the_transports_error_is_the_cause(
     shown = all_of(found.__cause__)
     assert "grant_type" not in shown
     assert "refresh_token" not in shown
+
+
+@pytest.mark.parametrize("kind", MISFRAMED)
+def test_a_token_in_a_reply_that_is_not_http(
+    make: Any, authority: Emulator, records: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """A proxy that breaks the framing of a reply makes http.client and urllib3 quote it; no error or log does."""
+    with dripping(authority, kind, "devicecode") as broken:
+        found = outcome(lambda: make(authority=broken.host, retry_total=0).get_token(SCOPE))
+    assert isinstance(found, errors.AuthorityUnreachableError)
+    assert found.__cause__ is not None
+    assert ("not HTTP" in str(found)) == (kind != "a chunk that is cut")
+    assert TOKEN not in f"{found} {found!r} {''.join(traceback.format_exception(found))}"
+    assert TOKEN not in all_of(found.__cause__)
+    assert TOKEN not in records.text
 
 
 @pytest.mark.parametrize("where", ["option", "environment"])

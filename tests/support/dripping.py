@@ -22,13 +22,20 @@ KINDS = {
     "silence": b"",
 }
 """What a reply that never ends begins with."""
+SECRET = "eyJhbGci.eyJhdWQi.SECRET-access_token"
+MISFRAMED = {
+    "no status line": b'{"access_token": "%s"}\r\n' % SECRET.encode(),
+    "chunks without sizes": KINDS["chunks"] + b'{"access_token": "%s"}\r\n' % SECRET.encode(),
+    "a chunk that is cut": KINDS["chunks"] + b'ff\r\n{"access_token": "%s"}' % SECRET.encode(),
+}
+"""Replies with a token in them that are not HTTP, or not all of it; the last one ends with its connection."""
 
 
 class Dripping:
     """Answer like an authority, but for one endpoint.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of ``KINDS`` or ``MISFRAMED``.
         endpoint: ``discovery``, ``devicecode`` or ``token``.
         files: the certificate and its key.
     """
@@ -87,6 +94,9 @@ class Dripping:
         with self._lock:
             self.dripping, self.begun = self.dripping + 1, self.begun + 1
         try:
+            if self._kind in MISFRAMED:
+                secured.sendall(MISFRAMED[self._kind])
+                return
             secured.sendall(KINDS[self._kind])
             secured.settimeout(PAUSE)
             while not self._over.is_set():

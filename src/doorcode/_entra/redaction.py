@@ -15,6 +15,9 @@ from doorcode._frames import chain
 _USER_INFO: Final = re.compile(r"[^\s/@'\"()]+:[^\s/@'\"()]*@")
 _HELD: Final = ("request", "response", "pool", "conn", "_conn", "exc_traceback", "continuation_token", "model")
 """Attributes of azure-core's, requests' and urllib3's exceptions that lead to bodies, headers or frames."""
+_QUOTING: Final = frozenset({"BadStatusLine", "InvalidChunkLength"})
+"""Exceptions of http.client and urllib3 that quote a reply which is not HTTP. A token may stand there, as where a proxy
+joins the chunks of a reply and leaves its ``Transfer-Encoding``."""
 _GONE: Final = "…"
 
 
@@ -44,21 +47,25 @@ def redacted_text(text: str, secrets: Iterable[str]) -> str:
 def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseException:
     """Remove secrets from an exception and all that it wraps.
 
-    The frames of tracebacks and the attributes of exceptions hold requests, and messages hold proxies' passwords.
+    The frames of tracebacks and the attributes of exceptions hold requests and replies, and messages hold proxies'
+    passwords and parts of replies.
 
     Args:
         exception: the transport's exception, which is changed.
         secrets: the texts to remove.
 
     Returns:
-        the exception; or, if a secret cannot be removed from it, a new one with the same message.
+        the exception; or, if a secret cannot be removed from it, a new one with the same message, without a reply.
     """
     secrets = tuple(secrets)
+    quoting = next((name for name in map(_name, chain(exception)) if name in _QUOTING), None)
+    if quoting is not None:
+        return ConnectionError(f"{_name(exception)}: {quoting}")
     for link in chain(exception):
         _redact(link, secrets)
     if not any(_shows(link, secret) for link in chain(exception) for secret in secrets):
         return exception
-    return ConnectionError(redacted_text(f"{type(exception).__name__}: {exception}", secrets))
+    return ConnectionError(redacted_text(f"{_name(exception)}: {exception}", secrets))
 
 
 def trace_of(exception: BaseException) -> str:
@@ -76,9 +83,15 @@ def _redact(link: BaseException, secrets: tuple[str, ...]) -> None:
     for name, value in held.items():
         if isinstance(value, str):
             held[name] = redacted_text(value, secrets)
+        elif isinstance(value, bytes):  # http.client.IncompleteRead has what it read of a reply
+            held[name] = b""
     args: tuple[Any, ...] = tuple(redacted_text(arg, secrets) if isinstance(arg, str) else arg for arg in link.args)
     if args != link.args:
         link.args = args
+
+
+def _name(link: BaseException) -> str:
+    return type(link).__name__
 
 
 def _shows(link: BaseException, secret: str) -> bool:

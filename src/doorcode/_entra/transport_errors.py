@@ -186,6 +186,8 @@ def _network_words(text: str) -> str:
         "Failed to resolve": "The name could not be looked up",
         "Connection refused": "The connection was refused",
         "Connection reset": "The connection was reset",
+        "BadStatusLine": "The reply was not HTTP",
+        "InvalidChunkLength": "The reply was not HTTP",
         "Connection aborted": "The connection was cut",
         "Network is unreachable": "There is no network",
         "SSLError": "TLS could not be agreed on",

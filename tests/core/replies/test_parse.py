@@ -185,6 +185,14 @@ def test_a_byte_order_mark_is_skipped() -> None:
     assert isinstance(read(raw(b"\xef\xbb\xbf" + json.dumps(OK).encode())), dict)
 
 
+@pytest.mark.parametrize("body", [b"", b"<title>Hotel</title>", b"{}", json.dumps(PENDING).encode()], ids=ascii)
+def test_a_network_that_wants_a_sign_in_of_its_own(body: bytes) -> None:
+    """511 comes from a captive portal (RFC 6585 6): to wait and call again would not help."""
+    found = fault(read(raw(body, 511)))
+    assert found.kind is FaultKind.NOT_PROTOCOL
+    assert "answered 511 with application/json: the network wants a sign-in of its own" in found.message
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"{}", json.dumps(OK).encode()], ids=["HTML", "JSON", "a success"])
 def test_a_proxy_that_wants_credentials_is_permanent(body: bytes) -> None:
     """407 is not worth another try (RFC 9110 15.5.8)."""

@@ -36,6 +36,7 @@ PENDING: Final = frozenset({"authorization_pending", "slow_down"})
 _BUSY: Final = "temporarily_unavailable"
 _PROXY_AUTHENTICATION: Final = 407
 _TOO_MANY: Final = 429
+_NETWORK_WANTS_SIGN_IN: Final = 511
 _BUSY_STATUSES: Final = frozenset({408, _TOO_MANY})
 
 
@@ -83,6 +84,8 @@ def _answer(raw: RawReply, body: dict[str, object]) -> SecretDict | ServiceError
     error = service_error(body, raw.status, wait)
     if error is not None and _is_final(raw, error):
         return error
+    if raw.status == _NETWORK_WANTS_SIGN_IN:
+        return _captive(raw)
     if error is not None or _is_busy(raw.status):
         words = f"{error.error}: {error.description}".rstrip(": ") if error else ""
         return unavailable(raw, words, wait)
@@ -127,6 +130,13 @@ def _is_busy(status: int) -> bool:
 
 
 def _unreadable(raw: RawReply, why: str) -> Fault:
+    if raw.status == _NETWORK_WANTS_SIGN_IN:
+        return _captive(raw)
     if _is_busy(raw.status):
         return unavailable(raw, "", retry_after(raw.headers.get("retry-after"), raw.wall_now))
     return not_protocol(raw, "a page" if is_html(raw) else why, excerpt=True)
+
+
+def _captive(raw: RawReply) -> Fault:
+    # A captive portal sends 511, and never the authority (RFC 6585 6).
+    return not_protocol(raw, "the network wants a sign-in of its own", excerpt=True)
