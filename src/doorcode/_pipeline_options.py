@@ -23,6 +23,14 @@ PIPELINE: Final = frozenset({
 })  # fmt: skip
 """What azure-core's policies and its requests transport read."""
 
+UNCALLED: Final[Mapping[str, str]] = {
+    "_acquire_token_silent": "Override get_token and get_token_info",
+    "_get_app": "Override _request_token",
+    "_get_token_base": "Override get_token and get_token_info",
+    "_initialize_cache": "Pass cache_persistence_options",
+}
+"""Private methods of azure-identity's credentials that subclasses override, and what to do instead."""
+
 OTHER_NAMES: Final[Mapping[str, str]] = {
     "cache_options": "cache_persistence_options",
     "cache_persistence": "cache_persistence_options",
@@ -191,6 +199,17 @@ def check_keywords(given: Iterable[str]) -> None:
         if meant is not None:
             message = f"authenticate() has no keyword {name!r}. Did you mean {meant}?"
             raise TypeError(message)
+
+
+def warn_of_uncalled_methods(cls: type) -> None:
+    """Warn of private methods that a program's class overrides as with azure-identity, and that nothing here calls.
+
+    Warns:
+        UserWarning: one for each method.
+    """
+    for name, instead in UNCALLED.items():
+        if hasattr(cls, name):
+            warn(f"{cls.__name__}.{name} has no effect: only azure-identity calls such a method. {instead}.")
 
 
 def _meant(name: str, ours: list[str]) -> str | None:

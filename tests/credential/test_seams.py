@@ -61,6 +61,24 @@ def test_a_class_with_another_base(make: Any) -> None:
     assert (credential.count, credential.get_token(SCOPE).token) == (0, credential.get_token(SCOPE).token)
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("_acquire_token_silent", "Override get_token and get_token_info"),
+        ("_get_app", "Override _request_token"),
+        ("_get_token_base", "Override get_token and get_token_info"),
+        ("_initialize_cache", "Pass cache_persistence_options"),
+    ],
+)
+def test_a_private_method_of_azure_identitys(make: Any, name: str, instead: str) -> None:
+    """A class that overrides what only azure-identity calls gets a warning with what to do, and works otherwise."""
+    own = type("Own", (make.credential_class,), {name: lambda self, **_options: None})
+    with pytest.warns(UserWarning, match=rf"^Own\.{name} has no effect: .* {instead}\.$") as warned:
+        credential = make(credential_class=own)
+    assert (len(warned), warned[0].filename.endswith("conftest.py")) == (1, True)
+    assert credential.get_token(SCOPE).token
+
+
 def test_the_record_as_programs_read_it(make: Any) -> None:
     """``_auth_record`` is the record of the sign-in that get_token made; a subclass may use the name for its own."""
     credential = make()

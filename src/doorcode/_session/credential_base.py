@@ -69,7 +69,7 @@ class BaseCredential:
         **kwargs: Any,
     ) -> None:
         from doorcode._config import resolve
-        from doorcode._pipeline_options import without_empty
+        from doorcode._pipeline_options import warn_of_uncalled_methods, without_empty
         from doorcode._session.session import Session
 
         options = {
@@ -81,6 +81,7 @@ class BaseCredential:
         config = resolve(
             type(self).__name__, self._has_own_flow and self._prompts_here(), self._login_hint, **without_empty(options)
         )
+        warn_of_uncalled_methods(type(self))
         self._session = Session(config)
         self._memory = self._session.memory
         if "azure.core" in sys.modules:  # once too many files are open, no error's class can be imported any more
