@@ -107,10 +107,10 @@ def test_few_frames_are_ours_where_a_store_fails(make: Any, tmp_path: Path, whos
 
 WRONG: dict[str, Callable[[Any], Any]] = {
     "no scope": lambda credential: credential.get_token(),
-    "a scope that cannot be one": lambda credential: credential.get_token("a b"),
-    "the same of get_token_info": lambda credential: credential.get_token_info("a b"),
-    "the same of authenticate": lambda credential: credential.authenticate(scopes=["a b"]),
-    "the same of begin": lambda credential: credential.begin(scopes=["a b"]),
+    "a scope that cannot be one": lambda credential: credential.get_token("a\tb"),
+    "the same of get_token_info": lambda credential: credential.get_token_info("a\tb"),
+    "the same of authenticate": lambda credential: credential.authenticate(scopes=["a\tb"]),
+    "the same of begin": lambda credential: credential.begin(scopes=["a\tb"]),
     "a tenant that is none": lambda credential: credential.get_token(SCOPE, tenant_id="a b"),
     "a tenant that is not allowed": lambda credential: credential.get_token(SCOPE, tenant_id="other"),
     "an account that is none": lambda credential: credential.sign_out("ada@contoso.example"),
