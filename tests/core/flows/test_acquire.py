@@ -893,6 +893,16 @@ def test_what_is_left_alone_for_how_long(reply: ServiceError | Fault, times: lis
         assert f"Wait {times[1] - 1:g} s, then call again." in messages[1]
 
 
+@pytest.mark.parametrize(
+    "reply", [busy(503, 0), busy(429, 0), replace(GRANT, retry_after=0.0)], ids=["503", "429", "400"]
+)
+def test_a_wait_of_no_seconds_is_not_advised(reply: ServiceError | Fault) -> None:
+    """A Retry-After that is over, as a date is where this machine's clock is ahead, is no advice to wait 0 s."""
+    world = cached(age=4000)
+    world.redeemed = [lambda _step: reply]
+    assert " 0 s" not in calls(world, [0])[0]
+
+
 def test_other_claims_another_scope_another_refresh_token_or_a_sign_in_are_sent_at_once() -> None:
     """Only the very same request is known to be refused."""
     world = cached(age=4000)

@@ -51,7 +51,7 @@ def unreachable(fault: Fault, lead: str = "Authentication failed", *, next_try: 
         lead: the words before it.
         next_try: seconds until the request may be sent again, if the authority has asked for a wait.
     """
-    if next_try is not None:
+    if next_try:
         fault = replace(fault, step=f"Wait {_whole(next_try)} s, then call again.")
     return Failure(Reason.UNREACHABLE, _sentences(f"{lead}: {fault.message}", remedy(fault)), fault=fault)
 
@@ -102,7 +102,7 @@ def required(
         words += f" {several_accounts(candidates)}"
     if error is not None:
         words = _sentences(f"{words} The authority said: {error.description or error.error}", advice(error, context))
-    if next_try is not None:
+    if next_try:
         words = _sentences(words, f"This refresh is not tried again for {_whole(next_try)} s.")
     return Failure(Reason.REQUIRED, words, error=error, candidates=candidates, context=context)
 
