@@ -72,7 +72,18 @@ def test_trouble_without_an_answer(kind: FaultKind) -> None:
 def test_the_first_known_code_counts() -> None:
     """Codes that nobody knows are passed over, and a code says more than an error."""
     assert advice(ServiceError("access_denied", codes=(1, 90002, 53003))) == BY_CODE[90002].step
-    assert advice(ServiceError("access_denied", codes=(1,))) == BY_ERROR["access_denied"].step
+    assert advice(ServiceError("unauthorized_client", codes=(1,))) == BY_ERROR["unauthorized_client"].step
+
+
+@pytest.mark.parametrize("grant", [None, *GrantType])
+def test_a_refusal_of_the_authority_is_not_a_refusal_of_the_user(grant: GrantType | None) -> None:
+    """A policy whose code is unknown is not answered with the advice to accept; a user who refused is."""
+    assert advice(ServiceError("access_denied", codes=(530003,)), ErrorContext(grant)) is None
+    assert advice(ServiceError("access_denied"), ErrorContext(grant)) == BY_ERROR["access_denied"].step
+    assert (
+        advice(ServiceError("authorization_declined", codes=(1,)), ErrorContext(grant))
+        == BY_ERROR["access_denied"].step
+    )
 
 
 def test_no_advice() -> None:

@@ -240,11 +240,10 @@ BY_CODE_ELSEWHERE: Final = {
 DECLINED: Final = "authorization_declined"
 """The error of a user who refused. The AADSTS codes that come with it describe something else."""
 
+_ACCEPT: Final = "Call again, and accept in the browser."
 BY_ERROR: Final = {
-    "access_denied": Advice("The sign-in was refused in the browser.", "Call again, and accept in the browser."),
-    "authorization_declined": Advice(
-        "The user declined the sign-in in the browser.", "Call again, and accept in the browser."
-    ),
+    "access_denied": Advice("The sign-in was refused in the browser.", _ACCEPT),
+    "authorization_declined": Advice("The user declined the sign-in in the browser.", _ACCEPT),
     "bad_verification_code": Advice(
         "The authority does not know the device code any more.", "Call again for a new code."
     ),
@@ -336,7 +335,8 @@ def _find(error: ServiceError, context: ErrorContext) -> Advice | None:
         if mistake is not None:
             return Advice(*mistake)
     known = BY_CODE if context.grant in {None, GrantType.DEVICE_CODE} else {**BY_CODE, **BY_CODE_ELSEWHERE}
-    found = next((known[code] for code in codes if code in known), BY_ERROR.get(error.error))
+    general = None if codes and error.error == "access_denied" else BY_ERROR.get(error.error)
+    found = next((known[code] for code in codes if code in known), general)
     if found is _EXPIRED_CODE:
         return Advice(_EXPIRED_CODE.meaning, new_code(context.expires_in))
     return found
