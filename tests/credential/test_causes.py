@@ -180,10 +180,9 @@ def test_a_token_in_a_reply_that_is_not_http(
     with dripping(authority, kind, "devicecode") as broken:
         found = outcome(lambda: make(authority=broken.host, retry_total=0).get_token(SCOPE))
     assert isinstance(found, errors.AuthorityUnreachableError)
-    assert found.__cause__ is not None
-    assert ("not HTTP" in str(found)) == (kind != "a chunk that is cut")
+    assert ("not HTTP" in str(found)) == (kind in {"no status line", "chunks without sizes"})
     assert TOKEN not in f"{found} {found!r} {''.join(traceback.format_exception(found))}"
-    assert TOKEN not in all_of(found.__cause__)
+    assert TOKEN not in all_of(found)
     assert TOKEN not in records.text
 
 

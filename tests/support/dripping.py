@@ -26,6 +26,7 @@ SECRET = "eyJhbGci.eyJhdWQi.SECRET-access_token"
 MISFRAMED = {
     "no status line": b'{"access_token": "%s"}\r\n' % SECRET.encode(),
     "chunks without sizes": KINDS["chunks"] + b'{"access_token": "%s"}\r\n' % SECRET.encode(),
+    "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % SECRET.encode(),
     "a chunk that is cut": KINDS["chunks"] + b'ff\r\n{"access_token": "%s"}' % SECRET.encode(),
 }
 """Replies with a token in them that are not HTTP, or not all of it; the last one ends with its connection."""

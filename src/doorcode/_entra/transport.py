@@ -16,6 +16,8 @@ from doorcode._entra.certificate import WitnessSocket
 from doorcode._entra.worker import current_worker
 
 _SCHEMES: Final = ("https://", "http://")
+_LONGEST_LENGTH: Final = 18
+"""The most digits of a ``Content-Length``."""
 
 
 class AuthorityTransport(RequestsTransport):  # type: ignore[misc] # azure-core loads it on first use
@@ -95,8 +97,11 @@ class _Adapter(HTTPAdapter):
         return pool
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Make the response, without a redirect address that requests cannot parse."""
+        """Make the response, without a redirect address or a length that requests or azure-core cannot parse."""
         response = super().build_response(req, resp)
+        length = response.headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH):
+            del response.headers["content-length"]  # urllib3 has read it, also twice the same number ("5, 5")
         location = response.headers.get("location")
         if location is not None and not _can_be_followed(location):
             del response.headers["location"]
