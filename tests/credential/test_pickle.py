@@ -10,7 +10,10 @@ import select
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msal
@@ -18,6 +21,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from doorcode import AuthenticationRequiredError, DeviceCodeCredential, TokenCachePersistenceOptions
+from doorcode._entra.ending_threads import note_end
 from doorcode.emulator import Emulator
 from support.signing import OTHER, PATIENCE, SCOPE, outcome, start
 
@@ -177,6 +181,37 @@ def in_a_child(work: Callable[[], str]) -> str:
 
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere no system call tells whether a thread has ended"
+)
+def test_a_fork_lets_the_threads_of_requests_end() -> None:
+    """OpenSSL cleans up at the end of a thread, under a lock that a child which is forked meanwhile never gets."""
+
+    def names_of(frame: FrameType) -> list[str]:
+        return [each.f_code.co_name for each, _ in traceback.walk_stack(frame)]
+
+    main = threading.get_ident()
+    begun, over = threading.Event(), threading.Event()
+
+    def end_during_the_fork() -> None:
+        note_end()
+        begun.set()
+        while not (over.is_set() or "_let_end" in names_of(sys._current_frames()[main])):
+            over.wait(0.001)
+
+    thread = threading.Thread(target=end_during_the_fork)
+    thread.start()
+    assert begun.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    ended = not Path(f"/proc/self/task/{thread.native_id}").exists()
+    over.set()
+    os.waitpid(child, 0)
+    thread.join()
+    assert ended
 
 
 @needs_fork

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
 from doorcode import _clock
+from doorcode._entra.ending_threads import note_end
 from doorcode._log import logger
 
 T = TypeVar("T")
@@ -216,6 +217,8 @@ class Worker(Generic[T]):
             result.set_result(self._work())
         except BaseException as exception:  # noqa: BLE001 - it is raised again where the result is waited for
             result.set_exception(exception)
+        if not self.inline:
+            note_end()
         with self._lock:
             self._result = result
             abandoned = self.abandoned
