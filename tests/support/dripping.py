@@ -23,13 +23,16 @@ KINDS = {
 }
 """What a reply that never ends begins with."""
 SECRET = "eyJhbGci.eyJhdWQi.SECRET-access_token"
+TOKEN = b'{"access_token": "%s"}' % SECRET.encode()
 MISFRAMED = {
-    "no status line": b'{"access_token": "%s"}\r\n' % SECRET.encode(),
-    "chunks without sizes": KINDS["chunks"] + b'{"access_token": "%s"}\r\n' % SECRET.encode(),
+    "no status line": TOKEN + b"\r\n",
+    "chunks without sizes": KINDS["chunks"] + TOKEN + b"\r\n",
     "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % SECRET.encode(),
-    "a chunk that is cut": KINDS["chunks"] + b'ff\r\n{"access_token": "%s"}' % SECRET.encode(),
+    "a length that is written twice": b"HTTP/1.1 200 OK\r\nContent-Length: %d, %d\r\n\r\n%s"
+    % (len(TOKEN), len(TOKEN), TOKEN),
+    "a chunk that is cut": KINDS["chunks"] + b"ff\r\n" + TOKEN,
 }
-"""Replies with a token in them that are not HTTP, or not all of it; the last one ends with its connection."""
+"""Replies with a token in them whose HTTP a proxy has broken; the last one ends with its connection."""
 
 
 class Dripping:

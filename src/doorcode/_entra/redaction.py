@@ -15,7 +15,7 @@ from doorcode._frames import chain
 _USER_INFO: Final = re.compile(r"[^\s/@'\"()]+:[^\s/@'\"()]*@")
 _HELD: Final = ("request", "response", "pool", "conn", "_conn", "exc_traceback", "continuation_token", "model")
 """Attributes of azure-core's, requests' and urllib3's exceptions that lead to bodies, headers or frames."""
-_QUOTING: Final = frozenset({"BadStatusLine", "InvalidChunkLength"})
+QUOTING: Final = frozenset({"BadStatusLine", "InvalidChunkLength"})
 """Exceptions of http.client and urllib3 that quote a reply which is not HTTP. A token may stand there, as where a proxy
 joins the chunks of a reply and leaves its ``Transfer-Encoding``."""
 _GONE: Final = "…"
@@ -58,7 +58,7 @@ def redacted(exception: BaseException, secrets: Iterable[str] = ()) -> BaseExcep
         the exception; or, if a secret cannot be removed from it, a new one with the same message, without a reply.
     """
     secrets = tuple(secrets)
-    quoting = next((name for name in map(_name, chain(exception)) if name in _QUOTING), None)
+    quoting = next((name for name in map(_name, chain(exception)) if name in QUOTING), None)
     if quoting is not None:
         return ConnectionError(f"{_name(exception)}: {quoting}")
     for link in chain(exception):

@@ -13,7 +13,7 @@ from doorcode._core.messages.descriptors import FREE_DESCRIPTORS, NO_DESCRIPTORS
 from doorcode._core.replies.faults import Endpoint, Fault, FaultKind
 from doorcode._core.values import field, value_class
 from doorcode._entra.certificate import issuer_of
-from doorcode._entra.redaction import redacted, redacted_text
+from doorcode._entra.redaction import QUOTING, redacted, redacted_text
 from doorcode._frames import chain
 
 _STRICT = (
@@ -186,8 +186,7 @@ def _network_words(text: str) -> str:
         "Failed to resolve": "The name could not be looked up",
         "Connection refused": "The connection was refused",
         "Connection reset": "The connection was reset",
-        "BadStatusLine": "The reply was not HTTP",
-        "InvalidChunkLength": "The reply was not HTTP",
+        **dict.fromkeys(QUOTING, "The reply was not HTTP"),
         "Connection aborted": "The connection was cut",
         "Network is unreachable": "There is no network",
         "SSLError": "TLS could not be agreed on",

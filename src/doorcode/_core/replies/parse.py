@@ -47,10 +47,9 @@ def read(raw: RawReply) -> SecretDict | ServiceError | Fault:
         The reply as MSAL may receive it: a flat JSON object with the fields that the endpoint's answer needs, in the
         right types; or the authority's error; or what is wrong with the reply. This function never raises.
     """
-    if raw.status == _PROXY_AUTHENTICATION:
-        return proxy_refused(raw)
-    if raw.status in REDIRECT:
-        return redirected(raw)
+    elsewhere = _from_elsewhere(raw)
+    if elsewhere is not None:
+        return elsewhere
     if raw.truncated or len(raw.body) > LARGEST_BODY:
         return _unreadable(raw, f"more than {LARGEST_BODY} bytes")
     if not raw.body.strip():
@@ -60,6 +59,15 @@ def read(raw: RawReply) -> SecretDict | ServiceError | Fault:
     except ValueError as problem:
         return _unreadable(raw, str(problem))
     return _answer(raw, body)
+
+
+def _from_elsewhere(raw: RawReply) -> Fault | None:
+    """Return the fault for a status that a proxy, a network or another server sends, whatever the body says."""
+    if raw.status == _PROXY_AUTHENTICATION:
+        return proxy_refused(raw)
+    if raw.status == _NETWORK_WANTS_SIGN_IN:  # of a captive portal (RFC 6585 6)
+        return not_protocol(raw, "the network wants a sign-in of its own", excerpt=True)
+    return redirected(raw) if raw.status in REDIRECT else None
 
 
 def read_device_code(
@@ -84,8 +92,6 @@ def _answer(raw: RawReply, body: dict[str, object]) -> SecretDict | ServiceError
     error = service_error(body, raw.status, wait)
     if error is not None and _is_final(raw, error):
         return error
-    if raw.status == _NETWORK_WANTS_SIGN_IN:
-        return _captive(raw)
     if error is not None or _is_busy(raw.status):
         words = f"{error.error}: {error.description}".rstrip(": ") if error else ""
         return unavailable(raw, words, wait)
@@ -130,13 +136,6 @@ def _is_busy(status: int) -> bool:
 
 
 def _unreadable(raw: RawReply, why: str) -> Fault:
-    if raw.status == _NETWORK_WANTS_SIGN_IN:
-        return _captive(raw)
     if _is_busy(raw.status):
         return unavailable(raw, "", retry_after(raw.headers.get("retry-after"), raw.wall_now))
     return not_protocol(raw, "a page" if is_html(raw) else why, excerpt=True)
-
-
-def _captive(raw: RawReply) -> Fault:
-    # A captive portal sends 511, and never the authority (RFC 6585 6).
-    return not_protocol(raw, "the network wants a sign-in of its own", excerpt=True)
