@@ -16,6 +16,7 @@ from doorcode import CredentialUnavailableError, DeviceCodeCredential, errors
 from doorcode.cache import TokenCachePersistenceOptions as Options
 from doorcode.cache import accounts, status
 from doorcode.cache._select import choose
+from support.tracebacks import SOURCE
 
 KEY = bytes(range(32))
 OTHER = bytes(32)
@@ -118,7 +119,8 @@ def test_what_is_no_key_is_an_error_before_the_user_is_asked(
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=words) as caught:
         Options().reveal_key()
-    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if "doorcode" in frame.f_code.co_filename]
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if SOURCE in Path(frame.f_code.co_filename).parents]
+    assert frames
     shown = str(caught.value) + "".join(repr(frame.f_locals) for frame in frames)
     keys = [value for name, value in environment.items() if name == VARIABLE]
     assert not [key for key in keys if key in shown]
